@@ -1,0 +1,12 @@
+-- Deletes every Chinook row. `protostore migrate down` refuses this on an adopted database.
+DROP TABLE invoice_items;
+DROP TABLE invoices;
+DROP TABLE customers;
+DROP TABLE employees;
+DROP TABLE playlist_track;
+DROP TABLE playlists;
+DROP TABLE tracks;
+DROP TABLE media_types;
+DROP TABLE genres;
+DROP TABLE albums;
+DROP TABLE artists;
