@@ -1,0 +1,69 @@
+// Every setting and every limit of the service, each with its unit and default, in one frozen value.
+// Reads nothing itself: flags and environment are parsed by the command line (cli/).
+
+/** What `protostore serve` runs with. */
+export interface Config {
+  /** The database file. */
+  readonly database: string;
+  /** Where to listen, `host:port`. */
+  readonly address: string;
+  readonly readOnly: boolean;
+  readonly limits: Limits;
+}
+
+/** Every limit of the service. */
+export interface Limits {
+  /** How long SQLite itself blocks for a lock; the server tries again without blocking. */
+  readonly busyTimeoutMs: number;
+  /** How long a call waits for the write lock if it has no deadline of its own. */
+  readonly writeTimeoutMs: number;
+  /** How long a migration waits for others to finish theirs. */
+  readonly migrationLockTimeoutMs: number;
+  /** How long a stop waits for calls in flight before it cuts them off. */
+  readonly shutdownTimeoutMs: number;
+  /** How often health and schema are looked at. */
+  readonly probeIntervalMs: number;
+  /** The largest request, in bytes. */
+  readonly receiveMessageBytes: number;
+  /** The largest response, in bytes. */
+  readonly sendMessageBytes: number;
+  /** The bytes of rows after which a page of a List ends. */
+  readonly pageBytes: number;
+  readonly pageSizeDefault: number;
+  readonly pageSizeMax: number;
+  /** The most names in one request, for example tracks added to a playlist. */
+  readonly batchSizeMax: number;
+  readonly concurrentStreams: number;
+  readonly keepaliveTimeMs: number;
+  readonly keepaliveTimeoutMs: number;
+  readonly connectionIdleMs: number;
+  readonly connectionAgeMs: number;
+  readonly connectionAgeGraceMs: number;
+  /** The write-ahead log is cut to this size, in bytes, when it is reset. */
+  readonly walSizeBytes: number;
+}
+
+/** The limits in force unless a flag or the environment says otherwise. */
+export const DEFAULT_LIMITS: Limits = Object.freeze({
+  busyTimeoutMs: 20,
+  writeTimeoutMs: 10_000,
+  migrationLockTimeoutMs: 15_000,
+  shutdownTimeoutMs: 5_000,
+  probeIntervalMs: 1_000,
+  receiveMessageBytes: 4 * 1024 * 1024,
+  sendMessageBytes: 4 * 1024 * 1024,
+  pageBytes: 3 * 1024 * 1024,
+  pageSizeDefault: 50,
+  pageSizeMax: 1_000,
+  batchSizeMax: 1_000,
+  concurrentStreams: 100,
+  keepaliveTimeMs: 20_000,
+  keepaliveTimeoutMs: 10_000,
+  connectionIdleMs: 300_000,
+  connectionAgeMs: 3_600_000,
+  connectionAgeGraceMs: 30_000,
+  walSizeBytes: 64 * 1024 * 1024,
+});
+
+export const DEFAULT_DATABASE = "data/chinook.db";
+export const DEFAULT_ADDRESS = "127.0.0.1:50051";

@@ -1,0 +1,108 @@
+// Opens SQLite connections with the settings that every one of them needs.
+// Must not know tables or messages.
+
+import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import Database from "better-sqlite3";
+import { StoreError } from "../../errors.ts";
+
+/** A connection; integers are read as bigint. */
+export type Connection = Database.Database;
+
+/** What a column can hold, as it is bound and read: number is REAL, bigint is INTEGER. */
+export type SqlValue = null | bigint | number | string | Uint8Array;
+
+export interface ConnectionOptions {
+  readonly readOnly?: boolean;
+  /** Creates the file, readable by its owner only, if there is none. */
+  readonly create?: boolean;
+  /** How long SQLite blocks the thread for a lock, in milliseconds. */
+  readonly busyTimeoutMs: number;
+}
+
+/**
+ * Opens the database at `path`.
+ * @throws StoreError DATABASE_UNAVAILABLE if it is absent or no database can be opened there.
+ */
+export function openConnection(path: string, options: ConnectionOptions): Connection {
+  try {
+    if (options.create) createPrivateFile(path);
+    const connection = new Database(path, {
+      readonly: options.readOnly ?? false,
+      fileMustExist: true,
+      timeout: options.busyTimeoutMs,
+    });
+    connection.defaultSafeIntegers(true);
+    connection.pragma("foreign_keys = ON");
+    connection.pragma("trusted_schema = OFF");
+    connection.pragma("cell_size_check = ON");
+    connection.pragma("mmap_size = 0");
+    return connection;
+  } catch (error) {
+    throw translateSqliteError(error);
+  }
+}
+
+/** The value of a pragma that answers with one row and one column. */
+export function readPragma(connection: Connection, pragma: string): SqlValue {
+  return connection.pragma(pragma, { simple: true }) as SqlValue;
+}
+
+/** True for an error that SQLite raised; its extended code is in `code`. */
+export function isSqliteError(error: unknown): error is Database.SqliteError & { code: string } {
+  return error instanceof Database.SqliteError;
+}
+
+/** True if SQLite gave up waiting for a lock: the statement may succeed later. */
+export function isBusy(error: unknown): boolean {
+  return isSqliteError(error) && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
+}
+
+/**
+ * The StoreError for whatever a connection threw. The original is kept as its cause; the message
+ * has no SQL, table or path. Constraint errors that the caller understands better are its own to
+ * translate first.
+ */
+export function translateSqliteError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  if (!isSqliteError(error)) {
+    return error instanceof TypeError && error.message === "The database connection is not open"
+      ? new StoreError("DATABASE_UNAVAILABLE", "the database is closed", { cause: error })
+      : new StoreError("INTERNAL", "internal error", { cause: error });
+  }
+  const found = TRANSLATIONS.find(([prefix]) => error.code.startsWith(prefix));
+  if (!found) return new StoreError("INTERNAL", "internal error", { cause: error });
+  const [, code, message] = found;
+  const retry = code === "DATABASE_BUSY" ? { retryDelayMs: BUSY_RETRY_DELAY_MS } : {};
+  return new StoreError(code, message, { cause: error, ...retry });
+}
+
+const BUSY_RETRY_DELAY_MS = 100;
+
+const TRANSLATIONS = [
+  ["SQLITE_BUSY", "DATABASE_BUSY", "the database is busy"],
+  ["SQLITE_LOCKED", "DATABASE_BUSY", "the database is busy"],
+  ["SQLITE_FULL", "DISK_FULL", "the disk is full"],
+  ["SQLITE_NOMEM", "DISK_FULL", "out of memory"],
+  ["SQLITE_TOOBIG", "DISK_FULL", "the row is too big"],
+  ["SQLITE_READONLY", "READ_ONLY_MODE", "the database is read-only"],
+  ["SQLITE_CORRUPT", "DATABASE_CORRUPT", "the database is damaged"],
+  ["SQLITE_NOTADB", "DATABASE_CORRUPT", "the file is not a database"],
+  ["SQLITE_CANTOPEN", "DATABASE_UNAVAILABLE", "the database cannot be opened"],
+  ["SQLITE_CONSTRAINT_UNIQUE", "UNIQUE_VIOLATION", "another row has the same value"],
+  ["SQLITE_CONSTRAINT_PRIMARYKEY", "RESOURCE_EXISTS", "the row exists already"],
+  ["SQLITE_CONSTRAINT_ROWID", "RESOURCE_EXISTS", "the row exists already"],
+  ["SQLITE_CONSTRAINT_FOREIGNKEY", "FOREIGN_KEY", "a reference would point to nothing"],
+  ["SQLITE_CONSTRAINT", "CONSTRAINT_VIOLATION", "a constraint of the table does not hold"],
+] as const;
+
+/** Creates `path` with mode 0600 and its folder with 0700, before SQLite would with wider ones. */
+function createPrivateFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+    chmodSync(path, 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}

@@ -1,0 +1,93 @@
+// The one error class of the project and the codes it carries.
+// Knows nothing of gRPC: the edge (grpc/status.ts) maps each code to a status.
+
+/** What went wrong, in the form that `google.rpc.ErrorInfo.reason` asks for. */
+export type ErrorCode =
+  // The caller's request.
+  | "INVALID_FIELD"
+  | "RESOURCE_NOT_FOUND"
+  | "RESOURCE_EXISTS"
+  | "UNIQUE_VIOLATION"
+  | "FOREIGN_KEY"
+  | "ETAG_MISMATCH"
+  | "CONSTRAINT_VIOLATION"
+  | "DEADLINE_EXCEEDED"
+  | "CANCELLED"
+  // The state of the database or the server.
+  | "DATABASE_BUSY"
+  | "DATABASE_UNAVAILABLE"
+  | "DATABASE_CORRUPT"
+  | "DISK_FULL"
+  | "READ_ONLY_MODE"
+  | "ROW_UNREADABLE"
+  | "SCHEMA_MISMATCH"
+  | "IDS_EXHAUSTED"
+  | "INTERNAL"
+  // The operator: what stops a boot, a migration or an adoption.
+  | "INVALID_CONFIG"
+  | "INVALID_PLAN"
+  | "UNMANAGED_DATABASE"
+  | "NOT_CHINOOK"
+  | "MIGRATION_DIRTY"
+  | "MIGRATION_EDITED"
+  | "MIGRATION_MISSING"
+  | "MIGRATION_INVALID"
+  | "MIGRATION_FAILED"
+  | "MIGRATION_LOCKED"
+  | "VERIFY_FAILED";
+
+/** One field of a request that is not as it must be; `field` is a path such as `track.unit_price`. */
+export interface FieldViolation {
+  readonly field: string;
+  readonly description: string;
+}
+
+/** A condition that the system is not in; `subject` is the resource it is about. */
+export interface Precondition {
+  readonly type: string;
+  readonly subject: string;
+  readonly description: string;
+}
+
+/** A resource by its type (`chinook.example.com/Track`) and name (`tracks/7`). */
+export interface ResourceIdentity {
+  readonly type: string;
+  readonly name: string;
+}
+
+/** Everything about an error that a client may be told. */
+export interface ErrorDetails {
+  readonly fields?: readonly FieldViolation[];
+  readonly preconditions?: readonly Precondition[];
+  readonly resource?: ResourceIdentity;
+  /** How long the client should wait before it tries again, in milliseconds. */
+  readonly retryDelayMs?: number;
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** What caused it; it is logged and never sent. */
+  readonly cause?: unknown;
+}
+
+/** An error whose message and details are safe to show to whoever asked. */
+export class StoreError extends Error {
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "StoreError";
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** A request whose `field` is not as it must be. */
+export function invalidField(field: string, description: string): StoreError {
+  return new StoreError("INVALID_FIELD", `${field}: ${description}`, {
+    fields: [{ field, description }],
+  });
+}
+
+/** A request that names a resource that does not exist. */
+export function notFound(resource: ResourceIdentity): StoreError {
+  return new StoreError("RESOURCE_NOT_FOUND", `${resource.name} does not exist`, { resource });
+}

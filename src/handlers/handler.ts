@@ -1,0 +1,84 @@
+// What a handler is, without any transport: a function from request to response, or to a stream of
+// them. Errors are thrown as StoreError; the edge (grpc/) gives them their status.
+
+import type {
+  DescMethod,
+  DescMethodBiDiStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  Message,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import type { GenService, GenServiceMethods } from "@bufbuild/protobuf/codegenv2";
+
+/** What a handler knows of the call beside its request. */
+export interface CallContext {
+  /** Aborted when the client cancels, the deadline passes or the server stops. */
+  readonly signal: AbortSignal;
+  /** When the client stops waiting, in milliseconds since the epoch; absent if it never does. */
+  readonly deadlineMs?: number;
+  /** Tells the client, in the metadata `protostore-revision`, the revision that the answer is of. */
+  setRevision(revision: bigint): void;
+}
+
+/** A response: a message, or the bytes of one that is encoded already. */
+export type Response<T extends Message = Message> = T | Uint8Array;
+
+/** The function that implements method `M`. */
+export type Implementation<M extends DescMethod> =
+  M extends DescMethodUnary<infer I, infer O>
+    ? (request: MessageShape<I>, context: CallContext) => Promise<Response<MessageShape<O>>>
+    : M extends DescMethodServerStreaming<infer I, infer O>
+      ? (request: MessageShape<I>, context: CallContext) => AsyncIterable<Response<MessageShape<O>>>
+      : M extends DescMethodBiDiStreaming<infer I, infer O>
+        ? (
+            requests: AsyncIterable<MessageShape<I>>,
+            context: CallContext,
+          ) => AsyncIterable<Response<MessageShape<O>>>
+        : never;
+
+/** The functions that implement the methods of a service, by `DescMethod.localName`. */
+export type Implementations<S extends GenServiceMethods> = {
+  readonly [K in keyof S]: Implementation<S[K]>;
+};
+
+/** One method with its function; `implement` is called with what its kind of method takes. */
+export type Handler =
+  | {
+      readonly kind: "unary";
+      readonly method: DescMethodUnary;
+      readonly implement: (request: Message, context: CallContext) => Promise<Response>;
+    }
+  | {
+      readonly kind: "server_streaming";
+      readonly method: DescMethodServerStreaming;
+      readonly implement: (request: Message, context: CallContext) => AsyncIterable<Response>;
+    }
+  | {
+      readonly kind: "bidi_streaming";
+      readonly method: DescMethodBiDiStreaming;
+      readonly implement: (
+        requests: AsyncIterable<Message>,
+        context: CallContext,
+      ) => AsyncIterable<Response>;
+    };
+
+/** A service that is ready to be served: each of its methods has a handler. */
+export interface Service {
+  readonly desc: DescService;
+  readonly handlers: readonly Handler[];
+}
+
+/** A service all of whose methods are written by hand. */
+export function implementService<S extends GenServiceMethods>(
+  desc: GenService<S>,
+  implementations: Implementations<S>,
+): Service {
+  const handlers = desc.methods.map((method) => ({
+    kind: method.methodKind,
+    method,
+    implement: implementations[method.localName as keyof S],
+  }));
+  return { desc, handlers: handlers as unknown as Handler[] };
+}
