@@ -2,7 +2,6 @@
 // them. Errors are thrown as StoreError; the edge (grpc/) gives them their status.
 
 import type {
-  DescMethod,
   DescMethodBiDiStreaming,
   DescMethodServerStreaming,
   DescMethodUnary,
@@ -26,17 +25,20 @@ export interface CallContext {
 export type Response<T extends Message = Message> = T | Uint8Array;
 
 /** The function that implements method `M`. */
-export type Implementation<M extends DescMethod> =
-  M extends DescMethodUnary<infer I, infer O>
-    ? (request: MessageShape<I>, context: CallContext) => Promise<Response<MessageShape<O>>>
-    : M extends DescMethodServerStreaming<infer I, infer O>
-      ? (request: MessageShape<I>, context: CallContext) => AsyncIterable<Response<MessageShape<O>>>
-      : M extends DescMethodBiDiStreaming<infer I, infer O>
-        ? (
-            requests: AsyncIterable<MessageShape<I>>,
-            context: CallContext,
-          ) => AsyncIterable<Response<MessageShape<O>>>
-        : never;
+export type Implementation<M extends GenServiceMethods[string]> = M extends {
+  readonly methodKind: "unary";
+}
+  ? (request: MessageShape<M["input"]>, context: CallContext) => Promise<ResponseOf<M>>
+  : M extends { readonly methodKind: "server_streaming" }
+    ? (request: MessageShape<M["input"]>, context: CallContext) => AsyncIterable<ResponseOf<M>>
+    : M extends { readonly methodKind: "bidi_streaming" }
+      ? (
+          requests: AsyncIterable<MessageShape<M["input"]>>,
+          context: CallContext,
+        ) => AsyncIterable<ResponseOf<M>>
+      : never;
+
+type ResponseOf<M extends GenServiceMethods[string]> = Response<MessageShape<M["output"]>>;
 
 /** The functions that implement the methods of a service, by `DescMethod.localName`. */
 export type Implementations<S extends GenServiceMethods> = {
