@@ -8,6 +8,8 @@ export interface Config {
   /** Where to listen, `host:port`. */
   readonly address: string;
   readonly readOnly: boolean;
+  /** The folder of the rows that a new database gets; none if absent. */
+  readonly fixtures?: string;
   readonly limits: Limits;
 }
 

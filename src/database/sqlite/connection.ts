@@ -5,12 +5,10 @@ import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { StoreError } from "../../errors.ts";
+import type { SqlValue } from "../../schema/sql-value.ts";
 
 /** A connection; integers are read as bigint. */
 export type Connection = Database.Database;
-
-/** What a column can hold, as it is bound and read: number is REAL, bigint is INTEGER. */
-export type SqlValue = null | bigint | number | string | Uint8Array;
 
 export interface ConnectionOptions {
   readonly readOnly?: boolean;
@@ -49,7 +47,7 @@ export function readPragma(connection: Connection, pragma: string): SqlValue {
 }
 
 /** True for an error that SQLite raised; its extended code is in `code`. */
-export function isSqliteError(error: unknown): error is Database.SqliteError & { code: string } {
+export function isSqliteError(error: unknown): error is InstanceType<typeof Database.SqliteError> {
   return error instanceof Database.SqliteError;
 }
 

@@ -1,0 +1,76 @@
+// `protostore serve`: runs the server until it is told to stop.
+
+import { join, resolve } from "node:path";
+import { Command, Option } from "commander";
+import { DEFAULT_ADDRESS, DEFAULT_LIMITS } from "../config.ts";
+import { createLog } from "../observe/log.ts";
+import { PACKAGE_ROOT } from "../package-root.ts";
+import { RESOURCES } from "../resources.ts";
+import { serve } from "../serve.ts";
+import { databaseOption, lockTimeoutOption } from "./migrate.ts";
+
+interface ServeOptions {
+  readonly database: string;
+  readonly address: string;
+  readonly readOnly: boolean;
+  readonly fixtures: boolean;
+  readonly lockTimeout: number;
+}
+
+/** The command `serve`; it throws StoreError if the server cannot start. */
+export function serveCommand(): Command {
+  return new Command("serve")
+    .description("serve a database over gRPC; creates it if it is absent")
+    .addOption(databaseOption())
+    .addOption(addressOption())
+    .addOption(
+      new Option("--read-only", "refuse every write").env("PROTOSTORE_READ_ONLY").default(false),
+    )
+    .addOption(
+      new Option("--fixtures", "fill a new database with sample rows")
+        .env("PROTOSTORE_FIXTURES")
+        .default(false),
+    )
+    .addOption(lockTimeoutOption())
+    .addHelpText("after", "\nExample:\n  $ protostore serve --database store.db --fixtures")
+    .action(runServe);
+}
+
+/** The option that names where a server listens. */
+export function addressOption(): Option {
+  return new Option("--address <host:port>", "where the server listens")
+    .env("PROTOSTORE_ADDRESS")
+    .default(DEFAULT_ADDRESS);
+}
+
+async function runServe(options: ServeOptions): Promise<void> {
+  const service = await serve(
+    Object.freeze({
+      database: resolve(options.database),
+      address: options.address,
+      readOnly: options.readOnly,
+      ...(options.fixtures && { fixtures: join(PACKAGE_ROOT, "fixtures") }),
+      limits: { ...DEFAULT_LIMITS, migrationLockTimeoutMs: options.lockTimeout },
+    }),
+    RESOURCES,
+    createLog(),
+  );
+  const host = options.address.slice(0, options.address.lastIndexOf(":"));
+  process.stdout.write(welcome(`${host}:${service.port}`, options.database));
+  await new Promise<void>((stop) => {
+    process.once("SIGINT", stop);
+    process.once("SIGTERM", stop);
+  });
+  await service.stop();
+}
+
+function welcome(address: string, database: string): string {
+  return `
+protostore serves ${database} on ${address}. Try:
+
+  grpcurl -plaintext ${address} list
+  grpcurl -plaintext -d '{"name": "tracks/1"}' ${address} chinook.v1.TrackService/GetTrack
+  grpcurl -plaintext -d '{"page_size": 3}' ${address} chinook.v1.ArtistService/ListArtists
+
+`;
+}

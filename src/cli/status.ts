@@ -1,0 +1,40 @@
+// `protostore status`: asks a running server how its database is.
+
+import { toJsonString } from "@bufbuild/protobuf";
+import { Command } from "commander";
+import {
+  DatabaseService,
+  DatabaseStatusSchema,
+} from "../../gen/protostore/v1/database_service_pb.ts";
+import { connect, RpcError } from "../client/client.ts";
+import { StoreError } from "../errors.ts";
+import { addressOption } from "./serve.ts";
+
+const TIMEOUT_MS = 5_000;
+
+/** The command `status`; it throws StoreError DATABASE_UNAVAILABLE if no server answers. */
+export function statusCommand(): Command {
+  return new Command("status")
+    .description("show connection, write-ahead log, schema and sizes of a running server")
+    .addOption(addressOption())
+    .addHelpText("after", "\nExample:\n  $ protostore status --address 127.0.0.1:50051")
+    .action(runStatus);
+}
+
+async function runStatus({ address }: { readonly address: string }): Promise<void> {
+  const connection = connect(address);
+  try {
+    const service = connection.service(DatabaseService);
+    const status = await service.getDatabaseStatus({}, { timeoutMs: TIMEOUT_MS });
+    const text = toJsonString(DatabaseStatusSchema, status, {
+      prettySpaces: 2,
+      alwaysEmitImplicit: true,
+    });
+    process.stdout.write(`${text}\n`);
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    throw new StoreError("DATABASE_UNAVAILABLE", `${address}: ${error.message}`, { cause: error });
+  } finally {
+    connection.close();
+  }
+}

@@ -1,0 +1,102 @@
+// Typed clients from the same descriptors that the server is made of.
+// Unary methods only so far.
+
+import {
+  create,
+  type DescMessage,
+  type DescMethodUnary,
+  type DescService,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import type { GenService, GenServiceMethods } from "@bufbuild/protobuf/codegenv2";
+import { Client as Channel, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { type Status, StatusSchema } from "../../gen/google/rpc/status_pb.ts";
+
+/** A call that the server, or the network, has refused. */
+export class RpcError extends Error {
+  /** A `google.rpc.Code`. */
+  readonly code: number;
+  /** What the server says of it, if it says more than code and message. */
+  readonly status: Status | undefined;
+
+  constructor(error: ServiceError) {
+    super(error.details, { cause: error });
+    this.name = "RpcError";
+    this.code = error.code;
+    const [bytes] = error.metadata.get("grpc-status-details-bin");
+    this.status = bytes instanceof Buffer ? fromBinary(StatusSchema, bytes) : undefined;
+  }
+}
+
+/** How a call is made. */
+export interface CallOptions {
+  readonly timeoutMs?: number;
+  /** Gets the metadata that the server sends with the response. */
+  readonly onMetadata?: (metadata: ReadonlyMap<string, string>) => void;
+}
+
+type UnaryMethod<I extends DescMessage, O extends DescMessage> = (
+  request: MessageInitShape<I>,
+  options?: CallOptions,
+) => Promise<MessageShape<O>>;
+
+/** The unary methods of a service, by `DescMethod.localName`. */
+export type UnaryMethods<S extends GenServiceMethods> = {
+  readonly [K in keyof S as S[K]["methodKind"] extends "unary" ? K : never]: UnaryMethod<
+    S[K]["input"],
+    S[K]["output"]
+  >;
+};
+
+/** A connection to a server. */
+export interface Connection {
+  /** The methods of a service of the server; each throws RpcError. */
+  service<S extends GenServiceMethods>(desc: GenService<S>): UnaryMethods<S>;
+  close(): void;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** Connects, without encryption, to the server at `host:port`. */
+export function connect(address: string): Connection {
+  const channel = new Channel(address, credentials.createInsecure());
+  return {
+    service(desc) {
+      const methods = (desc as DescService).methods.flatMap((method) =>
+        method.methodKind === "unary" ? [[method.localName, unaryMethod(channel, method)]] : [],
+      );
+      return Object.fromEntries(methods);
+    },
+    close: () => channel.close(),
+  };
+}
+
+function unaryMethod(
+  channel: Channel,
+  method: DescMethodUnary,
+): UnaryMethod<DescMessage, DescMessage> {
+  const path = `/${method.parent.typeName}/${method.name}`;
+  return (init, { timeoutMs = DEFAULT_TIMEOUT_MS, onMetadata } = {}) =>
+    new Promise((resolve, reject) => {
+      const call = channel.makeUnaryRequest(
+        path,
+        (request: Uint8Array) => Buffer.from(request),
+        (response: Buffer) => fromBinary(method.output, response),
+        toBinary(method.input, create(method.input, init)),
+        new Metadata(),
+        { deadline: Date.now() + timeoutMs },
+        (error, response) =>
+          response ? resolve(response) : reject(new RpcError(error as ServiceError)),
+      );
+      if (onMetadata) {
+        call.on("metadata", (metadata: Metadata) => onMetadata(toMap(metadata)));
+      }
+    });
+}
+
+function toMap(metadata: Metadata): ReadonlyMap<string, string> {
+  return new Map(Object.entries(metadata.getMap()).map(([key, value]) => [key, String(value)]));
+}

@@ -1,0 +1,81 @@
+// The contract between repositories and databases: reads are statements, a transaction is a value.
+// Asynchronous throughout, so that a database may be in another thread or on another machine.
+
+import type { Message } from "@bufbuild/protobuf";
+import type { DatabaseStatus } from "../../gen/protostore/v1/database_service_pb.ts";
+import type { Mask } from "../query/field-mask.ts";
+import type { Statement } from "../query/statements.ts";
+import type { ResourcePlan } from "../schema/plan.ts";
+import type { Row } from "../schema/sql-value.ts";
+
+/** How long a call may take and who may end it. */
+export interface CallLimits {
+  readonly signal?: AbortSignal;
+  /** Milliseconds since the epoch. */
+  readonly deadlineMs?: number;
+}
+
+/** The rows of each statement, all of one snapshot. */
+export interface Snapshot {
+  readonly rows: readonly (readonly Row[])[];
+  /** The newest commit that the snapshot has. */
+  readonly revision: bigint;
+}
+
+/** One step of a commit. The database takes over the messages in it. */
+export type Operation =
+  | {
+      readonly kind: "create";
+      readonly plan: ResourcePlan;
+      readonly message: Message;
+      /** The key of the new row; the database chooses one if it is absent. */
+      readonly key?: bigint;
+      /** Where the message is in the request, for example `artist`. */
+      readonly path: string;
+    }
+  | {
+      readonly kind: "update";
+      readonly plan: ResourcePlan;
+      readonly key: bigint;
+      readonly patch: Message;
+      readonly mask: Mask;
+      /** The etag that the row must have; none if empty. */
+      readonly etag: string;
+      readonly path: string;
+    }
+  | {
+      readonly kind: "delete";
+      readonly plan: ResourcePlan;
+      readonly key: bigint;
+    }
+  | {
+      /** A statement written by hand; `check` judges the rows it changed. */
+      readonly kind: "execute";
+      readonly statement: Statement;
+      readonly check?: ExecuteCheck;
+    };
+
+/** What is wrong if a statement changes no row, or if a constraint refuses it. */
+export interface ExecuteCheck {
+  readonly noRow?: Error;
+  readonly exists?: Error;
+  readonly foreignKey?: Error;
+}
+
+/** What a commit has done. */
+export interface Commit {
+  readonly revision: bigint;
+  /** For each operation the bytes of the message as it is stored now; none if it stores none. */
+  readonly messages: readonly (Uint8Array | undefined)[];
+}
+
+/** A database that is open. Every method fails with StoreError only. */
+export interface Database {
+  /** Runs the statements in one read transaction. */
+  read(statements: readonly Statement[], limits?: CallLimits): Promise<Snapshot>;
+  /** Runs the operations in one transaction, all or none; durable when it resolves. */
+  commit(operations: readonly Operation[], limits?: CallLimits): Promise<Commit>;
+  /** What is known of the database but for its schema. It has no side effect. */
+  status(): Promise<DatabaseStatus>;
+  close(): Promise<void>;
+}

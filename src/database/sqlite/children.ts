@@ -1,0 +1,75 @@
+// The child rows of a resource, such as the lines of an invoice: numbered and stored with it.
+
+import type { Message, Registry } from "@bufbuild/protobuf";
+import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { invalidField } from "../../errors.ts";
+import { deleteByKey, insertChild, updateChild } from "../../query/statements.ts";
+import type { ChildPlan, ResourcePlan } from "../../schema/plan.ts";
+import { type ChildRow, decodeChild, encodeCells } from "../../schema/row.ts";
+import { nextKey, type Transaction } from "./transaction.ts";
+
+/** The child rows to write and those to delete. */
+export interface ChildChanges {
+  readonly rows: readonly { readonly row: ChildRow; readonly exists: boolean }[];
+  readonly removed: readonly bigint[];
+}
+
+/**
+ * What makes the child rows of `parentKey` those of `message`. A child key of 0 is replaced by a new
+ * one, any other must be that of a row in `previous`; the children of `message` are put in the order
+ * of their keys.
+ * @throws StoreError INVALID_FIELD, under `path`, for a key or a value that cannot be.
+ */
+export function prepareChildren(
+  tx: Transaction,
+  plan: ResourcePlan,
+  child: ChildPlan,
+  message: Message,
+  parentKey: bigint,
+  previous: readonly ChildRow[],
+  path: string,
+): ChildChanges {
+  const list = reflect(plan.desc, message).get(child.field);
+  const items = [...list] as ReflectMessage[];
+  const old = new Map(previous.map((row) => [row.key, row]));
+  let next: bigint | undefined;
+  const rows = items.map((item, index) => {
+    const itemPath = `${path}.${child.field.name}[${index}]`;
+    const before = old.get(keyOf(child, item));
+    if (before) {
+      old.delete(before.key);
+    } else if (keyOf(child, item) === 0n) {
+      next = next === undefined ? nextKey(tx, child) : next + 1n;
+      item.set(child.keyField, next);
+    } else {
+      const field = `${itemPath}.${child.keyField.name}`;
+      throw invalidField(field, "must be 0, or the id of one that is there, and only once");
+    }
+    const stored = before && storedChild(child, before, tx.registry);
+    const cells = encodeCells(child, item.message, tx.registry, itemPath, stored);
+    return { row: { key: keyOf(child, item), parentKey, ...cells }, exists: Boolean(before) };
+  });
+  list.clear();
+  for (const item of items.toSorted((a, b) => compareKeys(child, a, b))) list.add(item);
+  return { rows, removed: [...old.keys()] };
+}
+
+/** Writes and deletes the child rows; the parent's row is there. */
+export function writeChildren(tx: Transaction, child: ChildPlan, changes: ChildChanges): void {
+  for (const { row, exists } of changes.rows) {
+    tx.runner.run(exists ? updateChild(child, row) : insertChild(child, row));
+  }
+  for (const key of changes.removed) tx.runner.run(deleteByKey(child, key));
+}
+
+function storedChild(child: ChildPlan, row: ChildRow, registry: Registry) {
+  return { message: decodeChild(child, row, registry, child.field.name), cells: row };
+}
+
+function keyOf(child: ChildPlan, item: ReflectMessage): bigint {
+  return item.get(child.keyField) as bigint;
+}
+
+function compareKeys(child: ChildPlan, a: ReflectMessage, b: ReflectMessage): number {
+  return keyOf(child, a) < keyOf(child, b) ? -1 : 1;
+}

@@ -1,0 +1,79 @@
+// Opens a SQLite file as a Database: one connection that writes, one that reads.
+
+import type { Registry } from "@bufbuild/protobuf";
+import type { Limits } from "../../config.ts";
+import { StoreError } from "../../errors.ts";
+import type { ResourcePlan } from "../../schema/plan.ts";
+import type { Database } from "../database.ts";
+import { type Connection, openConnection, readPragma, translateSqliteError } from "./connection.ts";
+import { createReader } from "./reader.ts";
+import { readStatus } from "./status.ts";
+import { keepWal } from "./wal.ts";
+import { createWriter } from "./writer.ts";
+
+export interface SqliteOptions {
+  readonly path: string;
+  readonly readOnly: boolean;
+  readonly plans: readonly ResourcePlan[];
+  /** The types that an Any may hold to be kept as JSON. */
+  readonly registry: Registry;
+  readonly limits: Limits;
+}
+
+/** A database, and the connection that probes look at it with. */
+export interface SqliteDatabase extends Database {
+  readonly connection: Connection;
+}
+
+/**
+ * Opens the database, whose schema must be up to date.
+ * @throws StoreError DATABASE_UNAVAILABLE, DATABASE_CORRUPT
+ */
+export function openSqlite(options: SqliteOptions): SqliteDatabase {
+  const { path, limits, readOnly } = options;
+  const reading = openConnection(path, { readOnly: true, busyTimeoutMs: limits.busyTimeoutMs });
+  const reader = createReader(reading, limits.writeTimeoutMs);
+  const writing = readOnly ? undefined : openWriteConnection(path, limits);
+  const wal = writing && keepWal(writing, limits.walSizeBytes);
+  const writer =
+    writing &&
+    createWriter(writing, {
+      plans: options.plans,
+      registry: options.registry,
+      writeTimeoutMs: limits.writeTimeoutMs,
+      onCommit: () => wal?.afterCommit(),
+    });
+  return {
+    connection: reading,
+    read: reader.read,
+    async commit(operations, callLimits) {
+      if (!writer) throw new StoreError("READ_ONLY_MODE", "the server is read-only");
+      return writer.commit(operations, callLimits);
+    },
+    async status() {
+      try {
+        return readStatus(writing ?? reading, {
+          readOnly,
+          lastCheckpointMs: wal?.lastCheckpointMs,
+          oldestReaderMs: reader.oldestReadMs,
+        });
+      } catch (error) {
+        throw translateSqliteError(error);
+      }
+    },
+    async close() {
+      reading.close();
+      // Closing the last connection checkpoints the log and removes it.
+      writing?.close();
+    },
+  };
+}
+
+function openWriteConnection(path: string, limits: Limits): Connection {
+  const connection = openConnection(path, { busyTimeoutMs: limits.busyTimeoutMs });
+  connection.pragma("synchronous = FULL");
+  if (readPragma(connection, "synchronous") !== 2n) {
+    throw new StoreError("DATABASE_UNAVAILABLE", "synchronous=FULL cannot be set");
+  }
+  return connection;
+}

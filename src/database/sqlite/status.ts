@@ -1,0 +1,71 @@
+// Reads everything about a SQLite database that DatabaseService reports, without side effects.
+// What the schema should be is not known here.
+
+import { statSync } from "node:fs";
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  type DatabaseStatus,
+  DatabaseStatus_Synchronous,
+  DatabaseStatusSchema,
+} from "../../../gen/protostore/v1/database_service_pb.ts";
+import { type Connection, readPragma } from "./connection.ts";
+import { readWal } from "./wal.ts";
+
+/** What only the server itself knows. */
+export interface ServerFacts {
+  readonly readOnly: boolean;
+  readonly lastCheckpointMs: number | undefined;
+  readonly oldestReaderMs: number | undefined;
+}
+
+const SYNCHRONOUS = [
+  DatabaseStatus_Synchronous.OFF,
+  DatabaseStatus_Synchronous.NORMAL,
+  DatabaseStatus_Synchronous.FULL,
+  DatabaseStatus_Synchronous.EXTRA,
+] as const;
+
+/** The status of the database that `connection`, the one that writes if there is one, has open. */
+export function readStatus(connection: Connection, facts: ServerFacts): DatabaseStatus {
+  const integer = (pragma: string): bigint => BigInt(readPragma(connection, pragma) as bigint);
+  const one = (sql: string): unknown => connection.prepare(sql).pluck().get();
+  // Absent as long as migrations are pending.
+  const hasState = one("SELECT 1 FROM sqlite_schema WHERE name = 'store_state'") !== undefined;
+  const wal = readWal(connection);
+  const { lastCheckpointMs, oldestReaderMs } = facts;
+  return create(DatabaseStatusSchema, {
+    connection: {
+      open: connection.open,
+      readOnly: facts.readOnly,
+      journalMode: String(readPragma(connection, "journal_mode")),
+      synchronous:
+        SYNCHRONOUS[Number(integer("synchronous"))] ??
+        DatabaseStatus_Synchronous.SYNCHRONOUS_UNSPECIFIED,
+      foreignKeys: integer("foreign_keys") === 1n,
+      busyTimeoutMs: integer("busy_timeout"),
+      sqliteVersion: String(one("SELECT sqlite_version()")),
+    },
+    wal: {
+      sizeBytes: sizeOf(`${connection.name}-wal`),
+      frames: BigInt(wal.frames),
+      pendingFrames: BigInt(wal.pendingFrames),
+      ...(lastCheckpointMs !== undefined && {
+        lastCheckpointTime: timestampFromMs(lastCheckpointMs),
+      }),
+      ...(oldestReaderMs !== undefined && { oldestReaderTime: timestampFromMs(oldestReaderMs) }),
+    },
+    storage: {
+      pageSizeBytes: integer("page_size"),
+      pageCount: integer("page_count"),
+      freelistCount: integer("freelist_count"),
+      databaseSizeBytes: sizeOf(connection.name),
+      sharedMemorySizeBytes: sizeOf(`${connection.name}-shm`),
+    },
+    revision: hasState ? (one("SELECT revision FROM store_state") as bigint) : 0n,
+  });
+}
+
+function sizeOf(path: string): bigint {
+  return BigInt(statSync(path, { throwIfNoEntry: false })?.size ?? 0);
+}

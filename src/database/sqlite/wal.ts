@@ -1,0 +1,51 @@
+// Care of the write-ahead log: it is checkpointed by the server, so that the server knows when.
+
+import type { Connection } from "./connection.ts";
+
+/** What the log holds. */
+export interface WalState {
+  /** Frames (pages) in the log. */
+  readonly frames: number;
+  /** Frames that are not yet copied into the database file. */
+  readonly pendingFrames: number;
+}
+
+/** Watches the log of one write connection. */
+export interface WalKeeper {
+  /** Copies the log into the database if it has grown long; called after each commit. */
+  afterCommit(): void;
+  readonly lastCheckpointMs: number | undefined;
+}
+
+/** The frames after which the log is copied; SQLite's own default. */
+const CHECKPOINT_FRAMES = 1000;
+
+/** What the log holds, read without any side effect; zeros if the journal mode is not WAL. */
+export function readWal(connection: Connection): WalState {
+  return toState(connection.pragma("wal_checkpoint(NOOP)"));
+}
+
+/** Takes over checkpoints from SQLite. A log is cut to `sizeBytes` when it is reset. */
+export function keepWal(connection: Connection, sizeBytes: number): WalKeeper {
+  connection.pragma("wal_autocheckpoint = 0");
+  connection.pragma(`journal_size_limit = ${sizeBytes}`);
+  let lastCheckpointMs: number | undefined;
+  return {
+    afterCommit() {
+      if (readWal(connection).pendingFrames < CHECKPOINT_FRAMES) return;
+      // PASSIVE waits for nobody; what a reader still needs is left for the next time.
+      const after = toState(connection.pragma("wal_checkpoint(PASSIVE)"));
+      if (after.pendingFrames === 0) lastCheckpointMs = Date.now();
+    },
+    get lastCheckpointMs() {
+      return lastCheckpointMs;
+    },
+  };
+}
+
+function toState(answer: unknown): WalState {
+  const [row] = answer as { log: bigint; checkpointed: bigint }[];
+  const frames = Math.max(Number(row?.log ?? 0), 0);
+  const copied = Math.max(Number(row?.checkpointed ?? 0), 0);
+  return { frames, pendingFrames: frames - copied };
+}

@@ -1,0 +1,72 @@
+// The commit path: one BEGIN IMMEDIATE transaction for each commit, acknowledged after it is synced.
+// Waits for the write lock without blocking the event loop.
+
+import type { Registry } from "@bufbuild/protobuf";
+import type { Statement } from "../../query/statements.ts";
+import type { ResourcePlan } from "../../schema/plan.ts";
+import type { CallLimits, Commit, Operation } from "../database.ts";
+import { applyOperation } from "./apply.ts";
+import { retryWhileBusy } from "./busy-retry.ts";
+import { type Connection, translateSqliteError } from "./connection.ts";
+import { createStatementRunner } from "./statement-cache.ts";
+
+/** Commits operations on the one write connection. */
+export interface Writer {
+  commit(operations: readonly Operation[], limits?: CallLimits): Promise<Commit>;
+}
+
+export interface WriterOptions {
+  readonly plans: readonly ResourcePlan[];
+  readonly registry: Registry;
+  /** How long a commit waits for the write lock. */
+  readonly writeTimeoutMs: number;
+  /** Called after each commit. */
+  readonly onCommit: () => void;
+}
+
+const statement = (sql: string): Statement => ({ sql, parameters: [] });
+
+const BEGIN = statement("BEGIN IMMEDIATE");
+// The triggers on the resource tables are for other programs' writes; `writing` keeps them still.
+const START = statement(
+  "UPDATE store_state SET revision = revision + 1, writing = 1 RETURNING revision",
+);
+const FINISH = statement("UPDATE store_state SET writing = 0");
+const COMMIT = statement("COMMIT");
+const ROLLBACK = statement("ROLLBACK");
+
+/** The writer of `connection`, which must not be used for anything else meanwhile. */
+export function createWriter(connection: Connection, options: WriterOptions): Writer {
+  const runner = createStatementRunner(connection);
+
+  function commitOnce(operations: readonly Operation[]): Commit {
+    runner.run(BEGIN);
+    try {
+      const [revision] = runner.get(START) as [bigint];
+      const now = new Date().toISOString();
+      const { plans, registry } = options;
+      const tx = { runner, plans, registry, revision, now };
+      const messages = operations.map((operation) => applyOperation(tx, operation));
+      runner.run(FINISH);
+      runner.run(COMMIT);
+      return { revision, messages };
+    } catch (error) {
+      // SQLite has rolled back already after some errors, for example a full disk.
+      if (connection.inTransaction) runner.run(ROLLBACK);
+      // Only a BEGIN that found the database busy is tried again: operations are carried out once.
+      throw translateSqliteError(error);
+    }
+  }
+
+  return {
+    async commit(operations, limits) {
+      const commit = await retryWhileBusy(
+        () => commitOnce(operations),
+        options.writeTimeoutMs,
+        limits,
+      );
+      options.onCommit();
+      return commit;
+    },
+  };
+}

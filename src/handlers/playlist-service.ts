@@ -1,0 +1,86 @@
+// The methods of chinook.v1.PlaylistService that are not standard: the tracks on a playlist.
+
+import { create } from "@bufbuild/protobuf";
+import { EmptySchema } from "@bufbuild/protobuf/wkt";
+import {
+  AddPlaylistTracksResponseSchema,
+  ListPlaylistTracksRequestSchema,
+  ListPlaylistTracksResponseSchema,
+  PlaylistSchema,
+  type PlaylistService,
+  RemovePlaylistTracksResponseSchema,
+} from "../../gen/chinook/v1/playlist_pb.ts";
+import { TrackSchema } from "../../gen/chinook/v1/track_pb.ts";
+import { invalidField } from "../errors.ts";
+import { createPlaylistRepository } from "../repositories/playlist-repository.ts";
+import { parseName } from "../schema/resource-name.ts";
+import type { Implementations } from "./handler.ts";
+import { answerPage, pagingMessages } from "./paging.ts";
+import type { HandlerTools } from "./services.ts";
+
+type OwnMethod =
+  | "addPlaylistTracks"
+  | "removePlaylistTracks"
+  | "listPlaylistTracks"
+  | "deletePlaylist";
+
+/** The methods over the repository of playlist tracks. */
+export function playlistMethods(
+  tools: HandlerTools,
+): Pick<Implementations<(typeof PlaylistService)["method"]>, OwnMethod> {
+  const { database, registry, limits } = tools;
+  const playlist = tools.repositoryOf(PlaylistSchema).plan;
+  const track = tools.repositoryOf(TrackSchema).plan;
+  const repository = createPlaylistRepository(database, { playlist, track }, registry, limits);
+  const messages = pagingMessages(
+    ListPlaylistTracksRequestSchema,
+    ListPlaylistTracksResponseSchema,
+    TrackSchema,
+  );
+  if (!messages) throw new TypeError("ListPlaylistTracks is not paged");
+
+  const playlistKey = (name: string) => parseName(playlist.resource, name, "playlist");
+
+  function trackKeys(names: readonly string[]): bigint[] {
+    if (names.length === 0) throw invalidField("tracks", "is required");
+    if (names.length > limits.batchSizeMax) {
+      throw invalidField("tracks", `must have at most ${limits.batchSizeMax} names`);
+    }
+    if (new Set(names).size !== names.length) {
+      throw invalidField("tracks", "must have each name once");
+    }
+    return names.map((name, index) => parseName(track.resource, name, `tracks[${index}]`));
+  }
+
+  return {
+    async addPlaylistTracks(request, context) {
+      const key = playlistKey(request.playlist);
+      const { revision } = await repository.addTracks(key, trackKeys(request.tracks), context);
+      context.setRevision(revision);
+      return create(AddPlaylistTracksResponseSchema);
+    },
+
+    async removePlaylistTracks(request, context) {
+      const key = playlistKey(request.playlist);
+      const { revision } = await repository.removeTracks(key, trackKeys(request.tracks), context);
+      context.setRevision(revision);
+      return create(RemovePlaylistTracksResponseSchema);
+    },
+
+    async listPlaylistTracks(request, context) {
+      const key = playlistKey(request.playlist);
+      const { bytes, revision } = await answerPage(messages, request, limits, (after, pageSize) =>
+        repository.listTracks(key, after, pageSize, context),
+      );
+      context.setRevision(revision);
+      return bytes;
+    },
+
+    async deletePlaylist(request, context) {
+      const key = parseName(playlist.resource, request.name, "name");
+      const { revision } = await repository.delete(key, context);
+      context.setRevision(revision);
+      return create(EmptySchema);
+    },
+  };
+}

@@ -1,0 +1,73 @@
+// Puts services together: each declared method gets the function written for it by hand, else the
+// standard one. A method that has neither stops the boot.
+
+import type { DescMessage, DescMethod, DescService, Registry } from "@bufbuild/protobuf";
+import type { Limits } from "../config.ts";
+import type { Database } from "../database/database.ts";
+import { StoreError } from "../errors.ts";
+import { createRepository, type ResourceRepository } from "../repositories/resource-repository.ts";
+import type { ResourceDefinition, ResourcePlan } from "../schema/plan.ts";
+import type { Handler, Service } from "./handler.ts";
+import { implementStandard } from "./standard.ts";
+
+/** What handlers work with. */
+export interface HandlerTools {
+  readonly database: Database;
+  readonly registry: Registry;
+  readonly limits: Limits;
+  /** The repository of the resource with this message. */
+  repositoryOf(desc: DescMessage): ResourceRepository;
+}
+
+/** Functions written by hand, by `DescMethod.localName`. */
+export type OwnMethods = Readonly<Record<string, unknown>>;
+
+/** A resource and the service whose standard methods are of it. */
+export interface ResourceService extends ResourceDefinition {
+  readonly service: DescService;
+  /** Makes the functions of those methods that are not answered from descriptors alone. */
+  readonly own?: (tools: HandlerTools) => OwnMethods;
+}
+
+/** The tools over the plans of all resources. */
+export function createHandlerTools(
+  database: Database,
+  plans: readonly ResourcePlan[],
+  registry: Registry,
+  limits: Limits,
+): HandlerTools {
+  const repositories = new Map(
+    plans.map((plan) => [plan.desc, createRepository(database, plan, registry, limits)]),
+  );
+  return {
+    database,
+    registry,
+    limits,
+    repositoryOf(desc) {
+      const repository = repositories.get(desc);
+      if (!repository) throw new StoreError("INVALID_PLAN", `${desc.typeName} is not served`);
+      return repository;
+    },
+  };
+}
+
+/**
+ * The service with a handler for each of its methods.
+ * @throws StoreError INVALID_PLAN, naming the method that nothing implements.
+ */
+export function assembleService(entry: ResourceService, tools: HandlerTools): Service {
+  const own = entry.own?.(tools) ?? {};
+  const repository = tools.repositoryOf(entry.resource);
+  const handlers = entry.service.methods.map((method) => {
+    const implement = own[method.localName] ?? implementStandard(method, repository, tools.limits);
+    if (!implement) throw unimplemented(method, entry.resource);
+    return { kind: method.methodKind, method, implement };
+  });
+  return { desc: entry.service, handlers: handlers as unknown as Handler[] };
+}
+
+function unimplemented(method: DescMethod, resource: DescMessage): StoreError {
+  const subject = `${method.parent.typeName}.${method.name}`;
+  const reason = `is no standard method of ${resource.name} and has no handler`;
+  return new StoreError("INVALID_PLAN", `${subject}: ${reason}`);
+}

@@ -1,0 +1,83 @@
+// Looks whether the database's migrations and tables are what the messages need.
+// Reads only; the answer for unchanged tables is remembered.
+
+import { create } from "@bufbuild/protobuf";
+import {
+  type DatabaseStatus_Schema,
+  DatabaseStatus_SchemaSchema,
+} from "../../gen/protostore/v1/database_service_pb.ts";
+import {
+  type Connection,
+  readPragma,
+  translateSqliteError,
+} from "../database/sqlite/connection.ts";
+import { describeTables } from "../database/sqlite/describe.ts";
+import { StoreError } from "../errors.ts";
+import type { MigrationFile } from "../migrate/files.ts";
+import { type MigrationStatus, readMigrationStatus } from "../migrate/migrate.ts";
+import { findDifferences } from "../schema/drift.ts";
+import type { ResourcePlan } from "../schema/plan.ts";
+import type { ProbeResult } from "./monitor.ts";
+
+/** Compares a database with what the server needs. */
+export interface SchemaProbe {
+  look(): ProbeResult;
+  describe(): DatabaseStatus_Schema;
+  /** @throws StoreError SCHEMA_MISMATCH if all migrations are applied and the tables still differ. */
+  refuseDifferences(): void;
+}
+
+/** The probe of the database that `connection` has open. */
+export function createSchemaProbe(
+  connection: Connection,
+  plans: readonly ResourcePlan[],
+  files: readonly MigrationFile[],
+): SchemaProbe {
+  let seen: { version: unknown; differences: readonly string[] } | undefined;
+
+  function differences(): readonly string[] {
+    const version = readPragma(connection, "schema_version");
+    if (seen?.version !== version) {
+      seen = { version, differences: findDifferences(plans, describeTables(connection)) };
+    }
+    return seen.differences;
+  }
+
+  return {
+    look() {
+      try {
+        const status = readMigrationStatus(connection, files);
+        const reason = whyNotCurrent(status) ?? differences().join("; ");
+        if (reason === "") return { serving: true };
+        return { serving: false, error: new StoreError("SCHEMA_MISMATCH", reason) };
+      } catch (error) {
+        return { serving: false, error: translateSqliteError(error) };
+      }
+    },
+
+    describe() {
+      const { version, expected, dirty } = readMigrationStatus(connection, files);
+      return create(DatabaseStatus_SchemaSchema, {
+        version: BigInt(version),
+        expectedVersion: BigInt(expected),
+        dirty,
+        differences: [...differences()],
+      });
+    },
+
+    refuseDifferences() {
+      if (whyNotCurrent(readMigrationStatus(connection, files)) !== undefined) return;
+      const found = differences();
+      if (found.length > 0) throw new StoreError("SCHEMA_MISMATCH", found.join("\n"));
+    },
+  };
+}
+
+function whyNotCurrent({ version, expected, dirty, pending }: MigrationStatus): string | undefined {
+  if (dirty) {
+    return `migration ${version} did not finish; repair it, then run: protostore migrate force ${version}`;
+  }
+  if (version > expected) return `the database is at version ${version}, newer than ${expected}`;
+  if (pending.length === 0) return undefined;
+  return `the database is at version ${version} of ${expected}; run: protostore migrate up`;
+}

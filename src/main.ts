@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+// The command line: wiring only. Each command is in its own file under cli/.
+
+import { Command } from "commander";
+import { adoptCommand } from "./cli/adopt.ts";
+import { migrateCommand } from "./cli/migrate.ts";
+import { serveCommand } from "./cli/serve.ts";
+import { statusCommand } from "./cli/status.ts";
+import { verifyCommand } from "./cli/verify.ts";
+import { StoreError } from "./errors.ts";
+import { packageVersion } from "./package-root.ts";
+
+const program = new Command("protostore")
+  .description("A gRPC service that stores protobuf messages in SQLite")
+  .version(packageVersion())
+  .addCommand(serveCommand())
+  .addCommand(adoptCommand())
+  .addCommand(migrateCommand())
+  .addCommand(verifyCommand())
+  .addCommand(statusCommand());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof StoreError)) throw error;
+  process.stderr.write(`protostore: ${error.message}\n`);
+  process.exitCode = 1;
+}

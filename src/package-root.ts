@@ -1,0 +1,17 @@
+// Finds the files that come with the package: migrations, fixtures, package.json.
+
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** The folder that package.json is in; compiled code lies deeper in it than its source. */
+export const PACKAGE_ROOT: string = findRoot(import.meta.dirname);
+
+/** The version of the package. */
+export function packageVersion(): string {
+  const text = readFileSync(join(PACKAGE_ROOT, "package.json"), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+function findRoot(directory: string): string {
+  return existsSync(join(directory, "package.json")) ? directory : findRoot(dirname(directory));
+}

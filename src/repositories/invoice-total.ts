@@ -1,0 +1,33 @@
+// The total of an invoice: the exact sum of its lines, in whole nanos of the currency.
+
+import { create, equals, type Message } from "@bufbuild/protobuf";
+import { type Invoice, type InvoiceLine, InvoiceSchema } from "../../gen/chinook/v1/invoice_pb.ts";
+import { MoneySchema } from "../../gen/google/type/money_pb.ts";
+
+const NANOS_PER_UNIT = 1_000_000_000n;
+const CURRENCY_CODE = "USD";
+
+/**
+ * Sets the total of an invoice whose lines are written. As long as they stay as they are the stored
+ * total stays too, even if another program has put a different one there.
+ */
+export function deriveInvoiceTotal(message: Message, previous: Message | undefined): void {
+  const invoice = message as Invoice;
+  if (previous && sameLines(invoice, previous as Invoice)) return;
+  const nanos = invoice.lines.reduce((sum, line) => sum + lineNanos(line), 0n);
+  invoice.total = create(MoneySchema, {
+    currencyCode: CURRENCY_CODE,
+    units: nanos / NANOS_PER_UNIT,
+    nanos: Number(nanos % NANOS_PER_UNIT),
+  });
+}
+
+function lineNanos({ unitPrice, quantity }: InvoiceLine): bigint {
+  const price = (unitPrice?.units ?? 0n) * NANOS_PER_UNIT + BigInt(unitPrice?.nanos ?? 0);
+  return price * BigInt(quantity);
+}
+
+function sameLines(a: Invoice, b: Invoice): boolean {
+  const only = ({ lines }: Invoice) => create(InvoiceSchema, { lines });
+  return equals(InvoiceSchema, only(a), only(b));
+}

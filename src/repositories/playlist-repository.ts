@@ -1,0 +1,138 @@
+// The tracks on playlists: rows of playlist_track, which are no resources of their own.
+
+import type { Registry } from "@bufbuild/protobuf";
+import type { Limits } from "../config.ts";
+import type { CallLimits, Database, Operation } from "../database/database.ts";
+import { notFound, StoreError } from "../errors.ts";
+import { resourceColumns, type Statement } from "../query/statements.ts";
+import type { ResourcePlan } from "../schema/plan.ts";
+import { formatName } from "../schema/resource-name.ts";
+import { cutPage, messageBytes, type Page } from "./resource-repository.ts";
+
+/** The tracks on playlists. Every method fails with StoreError only. */
+export interface PlaylistRepository {
+  /** Puts tracks on a playlist, all or none. */
+  addTracks(playlist: bigint, tracks: readonly bigint[], call?: CallLimits): Promise<Revision>;
+  /** Takes tracks off a playlist, all or none. */
+  removeTracks(playlist: bigint, tracks: readonly bigint[], call?: CallLimits): Promise<Revision>;
+  /** The tracks on a playlist with keys above `after`, by key. */
+  listTracks(
+    playlist: bigint,
+    after: bigint | null,
+    pageSize: number,
+    call?: CallLimits,
+  ): Promise<Page>;
+  /** Deletes a playlist and takes its tracks off it; the tracks stay. */
+  delete(playlist: bigint, call?: CallLimits): Promise<Revision>;
+}
+
+interface Revision {
+  readonly revision: bigint;
+}
+
+/** The repository over the plans of playlists and tracks. */
+export function createPlaylistRepository(
+  database: Database,
+  plans: { readonly playlist: ResourcePlan; readonly track: ResourcePlan },
+  registry: Registry,
+  limits: Limits,
+): PlaylistRepository {
+  const nameOf = (plan: ResourcePlan, key: bigint) => formatName(plan.resource, key);
+  const identify = (plan: ResourcePlan, key: bigint) => ({
+    type: plan.resource.type,
+    name: nameOf(plan, key),
+  });
+
+  /** Changes no row, and so fails, if the playlist is not there. */
+  const requirePlaylist = (playlist: bigint): Operation => ({
+    kind: "execute",
+    statement: {
+      sql: "UPDATE playlists SET revision = revision WHERE PlaylistId = ?",
+      parameters: [playlist],
+    },
+    check: { noRow: notFound(identify(plans.playlist, playlist)) },
+  });
+
+  const addTrack = (playlist: bigint, track: bigint): Operation => ({
+    kind: "execute",
+    statement: {
+      sql: "INSERT INTO playlist_track (PlaylistId, TrackId) VALUES (?, ?)",
+      parameters: [playlist, track],
+    },
+    check: {
+      foreignKey: notFound(identify(plans.track, track)),
+      exists: new StoreError(
+        "RESOURCE_EXISTS",
+        `${nameOf(plans.track, track)} is on ${nameOf(plans.playlist, playlist)} already`,
+        { resource: identify(plans.track, track) },
+      ),
+    },
+  });
+
+  const removeTrack = (playlist: bigint, track: bigint): Operation => ({
+    kind: "execute",
+    statement: {
+      sql: "DELETE FROM playlist_track WHERE PlaylistId = ? AND TrackId = ?",
+      parameters: [playlist, track],
+    },
+    check: {
+      noRow: new StoreError(
+        "RESOURCE_NOT_FOUND",
+        `${nameOf(plans.track, track)} is not on ${nameOf(plans.playlist, playlist)}`,
+        { resource: identify(plans.track, track) },
+      ),
+    },
+  });
+
+  return {
+    addTracks: (playlist, tracks, call) =>
+      database.commit(
+        [requirePlaylist(playlist), ...tracks.map((track) => addTrack(playlist, track))],
+        call,
+      ),
+
+    removeTracks: (playlist, tracks, call) =>
+      database.commit(
+        [requirePlaylist(playlist), ...tracks.map((track) => removeTrack(playlist, track))],
+        call,
+      ),
+
+    async listTracks(playlist, after, pageSize, call) {
+      const exists: Statement = {
+        sql: "SELECT 1 FROM playlists WHERE PlaylistId = ?",
+        parameters: [playlist],
+      };
+      const page: Statement = {
+        sql:
+          `SELECT ${resourceColumns(plans.track, "tracks.")} FROM playlist_track ` +
+          "JOIN tracks ON tracks.TrackId = playlist_track.TrackId " +
+          "WHERE PlaylistId = ? AND playlist_track.TrackId > ? " +
+          "ORDER BY playlist_track.TrackId LIMIT ?",
+        parameters: [playlist, after ?? BEFORE_ALL, BigInt(pageSize + 1)],
+      };
+      const { rows, revision } = await database.read([exists, page], call);
+      const [found = [], resources = []] = rows;
+      if (found.length === 0) throw notFound(identify(plans.playlist, playlist));
+      const tracks = messageBytes(plans.track, { resources, children: [] }, registry);
+      return { ...cutPage(tracks, pageSize, limits.pageBytes), revision };
+    },
+
+    delete: (playlist, call) =>
+      database.commit(
+        [
+          {
+            kind: "execute",
+            statement: {
+              sql: "DELETE FROM playlist_track WHERE PlaylistId = ?",
+              parameters: [playlist],
+            },
+          },
+          { kind: "delete", plan: plans.playlist, key: playlist },
+        ],
+        call,
+      ),
+  };
+}
+
+/** No row has the smallest integer as its key. */
+const BEFORE_ALL = -(2n ** 63n);

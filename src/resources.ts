@@ -1,0 +1,27 @@
+// THE list of what is served: one line per resource.
+
+import { AlbumSchema, AlbumService } from "../gen/chinook/v1/album_pb.ts";
+import { ArtistSchema, ArtistService } from "../gen/chinook/v1/artist_pb.ts";
+import { CustomerSchema, CustomerService } from "../gen/chinook/v1/customer_pb.ts";
+import { EmployeeSchema, EmployeeService } from "../gen/chinook/v1/employee_pb.ts";
+import { GenreSchema, GenreService } from "../gen/chinook/v1/genre_pb.ts";
+import { InvoiceSchema, InvoiceService } from "../gen/chinook/v1/invoice_pb.ts";
+import { MediaTypeSchema, MediaTypeService } from "../gen/chinook/v1/media_type_pb.ts";
+import { PlaylistSchema, PlaylistService } from "../gen/chinook/v1/playlist_pb.ts";
+import { TrackSchema, TrackService } from "../gen/chinook/v1/track_pb.ts";
+import { playlistMethods } from "./handlers/playlist-service.ts";
+import type { ResourceService } from "./handlers/services.ts";
+import { deriveInvoiceTotal } from "./repositories/invoice-total.ts";
+
+/** Every resource with its service, in an order in which references point backwards. */
+export const RESOURCES: readonly ResourceService[] = [
+  { resource: GenreSchema, service: GenreService },
+  { resource: MediaTypeSchema, service: MediaTypeService },
+  { resource: ArtistSchema, service: ArtistService },
+  { resource: AlbumSchema, service: AlbumService },
+  { resource: TrackSchema, service: TrackService },
+  { resource: EmployeeSchema, service: EmployeeService },
+  { resource: CustomerSchema, service: CustomerService },
+  { resource: InvoiceSchema, service: InvoiceService, derive: deriveInvoiceTotal },
+  { resource: PlaylistSchema, service: PlaylistService, own: playlistMethods },
+];

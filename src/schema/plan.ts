@@ -1,0 +1,257 @@
+// Plans: what the options of a message say about its table, read once at boot.
+// A wrong option stops the boot with the message, the field and the reason. Knows no database.
+
+import { type DescField, type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
+import { StoreError } from "../errors.ts";
+import type { ColumnCodec } from "./codec.ts";
+import { codecOf } from "./column.ts";
+import {
+  columnOf,
+  FieldBehavior,
+  hasBehavior,
+  referenceOf,
+  resourceOf,
+  tableOf,
+} from "./options.ts";
+import { collectionOf, type ResourceType } from "./resource-name.ts";
+
+/** A field that has a column of its own. */
+export interface ColumnPlan {
+  readonly field: DescField;
+  /** The column's name. */
+  readonly name: string;
+  readonly codec: ColumnCodec;
+  /** The most characters of a string; 0 is unlimited. */
+  readonly maxLength: number;
+  /** What Create stores for zero; 0n if nothing else. */
+  readonly defaultValue: bigint;
+  /** The kind of resource that the field refers to, if it does. */
+  readonly reference: ResourceType | undefined;
+}
+
+/** A message and the table that stores it. */
+export interface TablePlan {
+  readonly desc: DescMessage;
+  readonly table: string;
+  /** The INTEGER PRIMARY KEY column. */
+  readonly key: string;
+  readonly columns: readonly ColumnPlan[];
+  /** The fields that live in the JSON column. */
+  readonly dataFields: readonly DescField[];
+}
+
+/** A repeated field whose messages are rows of a child table. */
+export interface ChildPlan extends TablePlan {
+  /** The repeated field of the parent. */
+  readonly field: DescField & { fieldKind: "list"; listKind: "message" };
+  /** The column that holds the parent's key. */
+  readonly parentKey: string;
+  /** The integer field that holds the row's own key. */
+  readonly keyField: DescField & { fieldKind: "scalar" };
+}
+
+/** A resource and the table that stores it. */
+export interface ResourcePlan extends TablePlan {
+  readonly resource: ResourceType;
+  /** The fields that the service itself fills, from the row's key, revision and times. */
+  readonly standard: StandardFields;
+  readonly children: readonly ChildPlan[];
+  readonly derive: Derive | undefined;
+}
+
+/**
+ * Fills the OUTPUT_ONLY fields that follow from others, in a message that is about to be stored;
+ * `previous` is the message that it replaces.
+ */
+export type Derive = (message: Message, previous: Message | undefined) => void;
+
+/** A message that is a resource. */
+export interface ResourceDefinition {
+  readonly resource: DescMessage;
+  readonly derive?: Derive;
+}
+
+/** The standard fields of a resource (AIP-148, AIP-154). */
+export interface StandardFields {
+  readonly name: DescField;
+  readonly createTime: DescField;
+  readonly updateTime: DescField;
+  readonly etag: DescField;
+}
+
+/**
+ * The plans of all the resources that a server has.
+ * @throws StoreError INVALID_PLAN, naming message, field and reason.
+ */
+export function planResources(definitions: readonly ResourceDefinition[]): readonly ResourcePlan[] {
+  const types = new Map<string, ResourceType>();
+  const tables = new Map<string, DescMessage>();
+  for (const { resource: desc } of definitions) {
+    const type = planResourceType(desc);
+    if (types.has(type.type)) throw invalidPlan(desc, `type ${type.type} is used twice`);
+    types.set(type.type, type);
+  }
+  const plans = definitions.map((definition) => planResource(definition, types));
+  for (const { desc, table } of plans.flatMap((plan) => [plan, ...plan.children])) {
+    const other = tables.get(table.toLowerCase());
+    if (other) throw invalidPlan(desc, `table ${table} is ${other.typeName}'s already`);
+    tables.set(table.toLowerCase(), desc);
+  }
+  return plans;
+}
+
+function planResourceType(desc: DescMessage): ResourceType {
+  const resource = resourceOf(desc);
+  if (!resource?.type) throw invalidPlan(desc, "has no google.api.resource with a type");
+  const collection = collectionOf(resource.pattern[0] ?? "");
+  if (resource.pattern.length !== 1 || !collection) {
+    throw invalidPlan(desc, "must have one pattern, of the form `collection/{id}`");
+  }
+  return { type: resource.type, collection };
+}
+
+function planResource(
+  { resource: desc, derive }: ResourceDefinition,
+  types: ReadonlyMap<string, ResourceType>,
+): ResourcePlan {
+  const options = tableOf(desc);
+  if (!options) throw invalidPlan(desc, "has no (protostore.v1.table)");
+  if (options.parentKey) throw invalidPlan(desc, "is a resource and cannot have a parent_key");
+  const standard = planStandardFields(desc);
+  const children = desc.fields.filter(isChildField).map((field) => planChild(field, types));
+  const taken = new Set<DescField>([
+    ...Object.values(standard),
+    ...children.map((child) => child.field),
+  ]);
+  return {
+    ...planTable(desc, options, taken, types),
+    resource: types.get(resourceOf(desc)?.type ?? "") as ResourceType,
+    standard,
+    children,
+    derive,
+  };
+}
+
+function planStandardFields(desc: DescMessage): StandardFields {
+  const find = (name: string, type: string): DescField => {
+    const field = desc.fields.find((candidate) => candidate.name === name);
+    if (!field || typeOf(field) !== type || columnOf(field)) {
+      throw invalidPlan(desc, `must have a field \`${type} ${name}\` without a column`);
+    }
+    return field;
+  };
+  return {
+    name: find("name", "string"),
+    createTime: find("create_time", "google.protobuf.Timestamp"),
+    updateTime: find("update_time", "google.protobuf.Timestamp"),
+    etag: find("etag", "string"),
+  };
+}
+
+function typeOf(field: DescField): string | undefined {
+  if (field.fieldKind === "message") return field.message.typeName;
+  return field.fieldKind === "scalar" && field.scalar === ScalarType.STRING ? "string" : undefined;
+}
+
+function isChildField(field: DescField): field is ChildPlan["field"] {
+  return (
+    field.fieldKind === "list" && field.listKind === "message" && Boolean(tableOf(field.message))
+  );
+}
+
+function planChild(field: ChildPlan["field"], types: ReadonlyMap<string, ResourceType>): ChildPlan {
+  const desc = field.message;
+  const options = tableOf(desc);
+  if (!options?.parentKey) throw invalidPlan(desc, `is ${field} and must have a parent_key`);
+  const keyField = desc.fields.find((candidate) => columnOf(candidate)?.name === options.key);
+  if (keyField?.fieldKind !== "scalar" || keyField.scalar !== ScalarType.INT64) {
+    throw invalidPlan(desc, `must have an int64 field for its key column ${options.key}`);
+  }
+  return {
+    ...planTable(desc, options, new Set([keyField]), types),
+    field,
+    parentKey: options.parentKey,
+    keyField,
+  };
+}
+
+function planTable(
+  desc: DescMessage,
+  options: { name: string; key: string },
+  taken: ReadonlySet<DescField>,
+  types: ReadonlyMap<string, ResourceType>,
+): TablePlan {
+  for (const [option, value] of [
+    ["name", options.name],
+    ["key", options.key],
+  ] as const) {
+    if (!isIdentifier(value)) throw invalidPlan(desc, `table.${option} must be an identifier`);
+  }
+  const fields = desc.fields.filter((field) => !taken.has(field));
+  const columns = fields.filter(columnOf).map((field) => planColumn(field, types));
+  const names = new Set([...SYSTEM_COLUMNS, options.key].map((name) => name.toLowerCase()));
+  for (const { field, name } of columns) {
+    if (names.has(name.toLowerCase())) {
+      throw invalidPlan(desc, `column ${name} is taken already`, field);
+    }
+    names.add(name.toLowerCase());
+  }
+  const dataFields = fields.filter((field) => !columnOf(field));
+  const unnamed = dataFields.find((field) => field.jsonName.startsWith("$"));
+  if (unnamed) throw invalidPlan(desc, "a JSON name must not begin with $", unnamed);
+  return { desc, table: options.name, key: options.key, columns, dataFields };
+}
+
+function planColumn(field: DescField, types: ReadonlyMap<string, ResourceType>): ColumnPlan {
+  const desc = field.parent;
+  const options = columnOf(field);
+  if (!options || !isIdentifier(options.name)) {
+    throw invalidPlan(desc, "column.name must be an identifier", field);
+  }
+  if (field.oneof) throw invalidPlan(desc, "a member of a oneof cannot be a column", field);
+  const referenceType = referenceOf(field);
+  const reference = referenceType === undefined ? undefined : types.get(referenceType);
+  if (referenceType !== undefined && !reference) {
+    throw invalidPlan(desc, `refers to ${referenceType}, which is not served`, field);
+  }
+  checkColumnOptions(field, options, reference);
+  const codec = codecOf(field, { ...options, reference });
+  if (!codec) throw invalidPlan(desc, "a field of this type cannot be a column", field);
+  const { name, maxLength, defaultValue } = options;
+  return { field, name, codec, maxLength, defaultValue, reference };
+}
+
+function checkColumnOptions(
+  field: DescField,
+  options: { maxLength: number; currencyCode: string; defaultValue: bigint },
+  reference: ResourceType | undefined,
+): void {
+  const isText = typeOf(field) === "string" && !reference;
+  if (options.maxLength !== 0 && (!isText || options.maxLength < 0)) {
+    throw invalidPlan(field.parent, "column.max_length is for strings, and positive", field);
+  }
+  const isMoney = typeOf(field) === "google.type.Money";
+  if (isMoney ? !/^[A-Z]{3}$/.test(options.currencyCode) : options.currencyCode !== "") {
+    throw invalidPlan(field.parent, "column.currency_code is for Money, which needs it", field);
+  }
+  const isEnum = field.fieldKind === "enum";
+  if (options.defaultValue !== 0n && !isEnum) {
+    throw invalidPlan(field.parent, "column.default_value is for enums", field);
+  }
+  if (hasBehavior(field, FieldBehavior.IDENTIFIER)) {
+    throw invalidPlan(field.parent, "an IDENTIFIER cannot be a column", field);
+  }
+}
+
+/** The columns that every resource table has beside the fields' own. */
+export const SYSTEM_COLUMNS = ["data", "wire", "revision", "created_at", "updated_at"] as const;
+
+/** Names from options become part of SQL text, so nothing but plain identifiers is let through. */
+function isIdentifier(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(name);
+}
+
+function invalidPlan(desc: DescMessage, reason: string, field?: DescField): StoreError {
+  const subject = field ? `${desc.typeName}.${field.name}` : desc.typeName;
+  return new StoreError("INVALID_PLAN", `${subject}: ${reason}`);
+}

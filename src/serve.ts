@@ -1,0 +1,109 @@
+// Wires a service together: database, schema check, handlers, health, server. Decides nothing else.
+
+import { existsSync, statSync } from "node:fs";
+import type { Config } from "./config.ts";
+import { openConnection } from "./database/sqlite/connection.ts";
+import { openSqlite } from "./database/sqlite/sqlite-database.ts";
+import { loadFixtures } from "./fixtures.ts";
+import { reflectionServices } from "./grpc/reflection.ts";
+import { startServer } from "./grpc/server.ts";
+import { assembleService, createHandlerTools, type ResourceService } from "./handlers/services.ts";
+import { databaseService } from "./health/database-service.ts";
+import { createHealthMonitor } from "./health/monitor.ts";
+import { createSchemaProbe } from "./health/schema-probe.ts";
+import { healthService } from "./health/service.ts";
+import { refuseUnmanaged } from "./migrate/detect.ts";
+import { readMigrationFiles } from "./migrate/files.ts";
+import { migrateUp } from "./migrate/migrate.ts";
+import type { Log } from "./observe/log.ts";
+import { planResources } from "./schema/plan.ts";
+import { registryOf } from "./schema/registry.ts";
+
+/** A service that answers. */
+export interface RunningService {
+  readonly port: number;
+  /** Ends all calls in order, then closes the database. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Serves `resources` as `config` says; creates and migrates the database if there is none.
+ * @throws StoreError with an operator code if it cannot.
+ */
+export async function serve(
+  config: Config,
+  resources: readonly ResourceService[],
+  log: Log,
+): Promise<RunningService> {
+  const plans = planResources(resources);
+  const registry = registryOf(resources.map(({ resource }) => resource));
+  const { database: path, limits, readOnly, fixtures } = config;
+  await prepareFile(config);
+
+  const database = openSqlite({ path, readOnly, plans, registry, limits });
+  try {
+    const files = readMigrationFiles();
+    const schema = createSchemaProbe(database.connection, plans, files);
+    schema.refuseDifferences();
+    const isReady = schema.look().error === undefined;
+    if (isReady && fixtures !== undefined && (await isUntouched(database))) {
+      const count = await loadFixtures(database, plans, registry, fixtures);
+      log.info({ count }, "loaded the fixtures");
+    }
+    const tools = createHandlerTools(database, plans, registry, limits);
+    const own = resources.map((entry) => assembleService(entry, tools));
+    const monitor = createHealthMonitor({
+      services: own.map(({ desc }) => desc.typeName),
+      alwaysServing: ["protostore.v1.DatabaseService"],
+      probe: async () => schema.look(),
+      limits,
+      log,
+    });
+    const operator = [
+      databaseService(async () => ({ ...(await database.status()), schema: schema.describe() })),
+      healthService(monitor),
+    ];
+    const services = [...own, ...operator];
+    await monitor.start();
+    const server = await startServer({
+      services: [...services, ...reflectionServices(services.map(({ desc }) => desc))],
+      address: config.address,
+      limits,
+      log,
+      gate: monitor.gate,
+      onStopping: monitor.stop,
+    });
+    return {
+      port: server.port,
+      async stop() {
+        await server.stop();
+        await database.close();
+      },
+    };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** Makes a new file; an old one must be ours, and is migrated only by the operator's command. */
+async function prepareFile({ database: path, readOnly, limits }: Config): Promise<void> {
+  const isNew = !existsSync(path) || statSync(path).size === 0;
+  if (isNew && !readOnly) {
+    await migrateUp(path, { lockTimeoutMs: limits.migrationLockTimeoutMs });
+    return;
+  }
+  const connection = openConnection(path, { readOnly: true, busyTimeoutMs: limits.busyTimeoutMs });
+  try {
+    refuseUnmanaged(connection, path);
+  } finally {
+    connection.close();
+  }
+}
+
+/** True if nothing was ever committed. */
+async function isUntouched(database: {
+  status(): Promise<{ revision: bigint }>;
+}): Promise<boolean> {
+  return (await database.status()).revision === 0n;
+}
