@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The command line: wiring only. Each command is in its own file under cli/.
+// Nothing is decided here but how an error ends the process.
 
 import { Command } from "commander";
 import { adoptCommand } from "./cli/adopt.ts";

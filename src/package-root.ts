@@ -1,4 +1,5 @@
 // Finds the files that come with the package: migrations, fixtures, package.json.
+// Knows where they are, not what they hold.
 
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,4 +1,5 @@
 // THE list of what is served: one line per resource.
+// Everything else, from the plans to the tests of laws, runs over this list.
 
 import { AlbumSchema, AlbumService } from "../gen/chinook/v1/album_pb.ts";
 import { ArtistSchema, ArtistService } from "../gen/chinook/v1/artist_pb.ts";

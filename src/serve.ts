@@ -1,4 +1,5 @@
-// Wires a service together: database, schema check, handlers, health, server. Decides nothing else.
+// Wires a service together: database, schema check, handlers, health, server.
+// Is the only place where the layers meet.
 
 import { existsSync, statSync } from "node:fs";
 import type { Config } from "./config.ts";

@@ -1,4 +1,5 @@
 // `protostore serve`: runs the server until it is told to stop.
+// Turns flags into a Config; what runs is put together in ../serve.ts.
 
 import { join, resolve } from "node:path";
 import { Command, Option } from "commander";

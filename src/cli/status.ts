@@ -1,4 +1,5 @@
 // `protostore status`: asks a running server how its database is.
+// Is a client like any other: it never opens the database file.
 
 import { toJsonString } from "@bufbuild/protobuf";
 import { Command } from "commander";

@@ -1,4 +1,5 @@
 // `protostore verify`: proves that every row of a database says the same three ways.
+// Opens the database read-only; what is checked is in ../repositories/verify.ts.
 
 import { Command } from "commander";
 import { DEFAULT_LIMITS } from "../config.ts";

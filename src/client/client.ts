@@ -66,7 +66,9 @@ export function connect(address: string): Connection {
   return {
     service(desc) {
       const methods = (desc as DescService).methods.flatMap((method) =>
-        method.methodKind === "unary" ? [[method.localName, unaryMethod(channel, method)]] : [],
+        method.methodKind === "unary"
+          ? [[method.localName, unaryMethod(channel, method as DescMethodUnary)]]
+          : [],
       );
       return Object.fromEntries(methods);
     },

@@ -1,4 +1,5 @@
 // What all List methods share: page_size, page_token and the response made of rows' own bytes.
+// Must not know how rows are found: each method brings its own way to load a page.
 
 import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";

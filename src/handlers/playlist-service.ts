@@ -1,4 +1,5 @@
 // The methods of chinook.v1.PlaylistService that are not standard: the tracks on a playlist.
+// Takes requests apart and checks them; the SQL is in repositories/playlist-repository.ts.
 
 import { create } from "@bufbuild/protobuf";
 import { EmptySchema } from "@bufbuild/protobuf/wkt";

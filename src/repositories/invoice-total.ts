@@ -1,4 +1,5 @@
 // The total of an invoice: the exact sum of its lines, in whole nanos of the currency.
+// Pure: it is called with messages and runs no SQL.
 
 import { create, equals, type Message } from "@bufbuild/protobuf";
 import { type Invoice, type InvoiceLine, InvoiceSchema } from "../../gen/chinook/v1/invoice_pb.ts";

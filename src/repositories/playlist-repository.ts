@@ -1,4 +1,5 @@
 // The tracks on playlists: rows of playlist_track, which are no resources of their own.
+// All SQL that knows playlist_track is in this file.
 
 import type { Registry } from "@bufbuild/protobuf";
 import type { Limits } from "../config.ts";

@@ -11,7 +11,7 @@ import {
 import { type Date as CivilDate, DateSchema } from "../../gen/google/type/date_pb.ts";
 import { type Money, MoneySchema } from "../../gen/google/type/money_pb.ts";
 import { type ColumnCodec, expectInteger, expectText, Unrepresentable } from "./codec.ts";
-import { INT64_MAX, INT64_MIN } from "./sql-value.ts";
+import { INT64_MAX, INT64_MIN, type SqlValue } from "./sql-value.ts";
 
 /** Text in UTC, `YYYY-MM-DD HH:MM:SS`, with a fraction of 3, 6 or 9 digits if there is one. */
 export const timestampCodec: ColumnCodec = {
@@ -114,20 +114,24 @@ function formatCents({ units, nanos }: Money): string {
   return `${sign}${magnitude}.${pad(Math.abs(nanos) / NANOS_PER_CENT, 2)}`;
 }
 
+/** The significant digits that a double keeps of any decimal number; SQLite prints as many. */
+const DOUBLE_DIGITS = 15;
+
 /**
- * Nine decimals are what Money has. `toFixed` prints the digits of the double itself, so that the
- * 13.859999999999999 of a float sum is read as the 13.86 that was meant.
+ * The decimal number that a REAL stands for: the 13.859999999999999 of a float sum is 13.86, as
+ * `sqlite3` shows it too.
  */
-function parseDecimal(value: NonNullable<unknown>): { units: bigint; nanos: number } {
+function parseDecimal(value: NonNullable<SqlValue>): { units: bigint; nanos: number } {
   if (typeof value === "bigint") return { units: value, nanos: 0 };
-  if (typeof value !== "number" || Math.abs(value) >= 2 ** 53) {
-    throw new Unrepresentable("must be a decimal number");
+  const text = typeof value === "number" ? value.toPrecision(DOUBLE_DIGITS) : "";
+  const match = /^(-?)(\d+)(?:\.(\d*?)0*)?$/.exec(text);
+  const [, sign, units = "", decimals = ""] = match ?? [];
+  if (!match || decimals.length > 9) {
+    throw new Unrepresentable("must be a number with at most 9 decimals");
   }
-  const match = /^(-?)(\d+)\.(\d{9})$/.exec(value.toFixed(9));
-  if (!match) throw new Unrepresentable("must be a decimal number");
-  const [, sign, units = "", nanos = ""] = match;
   const direction = sign === "-" ? -1 : 1;
-  return { units: BigInt(units) * BigInt(direction), nanos: Number(nanos) * direction || 0 };
+  const nanos = Number(decimals.padEnd(9, "0"));
+  return { units: BigInt(units) * BigInt(direction), nanos: nanos * direction || 0 };
 }
 
 const MIDNIGHT = "00:00:00";

@@ -1,4 +1,5 @@
 // Which messages have a ProtoJSON form of their own (https://protobuf.dev/programming-guides/json/).
+// All others are written as objects of their fields.
 
 import type { DescMessage } from "@bufbuild/protobuf";
 

@@ -1,4 +1,5 @@
 // The registry of all types that the served messages are made of or import.
+// Knows no tables: a type is in it whether it is stored or not.
 
 import { createRegistry, type DescFile, type DescMessage, type Registry } from "@bufbuild/protobuf";
 

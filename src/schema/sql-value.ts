@@ -1,4 +1,5 @@
 // The values that a column can hold, as the databases' drivers bind and read them.
+// Knows no driver; each driver binds and reads exactly these.
 
 /** A value of a column: number is REAL, bigint is INTEGER. */
 export type SqlValue = null | bigint | number | string | Uint8Array;

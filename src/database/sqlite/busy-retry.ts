@@ -1,4 +1,5 @@
 // Tries again, without blocking the event loop, what found the database locked by another process.
+// Must not be given what has changed anything before it found the lock taken.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { StoreError } from "../../errors.ts";

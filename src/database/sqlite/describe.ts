@@ -1,4 +1,5 @@
 // Reads what tables a SQLite database has, for the comparison with the plans.
+// Judges nothing: what the tables should be is the business of schema/drift.ts.
 
 import type { ColumnDescription, DescribeTable } from "../../schema/drift.ts";
 import type { Connection } from "./connection.ts";

@@ -1,4 +1,5 @@
 // Explains a foreign key that does not hold: SQLite says only that there is one.
+// Reads only, inside the transaction that failed.
 
 import type { Message } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";

@@ -1,4 +1,5 @@
 // Opens a SQLite file as a Database: one connection that writes, one that reads.
+// Must not migrate: the schema is brought up to date before.
 
 import type { Registry } from "@bufbuild/protobuf";
 import type { Limits } from "../../config.ts";

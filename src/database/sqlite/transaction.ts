@@ -1,4 +1,5 @@
 // What the operations of one commit share while its transaction is open.
+// Runs no statement that writes.
 
 import type { Registry } from "@bufbuild/protobuf";
 import { StoreError } from "../../errors.ts";

@@ -1,4 +1,5 @@
 // Care of the write-ahead log: it is checkpointed by the server, so that the server knows when.
+// Must not wait for readers: what they still need stays in the log.
 
 import type { Connection } from "./connection.ts";
 

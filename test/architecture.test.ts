@@ -1,0 +1,162 @@
+// Holds the shape of the source: which layer imports which, which package is used where, and what a
+// file looks like. A new folder or file directly under src/ gets its line in MAY_IMPORT.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, globSync, readFileSync, statSync } from "node:fs";
+import { basename, join, relative, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { REPO_ROOT } from "./support/tools.ts";
+
+const FLOOR = ["errors", "config"];
+const SCHEMA = [...FLOOR, "gen"];
+const DATABASE = [...SCHEMA, "schema", "query", "observe"];
+const REPOSITORIES = [...DATABASE, "database"];
+const HANDLERS = [...REPOSITORIES, "repositories"];
+const BESIDE_HANDLERS = [...HANDLERS, "handlers"];
+const WIRING = [...BESIDE_HANDLERS, "migrate", "resources", "fixtures", "health", "grpc"];
+
+/** What each layer may import beside itself: a layer is a folder, or a file directly, under src/. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  main: ["errors", "cli", "package-root"],
+  cli: [...WIRING, "client", "serve", "package-root"],
+  serve: WIRING,
+  fixtures: BESIDE_HANDLERS,
+  resources: BESIDE_HANDLERS,
+  grpc: [...FLOOR, "gen", "handlers", "observe"],
+  client: [...FLOOR, "gen"],
+  health: [...BESIDE_HANDLERS, "migrate"],
+  handlers: HANDLERS,
+  repositories: REPOSITORIES,
+  migrate: [...DATABASE, "database"],
+  database: DATABASE,
+  query: [...SCHEMA, "schema"],
+  schema: SCHEMA,
+  observe: FLOOR,
+  "package-root": [],
+  config: [],
+  errors: [],
+};
+
+/** The only places where a package may be imported. */
+const PACKAGE_PLACES: Readonly<Record<string, readonly string[]>> = {
+  "better-sqlite3": ["src/database/sqlite/"],
+  pg: ["src/database/postgres/"],
+  "@grpc/grpc-js": ["src/grpc/", "src/client/"],
+  commander: ["src/cli/", "src/main.ts"],
+};
+
+const LINES_MAX = 350;
+
+const IMPORT =
+  /^\s*(?:import|export)\s[\w\s{},*$]*?\bfrom\s*["']([^"']+)["']|^\s*import\s*["']([^"']+)["']|\b(?:import|require|new URL)\(\s*["'`]([^"'`]+)["'`]/gm;
+
+const sources = globSync("src/**/*.ts", { cwd: REPO_ROOT })
+  .sort()
+  .map((path) => ({ path, text: readFileSync(join(REPO_ROOT, path), "utf8") }));
+
+const imports = sources.flatMap(({ path, text }) =>
+  [...text.matchAll(IMPORT)].map((match) => {
+    const specifier = match[1] ?? match[2] ?? match[3] ?? "";
+    return { path, specifier, seen: `${path} imports "${specifier}"` };
+  }),
+);
+
+function layerOf(path: string): string {
+  const [top, second] = path.split("/");
+  return top === "src" && second !== undefined ? basename(second, ".ts") : (top ?? "");
+}
+
+describe("imports", () => {
+  test("are found", () => {
+    expect(imports.length).toBeGreaterThan(sources.length);
+  });
+
+  test("point down the layers", () => {
+    const unplaced = sources
+      .filter(({ path }) => MAY_IMPORT[layerOf(path)] === undefined)
+      .map(({ path }) => `${path} is in no layer: give ${layerOf(path)} its line in MAY_IMPORT`);
+    const upward = imports
+      .filter(({ specifier }) => specifier.startsWith("."))
+      .flatMap(({ path, specifier, seen }) => {
+        const target = relative(REPO_ROOT, resolve(REPO_ROOT, path, "..", specifier));
+        const [from, to] = [layerOf(path), layerOf(target)];
+        // What is not a module, such as package.json or the folder of the migrations, has no layer.
+        if (from === to || (!target.endsWith(".ts") && !target.startsWith("test"))) return [];
+        return MAY_IMPORT[from]?.includes(to) === false
+          ? [`${seen}: ${from} must not import ${to}`]
+          : [];
+      });
+    expect([...unplaced, ...upward]).toEqual([]);
+  });
+
+  test("of packages stay where they belong, and are of what is installed with the service", () => {
+    const { dependencies } = JSON.parse(readFileSync(join(REPO_ROOT, "package.json"), "utf8")) as {
+      dependencies: Record<string, string>;
+    };
+    const strays = imports
+      .filter(({ specifier }) => !/^(?:\.|\/|node:|file:)/.test(specifier))
+      .flatMap(({ path, specifier, seen }) => {
+        const name = specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+        if (dependencies[name] === undefined) return [`${seen}: it is not among the dependencies`];
+        const places = PACKAGE_PLACES[name];
+        if (places === undefined || places.some((place) => path.startsWith(place))) return [];
+        return [`${seen}: ${name} belongs only in ${places.join(", ")}`];
+      });
+    expect(strays).toEqual([]);
+  });
+});
+
+describe("source files", () => {
+  test(`have at most ${LINES_MAX} lines`, () => {
+    const long = sources
+      .map(({ path, text }) => ({ path, lines: text.trimEnd().split("\n").length }))
+      .filter(({ lines }) => lines > LINES_MAX)
+      .map(({ path, lines }) => `${path} has ${lines} lines`);
+    expect(long).toEqual([]);
+  });
+
+  test("open with a comment of two to four lines", () => {
+    const bare = sources.flatMap(({ path, text }) => {
+      const lines = text.replace(/^#!.*\n/, "").split("\n");
+      const opening = lines.findIndex((line) => !line.startsWith("//"));
+      return opening >= 2 && opening <= 4 ? [] : [`${path} opens with ${opening} lines of comment`];
+    });
+    expect(bare).toEqual([]);
+  });
+
+  test("are named after what they own", () => {
+    const vague = sources
+      .filter(({ path }) => /^(?:utils?|helpers?|index|common|misc)\.ts$/.test(basename(path)))
+      .map(({ path }) => `${path} says nothing of what is in it`);
+    expect(vague).toEqual([]);
+  });
+});
+
+describe("the repository", () => {
+  // An unpacked archive has no list of what is committed; a clone always has, and CI runs on one.
+  test.skipIf(!existsSync(join(REPO_ROOT, ".git")))("names no place outside itself", () => {
+    const committed = execFileSync("git", ["ls-files", "-z"], { cwd: REPO_ROOT, encoding: "utf8" })
+      .split("\0")
+      .filter((path) => statSync(join(REPO_ROOT, path), { throwIfNoEntry: false })?.isFile())
+      .map((path) => ({ path, text: readFileSync(join(REPO_ROOT, path), "utf8") }))
+      .filter(({ text }) => !text.includes("\0"));
+    expect(committed.length).toBeGreaterThan(0);
+    const strays = committed.flatMap(({ path, text }) =>
+      text.split("\n").flatMap((line, index) => {
+        const absolute = /(?<![\w.-])\/(?:work|root|home)\//.exec(line)?.[0];
+        const shared = path === "test/support/chinook.ts" ? null : /\.\.\/shared\b/.exec(line);
+        const found = absolute ?? shared?.[0];
+        return found === undefined ? [] : [`${path}:${index + 1} names ${found}`];
+      }),
+    );
+    expect(strays).toEqual([]);
+  });
+
+  test("locks its packages without the address of a registry", () => {
+    const lock = readFileSync(join(REPO_ROOT, "package-lock.json"), "utf8");
+    const addresses = lock.match(/"resolved":.*/g) ?? [];
+    expect(addresses, "package-lock.json: install with --omit-lockfile-registry-resolved").toEqual(
+      [],
+    );
+  });
+});

@@ -1,0 +1,73 @@
+// A database for everything.v1.Everything, the message with every kind of field.
+
+import { join } from "node:path";
+import { DEFAULT_LIMITS } from "../../src/config.ts";
+import type { Database, Operation } from "../../src/database/database.ts";
+import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
+import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
+import { readMigrationFiles } from "../../src/migrate/files.ts";
+import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
+import { registryOf } from "../../src/schema/registry.ts";
+import { testMessage } from "./protos.ts";
+
+export const EVERYTHING = testMessage("everything.v1.Everything");
+export const EVERYTHING_PLAN = planResources([{ resource: EVERYTHING }])[0] as ResourcePlan;
+export const EVERYTHING_REGISTRY = registryOf([EVERYTHING]);
+
+/** The statements of a migration that make the tables of Everything. */
+export const EVERYTHING_TABLES = `
+CREATE TABLE everythings (
+  EverythingId INTEGER NOT NULL PRIMARY KEY,
+  CDouble REAL NOT NULL, CFloat REAL NOT NULL,
+  CInt32 INTEGER NOT NULL, CInt64 INTEGER NOT NULL,
+  CUint32 INTEGER NOT NULL, CUint64 INTEGER NOT NULL,
+  CSint32 INTEGER NOT NULL, CSint64 INTEGER NOT NULL,
+  CFixed32 INTEGER NOT NULL, CFixed64 INTEGER NOT NULL,
+  CSfixed32 INTEGER NOT NULL, CSfixed64 INTEGER NOT NULL,
+  CBool INTEGER NOT NULL, CString NVARCHAR(40) NOT NULL, CBytes BLOB NOT NULL,
+  CColor INTEGER NOT NULL,
+  CDoubleOptional REAL, CInt64Optional INTEGER, CBoolOptional INTEGER,
+  CStringOptional TEXT, CBytesOptional BLOB, CColorOptional INTEGER,
+  CTimestamp DATETIME, CDuration INTEGER, CDate DATETIME, CMoney NUMERIC(10,2),
+  CReference INTEGER REFERENCES everythings (EverythingId),
+  data TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(data)),
+  wire BLOB, revision INTEGER, created_at TEXT, updated_at TEXT
+);
+CREATE TABLE everything_lines (
+  LineId INTEGER NOT NULL PRIMARY KEY,
+  EverythingId INTEGER NOT NULL REFERENCES everythings (EverythingId),
+  CString TEXT, CMoney NUMERIC(10,2),
+  data TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(data))
+);
+`;
+
+/** A new database with the tables of Everything, without Chinook's. */
+export function openEverything(directory: string): { database: Database; connection: Connection } {
+  const path = join(directory, "everything.db");
+  const connection = openConnection(path, { create: true, busyTimeoutMs: 1000 });
+  connection.pragma("journal_mode = WAL");
+  connection.exec(stateTables() + EVERYTHING_TABLES);
+  const database = openSqlite({
+    path,
+    readOnly: false,
+    plans: [EVERYTHING_PLAN],
+    registry: EVERYTHING_REGISTRY,
+    limits: DEFAULT_LIMITS,
+  });
+  return { database, connection };
+}
+
+/** The store's own tables, as the migration makes them. */
+function stateTables(): string {
+  const sql = readMigrationFiles()[1]?.up.sql ?? "";
+  return sql.slice(0, sql.indexOf("ALTER TABLE"));
+}
+
+/** Creates the messages in one commit; the bytes of each as they are stored. */
+export async function createAll(
+  database: Database,
+  messages: readonly Operation[],
+): Promise<readonly Uint8Array[]> {
+  const { messages: stored } = await database.commit(messages);
+  return stored as readonly Uint8Array[];
+}

@@ -1,0 +1,77 @@
+// A whole service inside the test's process: real SQLite, real gRPC on a free port.
+
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import pino from "pino";
+import { onTestFinished } from "vitest";
+import { type Connection, connect } from "../../src/client/client.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../src/config.ts";
+import { RESOURCES } from "../../src/resources.ts";
+import { serve } from "../../src/serve.ts";
+import { makeTempDir } from "./temp.ts";
+import { REPO_ROOT } from "./tools.ts";
+
+/** What a test may say of the service that it starts. */
+export interface TestServiceOptions {
+  /** The file to serve; a new one in a temporary folder if absent. */
+  readonly database?: string;
+  readonly fixtures?: boolean;
+  readonly readOnly?: boolean;
+  readonly limits?: Partial<Limits>;
+}
+
+/** A service that answers. */
+export interface TestService {
+  readonly address: string;
+  readonly database: string;
+  readonly connection: Connection;
+  /** Stops it and removes the folder that was made for it; a second call does nothing. */
+  stop(): Promise<void>;
+}
+
+/** A service that is stopped when the running test is over. */
+export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
+  const service = await runService(options);
+  onTestFinished(() => service.stop());
+  return service;
+}
+
+/** A service that the caller stops: for hooks around several tests. */
+export async function runService(options: TestServiceOptions = {}): Promise<TestService> {
+  const directory = options.database === undefined ? makeTempDir() : undefined;
+  const database = options.database ?? join(directory as string, "test.db");
+  const removeDirectory = () => {
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+  };
+  const running = await serve(
+    {
+      database,
+      address: "127.0.0.1:0",
+      readOnly: options.readOnly ?? false,
+      ...(options.fixtures && { fixtures: join(REPO_ROOT, "fixtures") }),
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+    },
+    RESOURCES,
+    pino({ level: "silent" }),
+  ).catch((error: unknown) => {
+    removeDirectory();
+    throw error;
+  });
+  const address = `127.0.0.1:${running.port}`;
+  const connection = connect(address);
+  let stopped: Promise<void> | undefined;
+  async function stop(): Promise<void> {
+    connection.close();
+    await running.stop();
+    removeDirectory();
+  }
+  return {
+    address,
+    database,
+    connection,
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
