@@ -2,6 +2,7 @@
 // Is the only place where the layers meet.
 
 import { existsSync, statSync } from "node:fs";
+import { DatabaseService } from "../gen/protostore/v1/database_service_pb.ts";
 import type { Config } from "./config.ts";
 import { openConnection } from "./database/sqlite/connection.ts";
 import { openSqlite } from "./database/sqlite/sqlite-database.ts";
@@ -42,29 +43,30 @@ export async function serve(
   await prepareFile(config);
 
   const database = openSqlite({ path, readOnly, plans, registry, limits });
+  const schema = createSchemaProbe(database.connection, plans, readMigrationFiles());
+  const monitor = createHealthMonitor({
+    services: resources.map(({ service }) => service.typeName),
+    alwaysServing: [DatabaseService.typeName],
+    probe: async () => schema.look(),
+    limits,
+    log,
+  });
+  const stop = async () => {
+    monitor.stop();
+    await database.close();
+  };
   try {
-    const files = readMigrationFiles();
-    const schema = createSchemaProbe(database.connection, plans, files);
     schema.refuseDifferences();
-    const isReady = schema.look().error === undefined;
-    if (isReady && fixtures !== undefined && (await isUntouched(database))) {
+    if (fixtures !== undefined && schema.look().serving && (await isUntouched(database))) {
       const count = await loadFixtures(database, plans, registry, fixtures);
       log.info({ count }, "loaded the fixtures");
     }
     const tools = createHandlerTools(database, plans, registry, limits);
-    const own = resources.map((entry) => assembleService(entry, tools));
-    const monitor = createHealthMonitor({
-      services: own.map(({ desc }) => desc.typeName),
-      alwaysServing: ["protostore.v1.DatabaseService"],
-      probe: async () => schema.look(),
-      limits,
-      log,
-    });
-    const operator = [
+    const services = [
+      ...resources.map((entry) => assembleService(entry, tools)),
       databaseService(async () => ({ ...(await database.status()), schema: schema.describe() })),
       healthService(monitor),
     ];
-    const services = [...own, ...operator];
     await monitor.start();
     const server = await startServer({
       services: [...services, ...reflectionServices(services.map(({ desc }) => desc))],
@@ -74,15 +76,9 @@ export async function serve(
       gate: monitor.gate,
       onStopping: monitor.stop,
     });
-    return {
-      port: server.port,
-      async stop() {
-        await server.stop();
-        await database.close();
-      },
-    };
+    return { port: server.port, stop: () => server.stop().then(stop) };
   } catch (error) {
-    await database.close();
+    await stop();
     throw error;
   }
 }

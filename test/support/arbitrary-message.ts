@@ -31,7 +31,7 @@ const MAX_DEPTH = 3;
 /** Messages of a type. */
 export function arbitraryMessage(desc: DescMessage, options: ArbitraryOptions): Arbitrary<Message> {
   // One seed per message keeps fast-check's own work small: 10,000 messages have a million values.
-  return fc.integer().map((seed) => new Maker(seed, options).message(desc, 0).message);
+  return fc.integer().map((seed) => new ArbitraryMaker(seed, options).message(desc, 0).message);
 }
 
 /** A small generator of random numbers (mulberry32), so that a seed names its message. */
@@ -45,7 +45,8 @@ function randomOf(seed: number): () => number {
   };
 }
 
-class Maker {
+/** Makes messages and their parts from a seed. */
+export class ArbitraryMaker {
   readonly #random: () => number;
   readonly #options: ArbitraryOptions;
 

@@ -1,0 +1,151 @@
+// Turns a Service into what grpc-js serves: the only place where handlers meet the transport.
+// Whatever a handler does, the call gets one status and the process lives on.
+
+import type { DescMethod } from "@bufbuild/protobuf";
+import type {
+  handleBidiStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  ServiceDefinition,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import type { StoreError } from "../errors.ts";
+import type { Handler, Response, Service } from "../handlers/handler.ts";
+import type { Log } from "../observe/log.ts";
+import { type OpenCall, openCall, type RawBidiStream, type RawServerStream } from "./call.ts";
+import { decodeRequest, encodeResponse } from "./codec.ts";
+import { failureStatus, logLateFailure } from "./failure.ts";
+import type { OpenStreams } from "./open-streams.ts";
+import { receiveRequests, sendResponses } from "./streams.ts";
+
+/** What the handlers of a service are run with. */
+export interface AdapterOptions {
+  readonly log: Log;
+  readonly openStreams: OpenStreams;
+  /** Refuses every call of the service with the error it returns. */
+  readonly gate?: (() => StoreError | undefined) | undefined;
+}
+
+/** A service in the two parts that `Server.addService` takes. */
+export interface AdaptedService {
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
+/** Adapts a service; messages cross grpc-js as bytes, so that our errors reach the client. */
+export function adaptService(service: Service, options: AdapterOptions): AdaptedService {
+  const definition: Record<string, ServiceDefinition[string]> = {};
+  const implementation: UntypedServiceImplementation = {};
+  for (const handler of service.handlers) {
+    const { localName } = handler.method;
+    definition[localName] = {
+      path: methodPath(handler.method),
+      requestStream: handler.kind === "bidi_streaming",
+      responseStream: handler.kind !== "unary",
+      requestSerialize: asIs,
+      requestDeserialize: asIs,
+      responseSerialize: asIs,
+      responseDeserialize: asIs,
+    };
+    implementation[localName] = adaptHandler(handler, options);
+  }
+  return { definition, implementation };
+}
+
+/** The path of a method's requests, for example `/chinook.v1.TrackService/GetTrack`. */
+export function methodPath(method: DescMethod): string {
+  return `/${method.parent.typeName}/${method.name}`;
+}
+
+type Of<Kind extends Handler["kind"]> = Extract<Handler, { kind: Kind }>;
+
+function adaptHandler(handler: Handler, options: AdapterOptions) {
+  switch (handler.kind) {
+    case "unary":
+      return adaptUnary(handler, options);
+    case "server_streaming":
+      return adaptServerStreaming(handler, options);
+    case "bidi_streaming":
+      return adaptBidiStreaming(handler, options);
+  }
+}
+
+function adaptUnary(
+  { method, implement }: Of<"unary">,
+  options: AdapterOptions,
+): handleUnaryCall<Buffer, Buffer> {
+  return async (call, callback) => {
+    const open = openCall(call);
+    try {
+      refuse(open, options);
+      const request = decodeRequest(method.input, call.request);
+      const bytes = encodeResponse(method.output, await implement(request, open.context));
+      call.sendMetadata(open.metadata);
+      callback(null, bytes);
+    } catch (error) {
+      callback(failureStatus(error, methodPath(method), options.log));
+    } finally {
+      open.close();
+    }
+  };
+}
+
+function adaptServerStreaming(
+  { method, implement }: Of<"server_streaming">,
+  options: AdapterOptions,
+): handleServerStreamingCall<Buffer, Buffer> {
+  return (call) =>
+    answerStream(call, method, options, ({ context }) =>
+      implement(decodeRequest(method.input, call.request), context),
+    );
+}
+
+function adaptBidiStreaming(
+  { method, implement }: Of<"bidi_streaming">,
+  options: AdapterOptions,
+): handleBidiStreamingCall<Buffer, Buffer> {
+  return (call) =>
+    answerStream(call, method, options, ({ context }) =>
+      implement(receiveRequests(call, method.input, context.signal), context),
+    );
+}
+
+async function answerStream(
+  call: RawServerStream | RawBidiStream,
+  method: DescMethod,
+  options: AdapterOptions,
+  start: (open: OpenCall) => AsyncIterable<Response>,
+): Promise<void> {
+  // Sent at once, as a stream may have nothing else to say for long; grpc-js sends them only once.
+  const open = openCall(call, (metadata) => call.sendMetadata(metadata));
+  const unregister = options.openStreams.add(open.abort);
+  try {
+    refuse(open, options);
+    await sendResponses(start(open), {
+      call,
+      output: method.output,
+      signal: open.context.signal,
+      onLateFailure: (thrown) => logLateFailure(thrown, methodPath(method), options.log),
+    });
+    // A revision that came after the first response is told at the end.
+    call.end(open.metadata);
+  } catch (error) {
+    const status = failureStatus(error, methodPath(method), options.log);
+    // A call that is over takes no status.
+    if (!call.cancelled) call.emit("error", status);
+  } finally {
+    unregister();
+    open.close();
+  }
+}
+
+/** Throws why the call must not reach its handler, if there is a reason. */
+function refuse({ context }: OpenCall, { gate }: AdapterOptions): void {
+  context.signal.throwIfAborted();
+  const closed = gate?.();
+  if (closed) throw closed;
+}
+
+function asIs(bytes: Buffer): Buffer {
+  return bytes;
+}

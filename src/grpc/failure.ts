@@ -1,0 +1,49 @@
+// Turns whatever a handler threw into the status that its caller gets, and logs what it must not.
+// Must never throw: it is what stands between a handler's mistake and the process.
+
+import { randomUUID } from "node:crypto";
+import { inspect } from "node:util";
+import { status } from "@grpc/grpc-js";
+import { StoreError } from "../errors.ts";
+import type { Log } from "../observe/log.ts";
+import { type CallStatus, STATUS_BY_CODE, toCallStatus } from "./status.ts";
+
+/** The errors that an operator must hear of, whoever caused them. */
+const LOGGED = [status.INTERNAL, status.DATA_LOSS, status.RESOURCE_EXHAUSTED];
+
+/**
+ * The status for `thrown`, which a handler of `method` threw or rejected with. What is not a
+ * StoreError is INTERNAL; the log gets its text and stack, the client only an id to find them by.
+ */
+export function failureStatus(thrown: unknown, method: string, log: Log): CallStatus {
+  const error = toStoreError(thrown);
+  const errorId = randomUUID();
+  if (LOGGED.includes(STATUS_BY_CODE[error.code])) {
+    const { code, message, details } = error;
+    logSafely(log, { errorId, method, code, message }, details.cause ?? error);
+  }
+  return toCallStatus(error, errorId);
+}
+
+/** Logs an error that no client can be told of any more. */
+export function logLateFailure(thrown: unknown, method: string, log: Log): void {
+  logSafely(log, { method }, thrown);
+}
+
+function toStoreError(thrown: unknown): StoreError {
+  try {
+    if (thrown instanceof StoreError) return thrown;
+  } catch {
+    // A proxy may throw even here.
+  }
+  return new StoreError("INTERNAL", "internal error", { cause: thrown ?? String(thrown) });
+}
+
+function logSafely(log: Log, fields: object, thrown: unknown): void {
+  try {
+    const err = thrown instanceof Error ? thrown : new Error(`not an Error: ${inspect(thrown)}`);
+    log.error({ ...fields, err }, "a call failed");
+  } catch {
+    log.error(fields, "a call failed with an error that cannot be printed");
+  }
+}

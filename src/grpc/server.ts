@@ -1,0 +1,133 @@
+// The life of a gRPC server: limits, listening, and a stop that loses no call in flight.
+// Must not know what it serves, but for the services that answer when the database cannot.
+
+import { Server, ServerCredentials, type ServerOptions, setLogger } from "@grpc/grpc-js";
+import type { Limits } from "../config.ts";
+import { StoreError } from "../errors.ts";
+import type { Service } from "../handlers/handler.ts";
+import type { Log } from "../observe/log.ts";
+import { adaptService } from "./adapter.ts";
+import { checkAddress, listenError } from "./address.ts";
+import { createOpenStreams } from "./open-streams.ts";
+import { surviveStrayErrors } from "./stray-errors.ts";
+
+/** What a server is started with. */
+export interface ServerConfig {
+  readonly services: readonly Service[];
+  /** `host:port`, an IPv6 host in brackets; port 0 takes a free one. */
+  readonly address: string;
+  readonly limits: Limits;
+  readonly log: Log;
+  /** While it returns an error, every call that is not in UNGATED_SERVICES is refused with it. */
+  readonly gate?: () => StoreError | undefined;
+  /** Runs first when the server stops: health says NOT_SERVING here. */
+  readonly onStopping?: () => void | Promise<void>;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  readonly port: number;
+  /** Ends all streams, waits for calls in flight, then closes; resolves when it is closed. */
+  stop(): Promise<void>;
+}
+
+/** The services that answer even while the gate is closed: they say why it is. */
+export const UNGATED_SERVICES: ReadonlySet<string> = new Set([
+  "grpc.health.v1.Health",
+  "grpc.reflection.v1.ServerReflection",
+  "grpc.reflection.v1alpha.ServerReflection",
+  "protostore.v1.DatabaseService",
+]);
+
+/**
+ * Starts to serve.
+ * @throws StoreError INVALID_CONFIG if it cannot listen at the address.
+ */
+export async function startServer(config: ServerConfig): Promise<RunningServer> {
+  const { services, address, limits, log } = config;
+  checkAddress(address);
+  routeLibraryLog(log);
+  const openStreams = createOpenStreams();
+  const server = new Server(serverOptions(limits));
+  for (const service of services) {
+    const gate = UNGATED_SERVICES.has(service.desc.typeName) ? undefined : config.gate;
+    const { definition, implementation } = adaptService(service, { log, openStreams, gate });
+    server.addService(definition, implementation);
+  }
+  const port = await listen(server, address);
+  const letStrayErrorsKill = surviveStrayErrors(log);
+  log.info({ address, port }, "serving");
+
+  const stop = async () => {
+    log.info("stopping");
+    try {
+      await config.onStopping?.();
+    } catch (error) {
+      log.error({ err: error }, "a hook failed; stopping all the same");
+    }
+    // One turn of the event loop, so that health watchers are told before their streams end.
+    await new Promise(setImmediate);
+    openStreams.endAll(new StoreError("DATABASE_UNAVAILABLE", "the server is stopping"));
+    await shutDown(server, limits.shutdownTimeoutMs, log);
+    letStrayErrorsKill();
+    log.info("stopped");
+  };
+  let stopped: Promise<void> | undefined;
+  return {
+    port,
+    stop() {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+/** Channelz stays on, though it is not served: without it forceShutdown closes no connection. */
+function serverOptions(limits: Limits): ServerOptions {
+  return {
+    "grpc.max_receive_message_length": limits.receiveMessageBytes,
+    "grpc.max_send_message_length": limits.sendMessageBytes,
+    "grpc.max_concurrent_streams": limits.concurrentStreams,
+    "grpc.keepalive_time_ms": limits.keepaliveTimeMs,
+    "grpc.keepalive_timeout_ms": limits.keepaliveTimeoutMs,
+    "grpc.max_connection_idle_ms": limits.connectionIdleMs,
+    "grpc.max_connection_age_ms": limits.connectionAgeMs,
+    "grpc.max_connection_age_grace_ms": limits.connectionAgeGraceMs,
+  };
+}
+
+async function listen(server: Server, address: string): Promise<number> {
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
+        error ? reject(error) : resolve(port),
+      );
+    });
+  } catch (error) {
+    server.forceShutdown();
+    throw listenError(address, error);
+  }
+}
+
+/** Lets calls in flight finish, for at most `timeoutMs`. */
+async function shutDown(server: Server, timeoutMs: number, log: Log): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const finished = new Promise<"finished">((resolve) =>
+    server.tryShutdown(() => resolve("finished")),
+  );
+  const timedOut = new Promise<"timed out">((resolve) => {
+    timer = setTimeout(() => resolve("timed out"), timeoutMs);
+  });
+  const outcome = await Promise.race([finished, timedOut]);
+  clearTimeout(timer);
+  if (outcome === "timed out") {
+    log.warn({ timeoutMs }, "calls in flight were cut off");
+  }
+  server.forceShutdown();
+}
+
+/** What grpc-js would print to the console goes into the log; its errors reach us by themselves. */
+function routeLibraryLog(log: Log): void {
+  const write = (...values: unknown[]) => log.debug({ library: "grpc-js" }, values.join(" "));
+  setLogger({ error: write, info: write, debug: write });
+}

@@ -1,0 +1,66 @@
+// The one place where an error of ours becomes a gRPC status.
+// Decides nothing else: what a client may be told is in the StoreError already.
+
+import { Metadata, status } from "@grpc/grpc-js";
+import type { ErrorCode, StoreError } from "../errors.ts";
+import { clipText, encodeStatus } from "./error-details.ts";
+
+/** The gRPC status of each error code. */
+export const STATUS_BY_CODE: Readonly<Record<ErrorCode, status>> = {
+  INVALID_FIELD: status.INVALID_ARGUMENT,
+  RESOURCE_NOT_FOUND: status.NOT_FOUND,
+  RESOURCE_EXISTS: status.ALREADY_EXISTS,
+  UNIQUE_VIOLATION: status.ALREADY_EXISTS,
+  FOREIGN_KEY: status.FAILED_PRECONDITION,
+  ETAG_MISMATCH: status.ABORTED,
+  CONSTRAINT_VIOLATION: status.INVALID_ARGUMENT,
+  DEADLINE_EXCEEDED: status.DEADLINE_EXCEEDED,
+  CANCELLED: status.CANCELLED,
+  DATABASE_BUSY: status.UNAVAILABLE,
+  DATABASE_UNAVAILABLE: status.UNAVAILABLE,
+  DATABASE_CORRUPT: status.DATA_LOSS,
+  DISK_FULL: status.RESOURCE_EXHAUSTED,
+  READ_ONLY_MODE: status.FAILED_PRECONDITION,
+  ROW_UNREADABLE: status.DATA_LOSS,
+  SCHEMA_MISMATCH: status.UNAVAILABLE,
+  IDS_EXHAUSTED: status.RESOURCE_EXHAUSTED,
+  INTERNAL: status.INTERNAL,
+  INVALID_CONFIG: status.INTERNAL,
+  INVALID_PLAN: status.INTERNAL,
+  UNMANAGED_DATABASE: status.INTERNAL,
+  NOT_CHINOOK: status.INTERNAL,
+  MIGRATION_DIRTY: status.INTERNAL,
+  MIGRATION_EDITED: status.INTERNAL,
+  MIGRATION_MISSING: status.INTERNAL,
+  MIGRATION_INVALID: status.INTERNAL,
+  MIGRATION_FAILED: status.INTERNAL,
+  MIGRATION_LOCKED: status.INTERNAL,
+  VERIFY_FAILED: status.INTERNAL,
+};
+
+/** How a call ends, in the form that grpc-js takes. */
+export interface CallStatus {
+  readonly code: status;
+  readonly details: string;
+  readonly metadata: Metadata;
+}
+
+/** The metadata key under which `google.rpc.Status` travels. */
+export const STATUS_DETAILS_KEY = "grpc-status-details-bin";
+
+/** As much of a message as is sent; each of its bytes takes up to three in `grpc-message`. */
+const MESSAGE_BYTES = 1_024;
+
+/**
+ * The status that a client is sent for `error`. One that is INTERNAL is not the client's to
+ * understand: it gets no message and no details but `errorId`, by which the log can be searched.
+ */
+export function toCallStatus(error: StoreError, errorId = ""): CallStatus {
+  const code = STATUS_BY_CODE[error.code];
+  const hidden = code === status.INTERNAL;
+  const message = hidden ? "internal error" : clipText(error.message, MESSAGE_BYTES);
+  const details = hidden ? { metadata: { error_id: errorId } } : error.details;
+  const metadata = new Metadata();
+  metadata.set(STATUS_DETAILS_KEY, Buffer.from(encodeStatus(code, message, error.code, details)));
+  return { code, details: message, metadata };
+}

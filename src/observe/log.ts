@@ -1,0 +1,26 @@
+// The log: one JSON object per line on stderr.
+// Must never be given a request or a response: they are the users' data.
+
+import pino from "pino";
+import { StoreError } from "../errors.ts";
+
+/** What everything that logs is given. */
+export type Log = pino.Logger;
+
+/**
+ * A logger whose level is PROTOSTORE_LOG_LEVEL, "info" if that is not set; it writes to stderr
+ * unless it is given another destination.
+ * @throws StoreError INVALID_CONFIG if there is no such level.
+ */
+export function createLog(destination?: pino.DestinationStream): Log {
+  const level = process.env.PROTOSTORE_LOG_LEVEL || "info";
+  if (level !== "silent" && !Object.hasOwn(pino.levels.values, level)) {
+    const levels = Object.keys(pino.levels.values).join(", ");
+    throw new StoreError(
+      "INVALID_CONFIG",
+      `PROTOSTORE_LOG_LEVEL is "${level}": it must be one of ${levels}, silent`,
+    );
+  }
+  // Synchronous, so that the line that explains a crash is written before it.
+  return pino({ level, base: null }, destination ?? pino.destination({ dest: 2, sync: true }));
+}
