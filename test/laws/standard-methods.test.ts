@@ -14,6 +14,7 @@ import { registryOf } from "../../src/schema/registry.ts";
 import { clearServerFields, makeResource } from "../support/arbitrary-resource.ts";
 import { startTestService } from "../support/service.ts";
 import { standardClient } from "../support/standard-client.ts";
+import { findingsOf } from "../support/verified.ts";
 
 const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31);
 const ROUNDS = 20;
@@ -112,7 +113,7 @@ describe.for(CASES)(`$name (SEED=${SEED})`, ({ plan, service }) => {
   });
 
   test("Update with * replaces everything that a client may set", async () => {
-    const { client } = await start();
+    const { client, database } = await start();
     const created = await client.create(random());
     for (let round = 0; round < ROUNDS; round++) {
       const sent = named(random(), nameOf(created));
@@ -122,10 +123,11 @@ describe.for(CASES)(`$name (SEED=${SEED})`, ({ plan, service }) => {
         toBinary(plan.desc, updated),
       );
     }
+    expect(await findingsOf(database)).toEqual([]);
   });
 
   test("Update with a mask changes the fields in it and no other", async () => {
-    const { client } = await start();
+    const { client, database } = await start();
     let current = await client.create(random());
     for (const field of plan.desc.fields) {
       const sent = named(random(), nameOf(current));
@@ -136,6 +138,7 @@ describe.for(CASES)(`$name (SEED=${SEED})`, ({ plan, service }) => {
       current = await client.update(sent, [field.name]);
       expect(contentOf(plan, current), field.name).toBe(contentOf(plan, expected));
     }
+    expect(await findingsOf(database)).toEqual([]);
   });
 
   test("Update without a mask changes the fields that are set", async () => {
