@@ -8,9 +8,9 @@ import { invalidField } from "../errors.ts";
 
 const VERSION = 1;
 const KEY_BYTES = 8;
-const DIGEST_BYTES = 8;
-/** Version, key, digest of the request. */
-const TOKEN_BYTES = 1 + KEY_BYTES + DIGEST_BYTES;
+const SEAL_BYTES = 8;
+/** Version, key, seal of both and of the request. */
+const TOKEN_BYTES = 1 + KEY_BYTES + SEAL_BYTES;
 
 /** Which rows a List request asks for: what its page_size and page_token do not change. */
 export type RequestDigest = Uint8Array;
@@ -24,7 +24,7 @@ export function digestRequest(desc: DescMessage, request: Message): RequestDiges
     if (!isPaging && value.isSet(field)) copy.set(field, value.get(field));
   }
   const hash = createHash("sha256").update(`${desc.typeName}\n`);
-  return hash.update(toBinary(desc, copy.message)).digest().subarray(0, DIGEST_BYTES);
+  return hash.update(toBinary(desc, copy.message)).digest();
 }
 
 /** The token of the page after the row with this key. */
@@ -32,8 +32,16 @@ export function formatPageToken(after: bigint, digest: RequestDigest): string {
   const token = Buffer.alloc(TOKEN_BYTES);
   token.writeUInt8(VERSION);
   token.writeBigInt64BE(after, 1);
-  token.set(digest, 1 + KEY_BYTES);
+  token.set(seal(token, digest), 1 + KEY_BYTES);
   return token.toString("base64url");
+}
+
+/** Binds a token to its request, and shows a token that was cut, mixed up or mistyped. */
+function seal(token: Buffer, digest: RequestDigest): Buffer {
+  const hash = createHash("sha256")
+    .update(digest)
+    .update(token.subarray(0, 1 + KEY_BYTES));
+  return hash.digest().subarray(0, SEAL_BYTES);
 }
 
 /**
@@ -46,10 +54,8 @@ export function parsePageToken(text: string, digest: RequestDigest): bigint | nu
   const isOurs =
     token.length === TOKEN_BYTES &&
     token.toString("base64url") === text &&
-    token.readUInt8() === VERSION;
-  if (!isOurs) throw invalidField("page_token", "is not a token that this method gave");
-  if (!token.subarray(1 + KEY_BYTES).equals(digest)) {
-    throw invalidField("page_token", "is of a request with other arguments");
-  }
+    token.readUInt8() === VERSION &&
+    token.subarray(1 + KEY_BYTES).equals(seal(token, digest));
+  if (!isOurs) throw invalidField("page_token", "is not a token that such a request was given");
   return token.readBigInt64BE(1);
 }
