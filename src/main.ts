@@ -20,6 +20,12 @@ const program = new Command("protostore")
   .addCommand(verifyCommand())
   .addCommand(statusCommand());
 
+// A reader that has seen enough, as in `protostore migrate plan | head`, is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -4,7 +4,6 @@
 import { existsSync, statSync } from "node:fs";
 import { DatabaseService } from "../gen/protostore/v1/database_service_pb.ts";
 import type { Config } from "./config.ts";
-import { openConnection } from "./database/sqlite/connection.ts";
 import { openSqlite } from "./database/sqlite/sqlite-database.ts";
 import { loadFixtures } from "./fixtures.ts";
 import { reflectionServices } from "./grpc/reflection.ts";
@@ -17,6 +16,7 @@ import { healthService } from "./health/service.ts";
 import { refuseUnmanaged } from "./migrate/detect.ts";
 import { readMigrationFiles } from "./migrate/files.ts";
 import { migrateUp } from "./migrate/migrate.ts";
+import { nameDatabase, openDatabase, requireDatabase } from "./migrate/target.ts";
 import type { Log } from "./observe/log.ts";
 import { planResources } from "./schema/plan.ts";
 import { registryOf } from "./schema/registry.ts";
@@ -90,9 +90,12 @@ async function prepareFile({ database: path, readOnly, limits }: Config): Promis
     await migrateUp(path, { lockTimeoutMs: limits.migrationLockTimeoutMs });
     return;
   }
-  const connection = openConnection(path, { readOnly: true, busyTimeoutMs: limits.busyTimeoutMs });
+  requireDatabase(path);
+  const connection = openDatabase(path, { readOnly: true });
   try {
     refuseUnmanaged(connection, path);
+  } catch (error) {
+    throw nameDatabase(path, error);
   } finally {
     connection.close();
   }

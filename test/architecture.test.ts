@@ -27,7 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   health: [...BESIDE_HANDLERS, "migrate"],
   handlers: HANDLERS,
   repositories: REPOSITORIES,
-  migrate: [...DATABASE, "database"],
+  migrate: [...DATABASE, "database", "package-root"],
   database: DATABASE,
   query: [...SCHEMA, "schema"],
   schema: SCHEMA,

@@ -10,7 +10,7 @@ CREATE TABLE store_state (
 );
 INSERT INTO store_state (id, revision, writing) VALUES (1, 0, 0);
 
--- The highest key that was ever deleted from a table: keys are never given again.
+-- The highest key that a row of a table ever had and has no more: keys are never given again.
 CREATE TABLE id_high_water (
   table_name TEXT NOT NULL PRIMARY KEY,
   last_id INTEGER NOT NULL
@@ -96,6 +96,9 @@ BEGIN
   UPDATE artists
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE ArtistId = NEW.ArtistId;
+  INSERT INTO id_high_water (table_name, last_id)
+  SELECT 'artists', OLD.ArtistId WHERE NEW.ArtistId <> OLD.ArtistId
+  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
 END;
 
 CREATE TRIGGER artists_delete AFTER DELETE ON artists
@@ -121,6 +124,9 @@ BEGIN
   UPDATE albums
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE AlbumId = NEW.AlbumId;
+  INSERT INTO id_high_water (table_name, last_id)
+  SELECT 'albums', OLD.AlbumId WHERE NEW.AlbumId <> OLD.AlbumId
+  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
 END;
 
 CREATE TRIGGER albums_delete AFTER DELETE ON albums
@@ -146,6 +152,9 @@ BEGIN
   UPDATE genres
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE GenreId = NEW.GenreId;
+  INSERT INTO id_high_water (table_name, last_id)
+  SELECT 'genres', OLD.GenreId WHERE NEW.GenreId <> OLD.GenreId
+  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
 END;
 
 CREATE TRIGGER genres_delete AFTER DELETE ON genres
@@ -171,6 +180,9 @@ BEGIN
   UPDATE media_types
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE MediaTypeId = NEW.MediaTypeId;
+  INSERT INTO id_high_water (table_name, last_id)
+  SELECT 'media_types', OLD.MediaTypeId WHERE NEW.MediaTypeId <> OLD.MediaTypeId
+  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
 END;
 
 CREATE TRIGGER media_types_delete AFTER DELETE ON media_types
@@ -196,6 +208,9 @@ BEGIN
   UPDATE tracks
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE TrackId = NEW.TrackId;
+  INSERT INTO id_high_water (table_name, last_id)
+  SELECT 'tracks', OLD.TrackId WHERE NEW.TrackId <> OLD.TrackId
+  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
 END;
 
 CREATE TRIGGER tracks_delete AFTER DELETE ON tracks
@@ -221,6 +236,9 @@ BEGIN
   UPDATE playlists
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE PlaylistId = NEW.PlaylistId;
+  INSERT INTO id_high_water (table_name, last_id)
+  SELECT 'playlists', OLD.PlaylistId WHERE NEW.PlaylistId <> OLD.PlaylistId
+  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
 END;
 
 CREATE TRIGGER playlists_delete AFTER DELETE ON playlists
@@ -246,6 +264,9 @@ BEGIN
   UPDATE employees
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE EmployeeId = NEW.EmployeeId;
+  INSERT INTO id_high_water (table_name, last_id)
+  SELECT 'employees', OLD.EmployeeId WHERE NEW.EmployeeId <> OLD.EmployeeId
+  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
 END;
 
 CREATE TRIGGER employees_delete AFTER DELETE ON employees
@@ -271,6 +292,9 @@ BEGIN
   UPDATE customers
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE CustomerId = NEW.CustomerId;
+  INSERT INTO id_high_water (table_name, last_id)
+  SELECT 'customers', OLD.CustomerId WHERE NEW.CustomerId <> OLD.CustomerId
+  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
 END;
 
 CREATE TRIGGER customers_delete AFTER DELETE ON customers
@@ -296,6 +320,9 @@ BEGIN
   UPDATE invoices
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE InvoiceId = NEW.InvoiceId;
+  INSERT INTO id_high_water (table_name, last_id)
+  SELECT 'invoices', OLD.InvoiceId WHERE NEW.InvoiceId <> OLD.InvoiceId
+  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
 END;
 
 CREATE TRIGGER invoices_delete AFTER DELETE ON invoices
@@ -323,6 +350,9 @@ BEGIN
   UPDATE invoices
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE InvoiceId IN (NEW.InvoiceId, OLD.InvoiceId);
+  INSERT INTO id_high_water (table_name, last_id)
+  SELECT 'invoice_items', OLD.InvoiceLineId WHERE NEW.InvoiceLineId <> OLD.InvoiceLineId
+  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
 END;
 
 CREATE TRIGGER invoice_items_outside_delete AFTER DELETE ON invoice_items

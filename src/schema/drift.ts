@@ -63,7 +63,7 @@ function compareTable(
   const key = find(plan.key);
   const isKey = key?.primaryKey === 1 && key.type.toUpperCase() === "INTEGER";
   const missing = required.filter((name) => !find(name));
-  const triggers = triggersOf(plan.table).filter((name) => !table.triggers.includes(name));
+  const triggers = triggersOf(plan).filter((name) => !table.triggers.includes(name));
   return [
     ...(isKey ? [] : [`${typeName}: ${plan.key} is not the INTEGER PRIMARY KEY of ${plan.table}`]),
     ...missing.map((name) => `${typeName}: ${plan.table} has no column ${name}`),
@@ -83,8 +83,10 @@ function compareTable(
 }
 
 /** The triggers that notice what other programs write. */
-function triggersOf(table: string): string[] {
-  return [`${table}_outside_insert`, `${table}_outside_update`, `${table}_delete`];
+function triggersOf(plan: TablePlan): string[] {
+  const { table } = plan;
+  const names = [`${table}_outside_insert`, `${table}_outside_update`, `${table}_delete`];
+  return "parentKey" in plan ? [...names, `${table}_outside_delete`] : names;
 }
 
 function compareColumn(

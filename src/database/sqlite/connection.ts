@@ -96,11 +96,14 @@ const TRANSLATIONS = [
 
 /** Creates `path` with mode 0600 and its folder with 0700, before SQLite would with wider ones. */
 function createPrivateFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     closeSync(openSync(path, "wx", 0o600));
     chmodSync(path, 0o600);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return;
+    throw new StoreError("DATABASE_UNAVAILABLE", "the database cannot be created", {
+      cause: error,
+    });
   }
 }

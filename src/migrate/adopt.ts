@@ -1,0 +1,151 @@
+// Takes over an existing Chinook file in place: backup, rehearsal on the copy, then one transaction
+// that makes it a managed database at version 1; the migrations after that are applied as usual.
+
+import { constants, copyFileSync, realpathSync } from "node:fs";
+import { StoreError } from "../errors.ts";
+import { makeVerifiedBackup } from "./backup.ts";
+import { readChinookTables } from "./chinook.ts";
+import { detectDatabase } from "./detect.ts";
+import { type MigrationFile, readMigrationFiles } from "./files.ts";
+import { retryWhileBusy } from "./lock.ts";
+import { readLog } from "./log.ts";
+import { type MigrationReport, runUp } from "./migrate.ts";
+import { checkNewColumns, countRows, isSameCount, type TableCount, takeOver } from "./take-over.ts";
+import {
+  inTransaction,
+  inUse,
+  openDatabase,
+  removeDatabase,
+  requireDatabase,
+  rollBack,
+  type Target,
+  withDatabase,
+} from "./target.ts";
+import { readVersion } from "./version.ts";
+
+/** How an adoption runs. */
+export interface AdoptOptions {
+  /** How long to wait for other processes, in milliseconds. */
+  readonly lockTimeoutMs: number;
+  readonly onProgress?: (step: string, done: number, total: number) => void;
+}
+
+/** What an adoption has done. */
+export interface AdoptionReport {
+  /** The path of the backup; absent if an adoption that was interrupted has been completed. */
+  readonly backup: string | undefined;
+  /** The number of rows in each of Chinook's tables; it is what it was before. */
+  readonly tables: readonly TableCount[];
+  readonly migration: MigrationReport;
+}
+
+/**
+ * Makes the Chinook file at `path` a managed database. If this process is killed, the file is
+ * untouched, or it is managed and the next `migrate up` or adoption completes it.
+ * @throws StoreError NOT_CHINOOK with the reason, INVALID_CONFIG if it is managed already, or what
+ *   a migration throws.
+ */
+export async function adoptDatabase(path: string, options: AdoptOptions): Promise<AdoptionReport> {
+  requireDatabase(path);
+  const database = realpathSync(path);
+  const files = readMigrationFiles();
+  return await withDatabase(database, options.lockTimeoutMs, async (target) => {
+    const backup = isInterrupted(target, files)
+      ? undefined
+      : await adoptUnmanaged(target, files, options);
+    const migration = await runUp(target, files, options);
+    const tables = countRows(
+      target.connection,
+      readChinookTables(files).map(({ name }) => name),
+    );
+    return { backup, tables, migration };
+  });
+}
+
+/** True if an earlier adoption of the file was killed after its transaction. */
+function isInterrupted({ connection, database }: Target, files: readonly MigrationFile[]): boolean {
+  if (detectDatabase(connection).kind !== "managed") return false;
+  const { version } = readVersion(connection);
+  const adopted = readLog(connection).some((entry) => entry.kind === "adopted");
+  if (adopted && version < files.length) return true;
+  throw new StoreError(
+    "INVALID_CONFIG",
+    `${database} is managed by protostore already, at version ${version}`,
+  );
+}
+
+/** Backs the file up, rehearses the adoption on the backup, adopts; returns the backup's path. */
+async function adoptUnmanaged(
+  target: Target,
+  files: readonly MigrationFile[],
+  options: AdoptOptions,
+): Promise<string> {
+  const { connection, database, lockTimeoutMs } = target;
+  // A transaction that outgrows the cache would need the file to itself before its commit.
+  connection.pragma("cache_spill = OFF");
+  // From here on nobody else writes: the backup is the file as it is when it is adopted.
+  await retryWhileBusy(lockTimeoutMs, inUse(database), () => connection.exec("BEGIN IMMEDIATE"));
+  try {
+    const isUpstream = refuseUnlessChinook(target);
+    checkNewColumns(connection, files, isUpstream);
+    const backup = await makeVerifiedBackup(
+      target,
+      (done, total) => options.onProgress?.("backing up", done, total),
+      (copy) => rehearse(target, copy, files, isUpstream),
+    );
+    takeOver(connection, files, isUpstream);
+    // A commit that is refused as busy leaves the transaction as it is.
+    await retryWhileBusy(lockTimeoutMs, inUse(database), () => connection.exec("COMMIT"));
+    return backup;
+  } catch (error) {
+    rollBack(connection);
+    throw error;
+  } finally {
+    connection.pragma("cache_spill = ON");
+  }
+}
+
+/** @returns true for the upstream naming, false for the plural one. */
+function refuseUnlessChinook({ connection, database }: Target): boolean {
+  const detection = detectDatabase(connection);
+  if (detection.kind === "chinook-upstream") return true;
+  if (detection.kind === "chinook-plural") return false;
+  const reason = detection.kind === "foreign" ? detection.reason : "it has no tables";
+  throw new StoreError("NOT_CHINOOK", `${database} is no Chinook file: ${reason}`);
+}
+
+/** Does the whole adoption on a copy of `backup`, so that whatever can fail fails there. */
+async function rehearse(
+  { database, lockTimeoutMs }: Target,
+  backup: string,
+  files: readonly MigrationFile[],
+  isUpstream: boolean,
+): Promise<void> {
+  const copy = `${database}.rehearsal`;
+  removeDatabase(copy);
+  try {
+    copyFileSync(backup, copy, constants.COPYFILE_EXCL);
+    const connection = openDatabase(copy);
+    try {
+      connection.pragma("synchronous = OFF");
+      const target = { connection, database, lockTimeoutMs };
+      const before = await inTransaction(target, () => takeOver(connection, files, isUpstream));
+      await runUp(target, files, {});
+      const names = before.map(({ table }) => table);
+      if (!isSameCount(before, countRows(connection, names))) {
+        throw new StoreError("MIGRATION_FAILED", "the migrations would add or delete rows");
+      }
+    } finally {
+      connection.close();
+    }
+  } catch (error) {
+    const { message } = error instanceof Error ? error : new Error(String(error));
+    throw new StoreError(
+      error instanceof StoreError ? error.code : "MIGRATION_FAILED",
+      `nothing was changed, because a rehearsal on a copy failed: ${message}`,
+      { cause: error },
+    );
+  } finally {
+    removeDatabase(copy);
+  }
+}

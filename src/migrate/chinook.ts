@@ -1,0 +1,79 @@
+// What Chinook's schema is: its tables under both namings, their columns and indexes.
+// Takes columns and indexes from migration 1 itself, so that they are written down once only.
+
+import { type Connection, openConnection } from "../database/sqlite/connection.ts";
+import type { MigrationFile } from "./files.ts";
+
+/** One of Chinook's tables. */
+export interface ChinookTable {
+  /** Our name: plural, lower case. */
+  readonly name: string;
+  /** The name in the files that Chinook's project publishes. */
+  readonly upstreamName: string;
+  readonly columns: readonly string[];
+  /** The column that is its INTEGER PRIMARY KEY; absent for `playlist_track`. */
+  readonly key: string | undefined;
+  readonly indexes: readonly { readonly name: string; readonly column: string }[];
+}
+
+const UPSTREAM_NAMES: Readonly<Record<string, string>> = {
+  artists: "Artist",
+  albums: "Album",
+  tracks: "Track",
+  genres: "Genre",
+  media_types: "MediaType",
+  playlists: "Playlist",
+  playlist_track: "PlaylistTrack",
+  customers: "Customer",
+  employees: "Employee",
+  invoices: "Invoice",
+  invoice_items: "InvoiceLine",
+};
+
+/** Chinook's tables as the first of `files`, the package's own migrations, makes them. */
+export function readChinookTables(files: readonly MigrationFile[]): readonly ChinookTable[] {
+  const connection = openConnection(":memory:", { busyTimeoutMs: 0 });
+  try {
+    connection.exec(files[0]?.up.sql ?? "");
+    return Object.entries(UPSTREAM_NAMES).map(([name, upstreamName]) => ({
+      name,
+      upstreamName,
+      columns: readColumns(connection, name).map((column) => column.name),
+      key: readKey(connection, name),
+      indexes: readIndexes(connection, name).filter((index) => index.name.startsWith("IFK_")),
+    }));
+  } finally {
+    connection.close();
+  }
+}
+
+/** The columns of `table` that can be read by name, in order; generated ones are among them. */
+export function readColumns(
+  connection: Connection,
+  table: string,
+): readonly { readonly name: string; readonly type: string; readonly pk: bigint }[] {
+  return connection
+    .prepare("SELECT name, type, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid")
+    .all(table) as { name: string; type: string; pk: bigint }[];
+}
+
+/** The column that is the INTEGER PRIMARY KEY of `table`, or undefined if it has none. */
+export function readKey(connection: Connection, table: string): string | undefined {
+  const [key, ...others] = readColumns(connection, table).filter((column) => column.pk > 0n);
+  return others.length === 0 && key?.type.toUpperCase() === "INTEGER" ? key.name : undefined;
+}
+
+/** The indexes of `table` that find rows by one column: its name is that of the first one. */
+export function readIndexes(
+  connection: Connection,
+  table: string,
+): readonly { readonly name: string; readonly column: string }[] {
+  return connection
+    .prepare(
+      `SELECT i.name AS name, c.name AS column
+       FROM pragma_index_list(?) AS i JOIN pragma_index_info(i.name) AS c
+       WHERE c.seqno = 0 AND c.name IS NOT NULL AND i.partial = 0
+       ORDER BY i.name`,
+    )
+    .all(table) as { name: string; column: string }[];
+}
