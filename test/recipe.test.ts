@@ -12,7 +12,12 @@ import { copyTree } from "./support/recipe-tree.ts";
 
 const run = promisify(execFile);
 
-test("the recipe for a resource gives the five standard methods", async () => {
+// Long, since it runs what takes a newcomer some commands; nothing in it is measured.
+const TIMEOUT_MS = 180_000;
+
+test("the recipe for a resource gives the five standard methods", {
+  timeout: TIMEOUT_MS,
+}, async () => {
   const copy = copyTree();
   const blocks = readCodeBlocks("CONTRIBUTING.md", "Add a resource");
   expect(blocks.map(({ language }) => language)).toEqual(["proto", "sh", "diff", "diff"]);

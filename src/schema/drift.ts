@@ -7,6 +7,7 @@ import { FieldBehavior, hasBehavior } from "./options.ts";
 import {
   type ChildPlan,
   type ColumnPlan,
+  type OtherTables,
   type ResourcePlan,
   SYSTEM_COLUMNS,
   type TablePlan,
@@ -39,10 +40,37 @@ export function findDifferences(
   plans: readonly ResourcePlan[],
   describe: DescribeTable,
 ): readonly string[] {
-  return plans.flatMap((plan) => [
-    ...compareTable(plan, SYSTEM_COLUMNS, plans, describe),
-    ...plan.children.flatMap((child) => compareTable(child, childColumns(child), plans, describe)),
-  ]);
+  return [
+    ...plans.flatMap((plan) => [
+      ...compareTable(plan, SYSTEM_COLUMNS, plans, describe),
+      ...plan.children.flatMap((child) =>
+        compareTable(child, childColumns(child), plans, describe),
+      ),
+      ...compareOtherTables(plan.desc.typeName, plan.otherTables, describe),
+    ]),
+    ...compareOtherTables("protostore", STATE_TABLES, describe),
+  ];
+}
+
+/** The store's own tables. */
+const STATE_TABLES: OtherTables = {
+  store_state: ["id", "revision", "writing"],
+  id_high_water: ["table_name", "last_id"],
+};
+
+function compareOtherTables(
+  subject: string,
+  tables: OtherTables,
+  describe: DescribeTable,
+): string[] {
+  return Object.entries(tables).flatMap(([name, columns]) => {
+    const table = describe(name);
+    if (!table) return [`${subject}: there is no table ${name}`];
+    const found = new Set(table.columns.map((column) => column.name.toLowerCase()));
+    return columns
+      .filter((column) => !found.has(column.toLowerCase()))
+      .map((column) => `${subject}: ${name} has no column ${column}`);
+  });
 }
 
 function childColumns(child: ChildPlan): readonly string[] {

@@ -57,7 +57,11 @@ export interface ResourcePlan extends TablePlan {
   readonly standard: StandardFields;
   readonly children: readonly ChildPlan[];
   readonly derive: Derive | undefined;
+  readonly otherTables: OtherTables;
 }
+
+/** The columns of tables, by the table's name. */
+export type OtherTables = Readonly<Record<string, readonly string[]>>;
 
 /**
  * Fills the OUTPUT_ONLY fields that follow from others, in a message that is about to be stored;
@@ -69,6 +73,8 @@ export type Derive = (message: Message, previous: Message | undefined) => void;
 export interface ResourceDefinition {
   readonly resource: DescMessage;
   readonly derive?: Derive;
+  /** What SQL written by hand needs beside the message's own tables. */
+  readonly otherTables?: OtherTables;
 }
 
 /** The standard fields of a resource (AIP-148, AIP-154). */
@@ -111,7 +117,7 @@ function planResourceType(desc: DescMessage): ResourceType {
 }
 
 function planResource(
-  { resource: desc, derive }: ResourceDefinition,
+  { resource: desc, derive, otherTables = {} }: ResourceDefinition,
   types: ReadonlyMap<string, ResourceType>,
 ): ResourcePlan {
   const options = tableOf(desc);
@@ -129,6 +135,7 @@ function planResource(
     standard,
     children,
     derive,
+    otherTables,
   };
 }
 

@@ -11,7 +11,7 @@ import {
 } from "@bufbuild/protobuf";
 import { isReflectMessage, type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
-import { invalidField, StoreError } from "../errors.ts";
+import { invalidField, type ResourceIdentity, StoreError } from "../errors.ts";
 import { Unrepresentable } from "./codec.ts";
 import { timestampCodec } from "./column-messages.ts";
 import { readJson } from "./json-read.ts";
@@ -121,7 +121,7 @@ export function rebuildRow(
   children: readonly (readonly ChildRow[])[],
   registry: Registry,
 ): Message {
-  const subject = formatName(plan.resource, row.key);
+  const subject = { type: plan.resource.type, name: formatName(plan.resource, row.key) };
   const message = decodeCells(plan, row, registry, subject);
   const target = reflect(plan.desc, message);
   plan.children.forEach((child, index) => {
@@ -143,14 +143,20 @@ export function decodeChild(
   plan: ChildPlan,
   row: ChildRow,
   registry: Registry,
-  subject: string,
+  subject: ResourceIdentity,
 ): Message {
-  const message = decodeCells(plan, row, registry, `${subject} ${plan.field.name}`);
+  const message = decodeCells(plan, row, registry, subject, `${plan.field.name}.`);
   reflect(plan.desc, message).set(plan.keyField, row.key);
   return message;
 }
 
-function decodeCells(plan: TablePlan, cells: Cells, registry: Registry, subject: string): Message {
+function decodeCells(
+  plan: TablePlan,
+  cells: Cells,
+  registry: Registry,
+  subject: ResourceIdentity,
+  path = "",
+): Message {
   const message = create(plan.desc);
   const target = reflect(plan.desc, message);
   plan.columns.forEach(({ field, codec }, index) => {
@@ -159,13 +165,13 @@ function decodeCells(plan: TablePlan, cells: Cells, registry: Registry, subject:
     try {
       target.set(field, toFieldValue(field, codec.decode(value)));
     } catch (error) {
-      throw unreadable(subject, field.name, error);
+      throw unreadable(subject, path + field.name, error);
     }
   });
   try {
     readJson(cells.data, target, plan.dataFields, registry);
   } catch (error) {
-    throw unreadable(subject, "data", error);
+    throw unreadable(subject, `${path}data`, error);
   }
   return message;
 }
@@ -197,9 +203,8 @@ function asInvalidField(error: unknown, path: string): unknown {
   return error instanceof Unrepresentable ? invalidField(path, error.message) : error;
 }
 
-function unreadable(subject: string, what: string, error: unknown): unknown {
+function unreadable(resource: ResourceIdentity, what: string, error: unknown): unknown {
   if (!(error instanceof Error)) return error;
-  return new StoreError("ROW_UNREADABLE", `${subject} cannot be read: ${what}: ${error.message}`, {
-    cause: error,
-  });
+  const message = `${resource.name} cannot be read: ${what}: ${error.message}`;
+  return new StoreError("ROW_UNREADABLE", message, { resource, cause: error });
 }

@@ -60,18 +60,20 @@ export async function startServer(
   });
   const output = collect(child);
   const closed = once(child, "close");
+  const address = await new Promise<string>((resolve, reject) => {
+    onTestFinished(() => void child.kill("SIGTERM"));
+    child.stdout.on("data", () => {
+      const found = / on (\S+:\d+)\. Try:/.exec(output())?.[1];
+      if (found) resolve(found);
+    });
+    closed.then(() => reject(new Error(`the server has not started:\n${output()}`)), reject);
+  });
   onTestFinished(async () => {
     child.kill("SIGTERM");
     const [code, signal] = await closed;
     if (code !== 0) throw new Error(`the server ended with ${code ?? signal}:\n${output()}`);
   });
-  return await new Promise((resolve, reject) => {
-    child.stdout.on("data", () => {
-      const address = / on (\S+:\d+)\. Try:/.exec(output())?.[1];
-      if (address) resolve(address);
-    });
-    closed.then(() => reject(new Error(`the server has not started:\n${output()}`)), reject);
-  });
+  return address;
 }
 
 function collect(child: ChildProcess): () => string {
@@ -81,12 +83,16 @@ function collect(child: ChildProcess): () => string {
   return () => Buffer.concat(chunks).toString();
 }
 
-/** Without a developer's settings of a server of his own, and with an npm that stays off the net. */
+/**
+ * Without a developer's settings of a server of his own, and without what an npm that runs the tests
+ * says of itself: an npm in a copy of the repository is another one, and stays off the net.
+ */
 function environment(path: readonly string[]): NodeJS.ProcessEnv {
-  const settings = Object.entries(process.env).filter(([name]) => !name.startsWith("PROTOSTORE_"));
+  const kept = Object.entries(process.env).filter(([name]) => !/^(PROTOSTORE|npm)_/i.test(name));
   return {
-    ...Object.fromEntries(settings),
+    ...Object.fromEntries(kept),
     PATH: [PACKAGE_PROGRAMS, ...path, process.env.PATH ?? ""].join(delimiter),
+    npm_config_loglevel: "error",
     npm_config_offline: "true",
     npm_config_update_notifier: "false",
   };

@@ -7,7 +7,7 @@ import { tempDir } from "./temp.ts";
 import { REPO_ROOT } from "./tools.ts";
 
 /** What is at the top of a working tree and no part of the project: see .gitignore. */
-const LEFT_OUT = new Set([".git", "bin", "data", "dist", "node_modules"]);
+const LEFT_OUT = new Set([".git", ".vitest", "bin", "data", "dist", "node_modules"]);
 
 /** The path of a copy that is removed when the running test is over. */
 export function copyTree(): string {

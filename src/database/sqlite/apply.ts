@@ -2,7 +2,13 @@
 // three ways in one statement. Begins and ends no transaction.
 
 import type { Message } from "@bufbuild/protobuf";
-import { notFound, type Precondition, type ResourceIdentity, StoreError } from "../../errors.ts";
+import {
+  invalidField,
+  notFound,
+  type Precondition,
+  type ResourceIdentity,
+  StoreError,
+} from "../../errors.ts";
 import { applyMask } from "../../query/field-mask.ts";
 import {
   deleteByKey,
@@ -76,8 +82,11 @@ function applyDelete(tx: Transaction, { plan, key }: OperationOf<"delete">): und
     if (tx.runner.run(deleteByKey(plan, key)) === 0) throw notFound(identify(plan, key));
   } catch (error) {
     if (!isConstraint(error, "FOREIGNKEY")) throw error;
-    const preconditions = referrers(tx.runner, tx.plans, plan, key);
-    throw foreignKeyError(`${formatName(plan.resource, key)} is in use`, preconditions, error);
+    const name = formatName(plan.resource, key);
+    const found = referrers(tx.runner, tx.plans, plan, key);
+    // What refers to it may be no resource, such as a track's place on a playlist.
+    const other = { type: "FOREIGN_KEY", subject: name, description: "something refers to it" };
+    throw foreignKeyError(`${name} is in use`, found.length > 0 ? found : [other], error);
   }
 }
 
@@ -139,6 +148,10 @@ function store(
   const before = previous && { message: previous.message, cells: previous.row };
   const cells = encodeCells(plan, message, tx.registry, path, before);
   const wire = encodeWire(plan, message);
+  if (wire.length > tx.messageBytesMax) {
+    // It could be written, and never be sent again.
+    throw invalidField(path, `must have at most ${tx.messageBytesMax} bytes as it is encoded`);
+  }
   const row = { ...identity, ...cells, wire };
   try {
     tx.runner.run(previous ? updateResource(plan, row) : insertResource(plan, row));

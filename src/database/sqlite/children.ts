@@ -1,11 +1,12 @@
 // The child rows of a resource, such as the lines of an invoice: numbered and stored with it.
 // Must not touch the row of the resource itself.
 
-import type { Message, Registry } from "@bufbuild/protobuf";
+import type { Message } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { invalidField } from "../../errors.ts";
 import { deleteByKey, insertChild, updateChild } from "../../query/statements.ts";
 import type { ChildPlan, ResourcePlan } from "../../schema/plan.ts";
+import { formatName } from "../../schema/resource-name.ts";
 import { type ChildRow, decodeChild, encodeCells } from "../../schema/row.ts";
 import { nextKey, type Transaction } from "./transaction.ts";
 
@@ -33,6 +34,7 @@ export function prepareChildren(
   const list = reflect(plan.desc, message).get(child.field);
   const items = [...list] as ReflectMessage[];
   const old = new Map(previous.map((row) => [row.key, row]));
+  const resource = { type: plan.resource.type, name: formatName(plan.resource, parentKey) };
   let next: bigint | undefined;
   const rows = items.map((item, index) => {
     const itemPath = `${path}.${child.field.name}[${index}]`;
@@ -46,7 +48,10 @@ export function prepareChildren(
       const field = `${itemPath}.${child.keyField.name}`;
       throw invalidField(field, "must be 0, or the id of one that is there, and only once");
     }
-    const stored = before && storedChild(child, before, tx.registry);
+    const stored = before && {
+      message: decodeChild(child, before, tx.registry, resource),
+      cells: before,
+    };
     const cells = encodeCells(child, item.message, tx.registry, itemPath, stored);
     return { row: { key: keyOf(child, item), parentKey, ...cells }, exists: Boolean(before) };
   });
@@ -61,10 +66,6 @@ export function writeChildren(tx: Transaction, child: ChildPlan, changes: ChildC
     tx.runner.run(exists ? updateChild(child, row) : insertChild(child, row));
   }
   for (const key of changes.removed) tx.runner.run(deleteByKey(child, key));
-}
-
-function storedChild(child: ChildPlan, row: ChildRow, registry: Registry) {
-  return { message: decodeChild(child, row, registry, child.field.name), cells: row };
 }
 
 function keyOf(child: ChildPlan, item: ReflectMessage): bigint {

@@ -21,6 +21,9 @@ export interface SqliteOptions {
   readonly limits: Limits;
 }
 
+/** As much as a List response has beside the one message of its page. */
+const LIST_RESPONSE_BYTES = 1_024;
+
 /** A database, and the connection that probes look at it with. */
 export interface SqliteDatabase extends Database {
   readonly connection: Connection;
@@ -41,6 +44,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     createWriter(writing, {
       plans: options.plans,
       registry: options.registry,
+      messageBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
       writeTimeoutMs: limits.writeTimeoutMs,
       onCommit: () => wal?.afterCommit(),
     });

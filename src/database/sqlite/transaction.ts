@@ -12,6 +12,8 @@ export interface Transaction {
   readonly runner: StatementRunner;
   readonly plans: readonly ResourcePlan[];
   readonly registry: Registry;
+  /** The largest message that is stored. */
+  readonly messageBytesMax: number;
   /** The revision that the commit gets. */
   readonly revision: bigint;
   /** The time of the commit, RFC 3339 in UTC. */

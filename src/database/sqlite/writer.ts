@@ -18,6 +18,8 @@ export interface Writer {
 export interface WriterOptions {
   readonly plans: readonly ResourcePlan[];
   readonly registry: Registry;
+  /** The largest message that is stored. */
+  readonly messageBytesMax: number;
   /** How long a commit waits for the write lock. */
   readonly writeTimeoutMs: number;
   /** Called after each commit. */
@@ -44,8 +46,8 @@ export function createWriter(connection: Connection, options: WriterOptions): Wr
     try {
       const [revision] = runner.get(START) as [bigint];
       const now = new Date().toISOString();
-      const { plans, registry } = options;
-      const tx = { runner, plans, registry, revision, now };
+      const { plans, registry, messageBytesMax } = options;
+      const tx = { runner, plans, registry, messageBytesMax, revision, now };
       const messages = operations.map((operation) => applyOperation(tx, operation));
       runner.run(FINISH);
       runner.run(COMMIT);
