@@ -13,6 +13,7 @@ import { TrackSchema, TrackService } from "../gen/chinook/v1/track_pb.ts";
 import { playlistMethods } from "./handlers/playlist-service.ts";
 import type { ResourceService } from "./handlers/services.ts";
 import { deriveInvoiceTotal } from "./repositories/invoice-total.ts";
+import { PLAYLIST_TABLES } from "./repositories/playlist-repository.ts";
 
 /** Every resource with its service, in an order in which references point backwards. */
 export const RESOURCES: readonly ResourceService[] = [
@@ -24,5 +25,10 @@ export const RESOURCES: readonly ResourceService[] = [
   { resource: EmployeeSchema, service: EmployeeService },
   { resource: CustomerSchema, service: CustomerService },
   { resource: InvoiceSchema, service: InvoiceService, derive: deriveInvoiceTotal },
-  { resource: PlaylistSchema, service: PlaylistService, own: playlistMethods },
+  {
+    resource: PlaylistSchema,
+    service: PlaylistService,
+    own: playlistMethods,
+    otherTables: PLAYLIST_TABLES,
+  },
 ];

@@ -1,10 +1,11 @@
 // Wires a service together: database, schema check, handlers, health, server.
 // Is the only place where the layers meet.
 
-import { existsSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { DatabaseService } from "../gen/protostore/v1/database_service_pb.ts";
 import type { Config } from "./config.ts";
 import { openSqlite } from "./database/sqlite/sqlite-database.ts";
+import { StoreError } from "./errors.ts";
 import { loadFixtures } from "./fixtures.ts";
 import { reflectionServices } from "./grpc/reflection.ts";
 import { startServer } from "./grpc/server.ts";
@@ -16,7 +17,7 @@ import { healthService } from "./health/service.ts";
 import { refuseUnmanaged } from "./migrate/detect.ts";
 import { readMigrationFiles } from "./migrate/files.ts";
 import { migrateUp } from "./migrate/migrate.ts";
-import { nameDatabase, openDatabase, requireDatabase } from "./migrate/target.ts";
+import { nameDatabase, openDatabase } from "./migrate/target.ts";
 import type { Log } from "./observe/log.ts";
 import { planResources } from "./schema/plan.ts";
 import { registryOf } from "./schema/registry.ts";
@@ -85,12 +86,15 @@ export async function serve(
 
 /** Makes a new file; an old one must be ours, and is migrated only by the operator's command. */
 async function prepareFile({ database: path, readOnly, limits }: Config): Promise<void> {
-  const isNew = !existsSync(path) || statSync(path).size === 0;
+  const file = statSync(path, { throwIfNoEntry: false });
+  const isNew = !file || (file.isFile() && file.size === 0);
   if (isNew && !readOnly) {
     await migrateUp(path, { lockTimeoutMs: limits.migrationLockTimeoutMs });
     return;
   }
-  requireDatabase(path);
+  if (file && !file.isFile()) {
+    throw new StoreError("DATABASE_UNAVAILABLE", `${path} is not a file`);
+  }
   const connection = openDatabase(path, { readOnly: true });
   try {
     refuseUnmanaged(connection, path);

@@ -56,12 +56,14 @@ async function runServe(options: ServeOptions): Promise<void> {
     RESOURCES,
     createLog(),
   );
-  const host = options.address.slice(0, options.address.lastIndexOf(":"));
-  process.stdout.write(welcome(`${host}:${service.port}`, options.database));
-  await new Promise<void>((stop) => {
+  // Before anything is printed: whoever reads it may send a signal at once.
+  const told = new Promise<void>((stop) => {
     process.once("SIGINT", stop);
     process.once("SIGTERM", stop);
   });
+  const host = options.address.slice(0, options.address.lastIndexOf(":"));
+  process.stdout.write(welcome(`${host}:${service.port}`, options.database));
+  await told;
   await service.stop();
 }
 

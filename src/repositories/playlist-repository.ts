@@ -10,6 +10,9 @@ import type { ResourcePlan } from "../schema/plan.ts";
 import { formatName } from "../schema/resource-name.ts";
 import { cutPage, messageBytes, type Page } from "./resource-repository.ts";
 
+/** The table that only this file knows, for the comparison with what the database has. */
+export const PLAYLIST_TABLES = { playlist_track: ["PlaylistId", "TrackId"] } as const;
+
 /** The tracks on playlists. Every method fails with StoreError only. */
 export interface PlaylistRepository {
   /** Puts tracks on a playlist, all or none. */
