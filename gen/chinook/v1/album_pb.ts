@@ -7,19 +7,22 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import { file_google_api_client } from "../../google/api/client_pb.ts";
 import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.ts";
+import { file_google_api_field_info } from "../../google/api/field_info_pb.ts";
 import { file_google_api_resource } from "../../google/api/resource_pb.ts";
 import type { EmptySchema, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Date } from "../../google/type/date_pb.ts";
 import { file_google_type_date } from "../../google/type/date_pb.ts";
 import { file_protostore_v1_options } from "../../protostore/v1/options_pb.ts";
+import type { View } from "../../protostore/v1/view_pb.ts";
+import { file_protostore_v1_view } from "../../protostore/v1/view_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file chinook/v1/album.proto.
  */
 export const file_chinook_v1_album: GenFile = /*@__PURE__*/
-  fileDesc("ChZjaGlub29rL3YxL2FsYnVtLnByb3RvEgpjaGlub29rLnYxIrQDCgVBbGJ1bRIRCgRuYW1lGAEgASgJQgPgQQgSIAoFdGl0bGUYAiABKAlCEeBBAqrUGAoKBVRpdGxlEKABEkAKBmFydGlzdBgDIAEoCUIw4EEC+kEcChpjaGlub29rLmV4YW1wbGUuY29tL0FydGlzdKrUGAoKCEFydGlzdElkEiwKDHJlbGVhc2VfZGF0ZRgEIAEoCzIRLmdvb2dsZS50eXBlLkRhdGVCA+BBARISCgVsYWJlbBgFIAEoCUID4EEBEhAKA3VwYxgGIAEoCUID4EEBEhIKBWNvdmVyGAcgASgMQgPgQQESNAoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSNAoLdXBkYXRlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSDAoEZXRhZxgKIAEoCTpS6kE6ChljaGlub29rLmV4YW1wbGUuY29tL0FsYnVtEg5hbGJ1bXMve2FsYnVtfSoGYWxidW1zMgVhbGJ1barUGBEKBmFsYnVtcxIHQWxidW1JZCJCCg9HZXRBbGJ1bVJlcXVlc3QSLwoEbmFtZRgBIAEoCUIh4EEC+kEbChljaGlub29rLmV4YW1wbGUuY29tL0FsYnVtIkQKEUxpc3RBbGJ1bXNSZXF1ZXN0EhYKCXBhZ2Vfc2l6ZRgBIAEoBUID4EEBEhcKCnBhZ2VfdG9rZW4YAiABKAlCA+BBASJQChJMaXN0QWxidW1zUmVzcG9uc2USIQoGYWxidW1zGAEgAygLMhEuY2hpbm9vay52MS5BbGJ1bRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiOwoSQ3JlYXRlQWxidW1SZXF1ZXN0EiUKBWFsYnVtGAEgASgLMhEuY2hpbm9vay52MS5BbGJ1bUID4EECInEKElVwZGF0ZUFsYnVtUmVxdWVzdBIlCgVhbGJ1bRgBIAEoCzIRLmNoaW5vb2sudjEuQWxidW1CA+BBAhI0Cgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCA+BBASJFChJEZWxldGVBbGJ1bVJlcXVlc3QSLwoEbmFtZRgBIAEoCUIh4EEC+kEbChljaGlub29rLmV4YW1wbGUuY29tL0FsYnVtMqIECgxBbGJ1bVNlcnZpY2USXgoIR2V0QWxidW0SGy5jaGlub29rLnYxLkdldEFsYnVtUmVxdWVzdBoRLmNoaW5vb2sudjEuQWxidW0iItpBBG5hbWWC0+STAhUSEy92MS97bmFtZT1hbGJ1bXMvKn0SYgoKTGlzdEFsYnVtcxIdLmNoaW5vb2sudjEuTGlzdEFsYnVtc1JlcXVlc3QaHi5jaGlub29rLnYxLkxpc3RBbGJ1bXNSZXNwb25zZSIV2kEAgtPkkwIMEgovdjEvYWxidW1zEmMKC0NyZWF0ZUFsYnVtEh4uY2hpbm9vay52MS5DcmVhdGVBbGJ1bVJlcXVlc3QaES5jaGlub29rLnYxLkFsYnVtIiHaQQVhbGJ1bYLT5JMCEzoFYWxidW0iCi92MS9hbGJ1bXMSfgoLVXBkYXRlQWxidW0SHi5jaGlub29rLnYxLlVwZGF0ZUFsYnVtUmVxdWVzdBoRLmNoaW5vb2sudjEuQWxidW0iPNpBEWFsYnVtLHVwZGF0ZV9tYXNrgtPkkwIiOgVhbGJ1bTIZL3YxL3thbGJ1bS5uYW1lPWFsYnVtcy8qfRJpCgtEZWxldGVBbGJ1bRIeLmNoaW5vb2sudjEuRGVsZXRlQWxidW1SZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiLaQQRuYW1lgtPkkwIVKhMvdjEve25hbWU9YWxidW1zLyp9QkgKFmNvbS5leGFtcGxlLmNoaW5vb2sudjFCCkFsYnVtUHJvdG9QAVogZXhhbXBsZS5jb20vY2hpbm9vay92MTtjaGlub29rdjFiBnByb3RvMw", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_google_type_date, file_protostore_v1_options]);
+  fileDesc("ChZjaGlub29rL3YxL2FsYnVtLnByb3RvEgpjaGlub29rLnYxIsUDCgVBbGJ1bRIRCgRuYW1lGAEgASgJQgPgQQgSIAoFdGl0bGUYAiABKAlCEeBBAqrUGAoKBVRpdGxlEKABEkAKBmFydGlzdBgDIAEoCUIw4EEC+kEcChpjaGlub29rLmV4YW1wbGUuY29tL0FydGlzdKrUGAoKCEFydGlzdElkEiwKDHJlbGVhc2VfZGF0ZRgEIAEoCzIRLmdvb2dsZS50eXBlLkRhdGVCA+BBARISCgVsYWJlbBgFIAEoCUID4EEBEhAKA3VwYxgGIAEoCUID4EEBEhIKBWNvdmVyGAcgASgMQgPgQQESNAoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSNAoLdXBkYXRlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSEQoEZXRhZxgKIAEoCUID4EEBOl7qQToKGWNoaW5vb2suZXhhbXBsZS5jb20vQWxidW0SDmFsYnVtcy97YWxidW19KgZhbGJ1bXMyBWFsYnVtqtQYHQoGYWxidW1zEgdBbGJ1bUlkIgVsYWJlbCIDdXBjIp4BCg9HZXRBbGJ1bVJlcXVlc3QSLwoEbmFtZRgBIAEoCUIh4EEC+kEbChljaGlub29rLmV4YW1wbGUuY29tL0FsYnVtEjIKCXJlYWRfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCA+BBARImCgR2aWV3GAMgASgOMhMucHJvdG9zdG9yZS52MS5WaWV3QgPgQQEigAIKEUxpc3RBbGJ1bXNSZXF1ZXN0EhYKCXBhZ2Vfc2l6ZRgBIAEoBUID4EEBEhcKCnBhZ2VfdG9rZW4YAiABKAlCA+BBARITCgZmaWx0ZXIYAyABKAlCA+BBARIVCghvcmRlcl9ieRgEIAEoCUID4EEBEhEKBHNraXAYBSABKAVCA+BBARIyCglyZWFkX21hc2sYBiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgPgQQESJgoEdmlldxgHIAEoDjITLnByb3Rvc3RvcmUudjEuVmlld0ID4EEBEh8KEmluY2x1ZGVfdG90YWxfc2l6ZRgIIAEoCEID4EEBImQKEkxpc3RBbGJ1bXNSZXNwb25zZRIhCgZhbGJ1bXMYASADKAsyES5jaGlub29rLnYxLkFsYnVtEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRISCgp0b3RhbF9zaXplGAMgASgFIo8BChJDcmVhdGVBbGJ1bVJlcXVlc3QSJQoFYWxidW0YASABKAsyES5jaGlub29rLnYxLkFsYnVtQgPgQQISFQoIYWxidW1faWQYAiABKAlCA+BBARIfCgpyZXF1ZXN0X2lkGAMgASgJQgvgQQHijM/XCAIIARIaCg12YWxpZGF0ZV9vbmx5GAQgASgIQgPgQQEiygEKElVwZGF0ZUFsYnVtUmVxdWVzdBIlCgVhbGJ1bRgBIAEoCzIRLmNoaW5vb2sudjEuQWxidW1CA+BBAhI0Cgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCA+BBARIaCg1hbGxvd19taXNzaW5nGAMgASgIQgPgQQESHwoKcmVxdWVzdF9pZBgEIAEoCUIL4EEB4ozP1wgCCAESGgoNdmFsaWRhdGVfb25seRgFIAEoCEID4EEBIsUBChJEZWxldGVBbGJ1bVJlcXVlc3QSLwoEbmFtZRgBIAEoCUIh4EEC+kEbChljaGlub29rLmV4YW1wbGUuY29tL0FsYnVtEhEKBGV0YWcYAiABKAlCA+BBARIaCg1hbGxvd19taXNzaW5nGAMgASgIQgPgQQESEgoFZm9yY2UYBCABKAhCA+BBARIfCgpyZXF1ZXN0X2lkGAUgASgJQgvgQQHijM/XCAIIARIaCg12YWxpZGF0ZV9vbmx5GAYgASgIQgPgQQEipQEKFUJhdGNoR2V0QWxidW1zUmVxdWVzdBIwCgVuYW1lcxgBIAMoCUIh4EEC+kEbChljaGlub29rLmV4YW1wbGUuY29tL0FsYnVtEjIKCXJlYWRfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCA+BBARImCgR2aWV3GAMgASgOMhMucHJvdG9zdG9yZS52MS5WaWV3QgPgQQEiOwoWQmF0Y2hHZXRBbGJ1bXNSZXNwb25zZRIhCgZhbGJ1bXMYASADKAsyES5jaGlub29rLnYxLkFsYnVtIo4BChhCYXRjaENyZWF0ZUFsYnVtc1JlcXVlc3QSNQoIcmVxdWVzdHMYASADKAsyHi5jaGlub29rLnYxLkNyZWF0ZUFsYnVtUmVxdWVzdEID4EECEh8KCnJlcXVlc3RfaWQYAiABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYAyABKAhCA+BBASI+ChlCYXRjaENyZWF0ZUFsYnVtc1Jlc3BvbnNlEiEKBmFsYnVtcxgBIAMoCzIRLmNoaW5vb2sudjEuQWxidW0ijgEKGEJhdGNoVXBkYXRlQWxidW1zUmVxdWVzdBI1CghyZXF1ZXN0cxgBIAMoCzIeLmNoaW5vb2sudjEuVXBkYXRlQWxidW1SZXF1ZXN0QgPgQQISHwoKcmVxdWVzdF9pZBgCIAEoCUIL4EEB4ozP1wgCCAESGgoNdmFsaWRhdGVfb25seRgDIAEoCEID4EEBIj4KGUJhdGNoVXBkYXRlQWxidW1zUmVzcG9uc2USIQoGYWxidW1zGAEgAygLMhEuY2hpbm9vay52MS5BbGJ1bSKOAQoYQmF0Y2hEZWxldGVBbGJ1bXNSZXF1ZXN0EjUKCHJlcXVlc3RzGAEgAygLMh4uY2hpbm9vay52MS5EZWxldGVBbGJ1bVJlcXVlc3RCA+BBAhIfCgpyZXF1ZXN0X2lkGAIgASgJQgvgQQHijM/XCAIIARIaCg12YWxpZGF0ZV9vbmx5GAMgASgIQgPgQQEyowgKDEFsYnVtU2VydmljZRJeCghHZXRBbGJ1bRIbLmNoaW5vb2sudjEuR2V0QWxidW1SZXF1ZXN0GhEuY2hpbm9vay52MS5BbGJ1bSIi2kEEbmFtZYLT5JMCFRITL3YxL3tuYW1lPWFsYnVtcy8qfRJiCgpMaXN0QWxidW1zEh0uY2hpbm9vay52MS5MaXN0QWxidW1zUmVxdWVzdBoeLmNoaW5vb2sudjEuTGlzdEFsYnVtc1Jlc3BvbnNlIhXaQQCC0+STAgwSCi92MS9hbGJ1bXMSbAoLQ3JlYXRlQWxidW0SHi5jaGlub29rLnYxLkNyZWF0ZUFsYnVtUmVxdWVzdBoRLmNoaW5vb2sudjEuQWxidW0iKtpBDmFsYnVtLGFsYnVtX2lkgtPkkwITOgVhbGJ1bSIKL3YxL2FsYnVtcxJ+CgtVcGRhdGVBbGJ1bRIeLmNoaW5vb2sudjEuVXBkYXRlQWxidW1SZXF1ZXN0GhEuY2hpbm9vay52MS5BbGJ1bSI82kERYWxidW0sdXBkYXRlX21hc2uC0+STAiI6BWFsYnVtMhkvdjEve2FsYnVtLm5hbWU9YWxidW1zLyp9EmkKC0RlbGV0ZUFsYnVtEh4uY2hpbm9vay52MS5EZWxldGVBbGJ1bVJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiItpBBG5hbWWC0+STAhUqEy92MS97bmFtZT1hbGJ1bXMvKn0SdAoOQmF0Y2hHZXRBbGJ1bXMSIS5jaGlub29rLnYxLkJhdGNoR2V0QWxidW1zUmVxdWVzdBoiLmNoaW5vb2sudjEuQmF0Y2hHZXRBbGJ1bXNSZXNwb25zZSIbgtPkkwIVEhMvdjEvYWxidW1zOmJhdGNoR2V0EoMBChFCYXRjaENyZWF0ZUFsYnVtcxIkLmNoaW5vb2sudjEuQmF0Y2hDcmVhdGVBbGJ1bXNSZXF1ZXN0GiUuY2hpbm9vay52MS5CYXRjaENyZWF0ZUFsYnVtc1Jlc3BvbnNlIiGC0+STAhs6ASoiFi92MS9hbGJ1bXM6YmF0Y2hDcmVhdGUSgwEKEUJhdGNoVXBkYXRlQWxidW1zEiQuY2hpbm9vay52MS5CYXRjaFVwZGF0ZUFsYnVtc1JlcXVlc3QaJS5jaGlub29rLnYxLkJhdGNoVXBkYXRlQWxidW1zUmVzcG9uc2UiIYLT5JMCGzoBKiIWL3YxL2FsYnVtczpiYXRjaFVwZGF0ZRJ0ChFCYXRjaERlbGV0ZUFsYnVtcxIkLmNoaW5vb2sudjEuQmF0Y2hEZWxldGVBbGJ1bXNSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiGC0+STAhs6ASoiFi92MS9hbGJ1bXM6YmF0Y2hEZWxldGVCSAoWY29tLmV4YW1wbGUuY2hpbm9vay52MUIKQWxidW1Qcm90b1ABWiBleGFtcGxlLmNvbS9jaGlub29rL3YxO2NoaW5vb2t2MWIGcHJvdG8z", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_field_info, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_google_type_date, file_protostore_v1_options, file_protostore_v1_view]);
 
 /**
  * A collection of tracks by one artist.
@@ -119,6 +122,20 @@ export type GetAlbumRequest = Message<"chinook.v1.GetAlbumRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 2;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 3;
+   */
+  view: View;
 };
 
 /**
@@ -148,6 +165,48 @@ export type ListAlbumsRequest = Message<"chinook.v1.ListAlbumsRequest"> & {
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
+
+  /**
+   * Which albums to return (AIP-160), all if empty.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Their order (AIP-132), that of their ids if empty.
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
+
+  /**
+   * How many albums to pass over before the page begins.
+   *
+   * @generated from field: int32 skip = 5;
+   */
+  skip: number;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 6;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 7;
+   */
+  view: View;
+
+  /**
+   * True to have `total_size` counted.
+   *
+   * @generated from field: bool include_total_size = 8;
+   */
+  includeTotalSize: boolean;
 };
 
 /**
@@ -176,6 +235,13 @@ export type ListAlbumsResponse = Message<"chinook.v1.ListAlbumsResponse"> & {
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * How many albums there are on all pages, if that was asked for.
+   *
+   * @generated from field: int32 total_size = 3;
+   */
+  totalSize: number;
 };
 
 /**
@@ -197,6 +263,28 @@ export type CreateAlbumRequest = Message<"chinook.v1.CreateAlbumRequest"> & {
    * @generated from field: chinook.v1.Album album = 1;
    */
   album?: Album | undefined;
+
+  /**
+   * The id of the album, a positive number; the server chooses one if empty.
+   *
+   * @generated from field: string album_id = 2;
+   */
+  albumId: string;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -226,6 +314,28 @@ export type UpdateAlbumRequest = Message<"chinook.v1.UpdateAlbumRequest"> & {
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
   updateMask?: FieldMask | undefined;
+
+  /**
+   * True to create the album if there is none of its name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -247,6 +357,43 @@ export type DeleteAlbumRequest = Message<"chinook.v1.DeleteAlbumRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * If it is set, the album is deleted only if it has this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * True if it is no error that there is no album of the name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * True to delete also what cannot be without the album, and to clear the
+   * references of what can.
+   *
+   * @generated from field: bool force = 4;
+   */
+  force: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 6;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -255,6 +402,215 @@ export type DeleteAlbumRequest = Message<"chinook.v1.DeleteAlbumRequest"> & {
  */
 export const DeleteAlbumRequestSchema: GenMessage<DeleteAlbumRequest> = /*@__PURE__*/
   messageDesc(file_chinook_v1_album, 6);
+
+/**
+ * Request message for AlbumService.BatchGetAlbums.
+ *
+ * @generated from message chinook.v1.BatchGetAlbumsRequest
+ */
+export type BatchGetAlbumsRequest = Message<"chinook.v1.BatchGetAlbumsRequest"> & {
+  /**
+   * The names of the albums, at most 1000.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 2;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 3;
+   */
+  view: View;
+};
+
+/**
+ * Describes the message chinook.v1.BatchGetAlbumsRequest.
+ * Use `create(BatchGetAlbumsRequestSchema)` to create a new message.
+ */
+export const BatchGetAlbumsRequestSchema: GenMessage<BatchGetAlbumsRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_album, 7);
+
+/**
+ * Response message for AlbumService.BatchGetAlbums.
+ *
+ * @generated from message chinook.v1.BatchGetAlbumsResponse
+ */
+export type BatchGetAlbumsResponse = Message<"chinook.v1.BatchGetAlbumsResponse"> & {
+  /**
+   * The albums, in the order of the names.
+   *
+   * @generated from field: repeated chinook.v1.Album albums = 1;
+   */
+  albums: Album[];
+};
+
+/**
+ * Describes the message chinook.v1.BatchGetAlbumsResponse.
+ * Use `create(BatchGetAlbumsResponseSchema)` to create a new message.
+ */
+export const BatchGetAlbumsResponseSchema: GenMessage<BatchGetAlbumsResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_album, 8);
+
+/**
+ * Request message for AlbumService.BatchCreateAlbums.
+ *
+ * @generated from message chinook.v1.BatchCreateAlbumsRequest
+ */
+export type BatchCreateAlbumsRequest = Message<"chinook.v1.BatchCreateAlbumsRequest"> & {
+  /**
+   * The requests, at most 1000. They have no `request_id` or `validate_only` of
+   * their own.
+   *
+   * @generated from field: repeated chinook.v1.CreateAlbumRequest requests = 1;
+   */
+  requests: CreateAlbumRequest[];
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message chinook.v1.BatchCreateAlbumsRequest.
+ * Use `create(BatchCreateAlbumsRequestSchema)` to create a new message.
+ */
+export const BatchCreateAlbumsRequestSchema: GenMessage<BatchCreateAlbumsRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_album, 9);
+
+/**
+ * Response message for AlbumService.BatchCreateAlbums.
+ *
+ * @generated from message chinook.v1.BatchCreateAlbumsResponse
+ */
+export type BatchCreateAlbumsResponse = Message<"chinook.v1.BatchCreateAlbumsResponse"> & {
+  /**
+   * The albums, in the order of the requests.
+   *
+   * @generated from field: repeated chinook.v1.Album albums = 1;
+   */
+  albums: Album[];
+};
+
+/**
+ * Describes the message chinook.v1.BatchCreateAlbumsResponse.
+ * Use `create(BatchCreateAlbumsResponseSchema)` to create a new message.
+ */
+export const BatchCreateAlbumsResponseSchema: GenMessage<BatchCreateAlbumsResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_album, 10);
+
+/**
+ * Request message for AlbumService.BatchUpdateAlbums.
+ *
+ * @generated from message chinook.v1.BatchUpdateAlbumsRequest
+ */
+export type BatchUpdateAlbumsRequest = Message<"chinook.v1.BatchUpdateAlbumsRequest"> & {
+  /**
+   * The requests, at most 1000. They have no `request_id` or `validate_only` of
+   * their own.
+   *
+   * @generated from field: repeated chinook.v1.UpdateAlbumRequest requests = 1;
+   */
+  requests: UpdateAlbumRequest[];
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message chinook.v1.BatchUpdateAlbumsRequest.
+ * Use `create(BatchUpdateAlbumsRequestSchema)` to create a new message.
+ */
+export const BatchUpdateAlbumsRequestSchema: GenMessage<BatchUpdateAlbumsRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_album, 11);
+
+/**
+ * Response message for AlbumService.BatchUpdateAlbums.
+ *
+ * @generated from message chinook.v1.BatchUpdateAlbumsResponse
+ */
+export type BatchUpdateAlbumsResponse = Message<"chinook.v1.BatchUpdateAlbumsResponse"> & {
+  /**
+   * The albums, in the order of the requests.
+   *
+   * @generated from field: repeated chinook.v1.Album albums = 1;
+   */
+  albums: Album[];
+};
+
+/**
+ * Describes the message chinook.v1.BatchUpdateAlbumsResponse.
+ * Use `create(BatchUpdateAlbumsResponseSchema)` to create a new message.
+ */
+export const BatchUpdateAlbumsResponseSchema: GenMessage<BatchUpdateAlbumsResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_album, 12);
+
+/**
+ * Request message for AlbumService.BatchDeleteAlbums.
+ *
+ * @generated from message chinook.v1.BatchDeleteAlbumsRequest
+ */
+export type BatchDeleteAlbumsRequest = Message<"chinook.v1.BatchDeleteAlbumsRequest"> & {
+  /**
+   * The requests, at most 1000. They have no `request_id` or `validate_only` of
+   * their own.
+   *
+   * @generated from field: repeated chinook.v1.DeleteAlbumRequest requests = 1;
+   */
+  requests: DeleteAlbumRequest[];
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message chinook.v1.BatchDeleteAlbumsRequest.
+ * Use `create(BatchDeleteAlbumsRequestSchema)` to create a new message.
+ */
+export const BatchDeleteAlbumsRequestSchema: GenMessage<BatchDeleteAlbumsRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_album, 13);
 
 /**
  * Keeps albums.
@@ -273,7 +629,7 @@ export const AlbumService: GenService<{
     output: typeof AlbumSchema;
   },
   /**
-   * Lists albums in the order of their ids.
+   * Lists albums, in the order of their ids unless `order_by` says otherwise.
    *
    * @generated from rpc chinook.v1.AlbumService.ListAlbums
    */
@@ -283,7 +639,7 @@ export const AlbumService: GenService<{
     output: typeof ListAlbumsResponseSchema;
   },
   /**
-   * Creates an album. The server chooses its id.
+   * Creates an album.
    *
    * @generated from rpc chinook.v1.AlbumService.CreateAlbum
    */
@@ -303,13 +659,53 @@ export const AlbumService: GenService<{
     output: typeof AlbumSchema;
   },
   /**
-   * Deletes an album. One that others refer to is refused.
+   * Deletes an album. One that others refer to is refused, unless forced.
    *
    * @generated from rpc chinook.v1.AlbumService.DeleteAlbum
    */
   deleteAlbum: {
     methodKind: "unary";
     input: typeof DeleteAlbumRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * Gets albums, all of one moment, in the order of the names.
+   *
+   * @generated from rpc chinook.v1.AlbumService.BatchGetAlbums
+   */
+  batchGetAlbums: {
+    methodKind: "unary";
+    input: typeof BatchGetAlbumsRequestSchema;
+    output: typeof BatchGetAlbumsResponseSchema;
+  },
+  /**
+   * Creates albums, all or none.
+   *
+   * @generated from rpc chinook.v1.AlbumService.BatchCreateAlbums
+   */
+  batchCreateAlbums: {
+    methodKind: "unary";
+    input: typeof BatchCreateAlbumsRequestSchema;
+    output: typeof BatchCreateAlbumsResponseSchema;
+  },
+  /**
+   * Updates albums, all or none, one after the other.
+   *
+   * @generated from rpc chinook.v1.AlbumService.BatchUpdateAlbums
+   */
+  batchUpdateAlbums: {
+    methodKind: "unary";
+    input: typeof BatchUpdateAlbumsRequestSchema;
+    output: typeof BatchUpdateAlbumsResponseSchema;
+  },
+  /**
+   * Deletes albums, all or none, one after the other.
+   *
+   * @generated from rpc chinook.v1.AlbumService.BatchDeleteAlbums
+   */
+  batchDeleteAlbums: {
+    methodKind: "unary";
+    input: typeof BatchDeleteAlbumsRequestSchema;
     output: typeof EmptySchema;
   },
 }> = /*@__PURE__*/

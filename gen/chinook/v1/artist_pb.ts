@@ -7,17 +7,20 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import { file_google_api_client } from "../../google/api/client_pb.ts";
 import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.ts";
+import { file_google_api_field_info } from "../../google/api/field_info_pb.ts";
 import { file_google_api_resource } from "../../google/api/resource_pb.ts";
 import type { EmptySchema, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_protostore_v1_options } from "../../protostore/v1/options_pb.ts";
+import type { View } from "../../protostore/v1/view_pb.ts";
+import { file_protostore_v1_view } from "../../protostore/v1/view_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file chinook/v1/artist.proto.
  */
 export const file_chinook_v1_artist: GenFile = /*@__PURE__*/
-  fileDesc("ChdjaGlub29rL3YxL2FydGlzdC5wcm90bxIKY2hpbm9vay52MSLAAwoGQXJ0aXN0EhEKBG5hbWUYASABKAlCA+BBCBIlCgxkaXNwbGF5X25hbWUYAiABKAlCD+BBAqrUGAgKBE5hbWUQeBIWCgliaW9ncmFwaHkYAyABKAlCA+BBARIYCgtyZWdpb25fY29kZRgEIAEoCUID4EEBEhQKB2FsaWFzZXMYBSADKAlCA+BBARIxCgVsaW5rcxgGIAMoCzIdLmNoaW5vb2sudjEuQXJ0aXN0LkxpbmtzRW50cnlCA+BBARI0CgtjcmVhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxI0Cgt1cGRhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIMCgRldGFnGAkgASgJGiwKCkxpbmtzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATpZ6kE/ChpjaGlub29rLmV4YW1wbGUuY29tL0FydGlzdBIQYXJ0aXN0cy97YXJ0aXN0fSoHYXJ0aXN0czIGYXJ0aXN0qtQYEwoHYXJ0aXN0cxIIQXJ0aXN0SWQiRAoQR2V0QXJ0aXN0UmVxdWVzdBIwCgRuYW1lGAEgASgJQiLgQQL6QRwKGmNoaW5vb2suZXhhbXBsZS5jb20vQXJ0aXN0IkUKEkxpc3RBcnRpc3RzUmVxdWVzdBIWCglwYWdlX3NpemUYASABKAVCA+BBARIXCgpwYWdlX3Rva2VuGAIgASgJQgPgQQEiUwoTTGlzdEFydGlzdHNSZXNwb25zZRIjCgdhcnRpc3RzGAEgAygLMhIuY2hpbm9vay52MS5BcnRpc3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIj4KE0NyZWF0ZUFydGlzdFJlcXVlc3QSJwoGYXJ0aXN0GAEgASgLMhIuY2hpbm9vay52MS5BcnRpc3RCA+BBAiJ0ChNVcGRhdGVBcnRpc3RSZXF1ZXN0EicKBmFydGlzdBgBIAEoCzISLmNoaW5vb2sudjEuQXJ0aXN0QgPgQQISNAoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgPgQQEiRwoTRGVsZXRlQXJ0aXN0UmVxdWVzdBIwCgRuYW1lGAEgASgJQiLgQQL6QRwKGmNoaW5vb2suZXhhbXBsZS5jb20vQXJ0aXN0MrwECg1BcnRpc3RTZXJ2aWNlEmIKCUdldEFydGlzdBIcLmNoaW5vb2sudjEuR2V0QXJ0aXN0UmVxdWVzdBoSLmNoaW5vb2sudjEuQXJ0aXN0IiPaQQRuYW1lgtPkkwIWEhQvdjEve25hbWU9YXJ0aXN0cy8qfRJmCgtMaXN0QXJ0aXN0cxIeLmNoaW5vb2sudjEuTGlzdEFydGlzdHNSZXF1ZXN0Gh8uY2hpbm9vay52MS5MaXN0QXJ0aXN0c1Jlc3BvbnNlIhbaQQCC0+STAg0SCy92MS9hcnRpc3RzEmkKDENyZWF0ZUFydGlzdBIfLmNoaW5vb2sudjEuQ3JlYXRlQXJ0aXN0UmVxdWVzdBoSLmNoaW5vb2sudjEuQXJ0aXN0IiTaQQZhcnRpc3SC0+STAhU6BmFydGlzdCILL3YxL2FydGlzdHMShQEKDFVwZGF0ZUFydGlzdBIfLmNoaW5vb2sudjEuVXBkYXRlQXJ0aXN0UmVxdWVzdBoSLmNoaW5vb2sudjEuQXJ0aXN0IkDaQRJhcnRpc3QsdXBkYXRlX21hc2uC0+STAiU6BmFydGlzdDIbL3YxL3thcnRpc3QubmFtZT1hcnRpc3RzLyp9EmwKDERlbGV0ZUFydGlzdBIfLmNoaW5vb2sudjEuRGVsZXRlQXJ0aXN0UmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIj2kEEbmFtZYLT5JMCFioUL3YxL3tuYW1lPWFydGlzdHMvKn1CSQoWY29tLmV4YW1wbGUuY2hpbm9vay52MUILQXJ0aXN0UHJvdG9QAVogZXhhbXBsZS5jb20vY2hpbm9vay92MTtjaGlub29rdjFiBnByb3RvMw", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_protostore_v1_options]);
+  fileDesc("ChdjaGlub29rL3YxL2FydGlzdC5wcm90bxIKY2hpbm9vay52MSLSAwoGQXJ0aXN0EhEKBG5hbWUYASABKAlCA+BBCBIlCgxkaXNwbGF5X25hbWUYAiABKAlCD+BBAqrUGAgKBE5hbWUQeBIWCgliaW9ncmFwaHkYAyABKAlCA+BBARIYCgtyZWdpb25fY29kZRgEIAEoCUID4EEBEhQKB2FsaWFzZXMYBSADKAlCA+BBARIxCgVsaW5rcxgGIAMoCzIdLmNoaW5vb2sudjEuQXJ0aXN0LkxpbmtzRW50cnlCA+BBARI0CgtjcmVhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxI0Cgt1cGRhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIRCgRldGFnGAkgASgJQgPgQQEaLAoKTGlua3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBOmbqQT8KGmNoaW5vb2suZXhhbXBsZS5jb20vQXJ0aXN0EhBhcnRpc3RzL3thcnRpc3R9KgdhcnRpc3RzMgZhcnRpc3Sq1BggCgdhcnRpc3RzEghBcnRpc3RJZCILcmVnaW9uX2NvZGUioAEKEEdldEFydGlzdFJlcXVlc3QSMAoEbmFtZRgBIAEoCUIi4EEC+kEcChpjaGlub29rLmV4YW1wbGUuY29tL0FydGlzdBIyCglyZWFkX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgPgQQESJgoEdmlldxgDIAEoDjITLnByb3Rvc3RvcmUudjEuVmlld0ID4EEBIoECChJMaXN0QXJ0aXN0c1JlcXVlc3QSFgoJcGFnZV9zaXplGAEgASgFQgPgQQESFwoKcGFnZV90b2tlbhgCIAEoCUID4EEBEhMKBmZpbHRlchgDIAEoCUID4EEBEhUKCG9yZGVyX2J5GAQgASgJQgPgQQESEQoEc2tpcBgFIAEoBUID4EEBEjIKCXJlYWRfbWFzaxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCA+BBARImCgR2aWV3GAcgASgOMhMucHJvdG9zdG9yZS52MS5WaWV3QgPgQQESHwoSaW5jbHVkZV90b3RhbF9zaXplGAggASgIQgPgQQEiZwoTTGlzdEFydGlzdHNSZXNwb25zZRIjCgdhcnRpc3RzGAEgAygLMhIuY2hpbm9vay52MS5BcnRpc3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhIKCnRvdGFsX3NpemUYAyABKAUikwEKE0NyZWF0ZUFydGlzdFJlcXVlc3QSJwoGYXJ0aXN0GAEgASgLMhIuY2hpbm9vay52MS5BcnRpc3RCA+BBAhIWCglhcnRpc3RfaWQYAiABKAlCA+BBARIfCgpyZXF1ZXN0X2lkGAMgASgJQgvgQQHijM/XCAIIARIaCg12YWxpZGF0ZV9vbmx5GAQgASgIQgPgQQEizQEKE1VwZGF0ZUFydGlzdFJlcXVlc3QSJwoGYXJ0aXN0GAEgASgLMhIuY2hpbm9vay52MS5BcnRpc3RCA+BBAhI0Cgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCA+BBARIaCg1hbGxvd19taXNzaW5nGAMgASgIQgPgQQESHwoKcmVxdWVzdF9pZBgEIAEoCUIL4EEB4ozP1wgCCAESGgoNdmFsaWRhdGVfb25seRgFIAEoCEID4EEBIscBChNEZWxldGVBcnRpc3RSZXF1ZXN0EjAKBG5hbWUYASABKAlCIuBBAvpBHAoaY2hpbm9vay5leGFtcGxlLmNvbS9BcnRpc3QSEQoEZXRhZxgCIAEoCUID4EEBEhoKDWFsbG93X21pc3NpbmcYAyABKAhCA+BBARISCgVmb3JjZRgEIAEoCEID4EEBEh8KCnJlcXVlc3RfaWQYBSABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYBiABKAhCA+BBASKnAQoWQmF0Y2hHZXRBcnRpc3RzUmVxdWVzdBIxCgVuYW1lcxgBIAMoCUIi4EEC+kEcChpjaGlub29rLmV4YW1wbGUuY29tL0FydGlzdBIyCglyZWFkX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgPgQQESJgoEdmlldxgDIAEoDjITLnByb3Rvc3RvcmUudjEuVmlld0ID4EEBIj4KF0JhdGNoR2V0QXJ0aXN0c1Jlc3BvbnNlEiMKB2FydGlzdHMYASADKAsyEi5jaGlub29rLnYxLkFydGlzdCKQAQoZQmF0Y2hDcmVhdGVBcnRpc3RzUmVxdWVzdBI2CghyZXF1ZXN0cxgBIAMoCzIfLmNoaW5vb2sudjEuQ3JlYXRlQXJ0aXN0UmVxdWVzdEID4EECEh8KCnJlcXVlc3RfaWQYAiABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYAyABKAhCA+BBASJBChpCYXRjaENyZWF0ZUFydGlzdHNSZXNwb25zZRIjCgdhcnRpc3RzGAEgAygLMhIuY2hpbm9vay52MS5BcnRpc3QikAEKGUJhdGNoVXBkYXRlQXJ0aXN0c1JlcXVlc3QSNgoIcmVxdWVzdHMYASADKAsyHy5jaGlub29rLnYxLlVwZGF0ZUFydGlzdFJlcXVlc3RCA+BBAhIfCgpyZXF1ZXN0X2lkGAIgASgJQgvgQQHijM/XCAIIARIaCg12YWxpZGF0ZV9vbmx5GAMgASgIQgPgQQEiQQoaQmF0Y2hVcGRhdGVBcnRpc3RzUmVzcG9uc2USIwoHYXJ0aXN0cxgBIAMoCzISLmNoaW5vb2sudjEuQXJ0aXN0IpABChlCYXRjaERlbGV0ZUFydGlzdHNSZXF1ZXN0EjYKCHJlcXVlc3RzGAEgAygLMh8uY2hpbm9vay52MS5EZWxldGVBcnRpc3RSZXF1ZXN0QgPgQQISHwoKcmVxdWVzdF9pZBgCIAEoCUIL4EEB4ozP1wgCCAESGgoNdmFsaWRhdGVfb25seRgDIAEoCEID4EEBMs0ICg1BcnRpc3RTZXJ2aWNlEmIKCUdldEFydGlzdBIcLmNoaW5vb2sudjEuR2V0QXJ0aXN0UmVxdWVzdBoSLmNoaW5vb2sudjEuQXJ0aXN0IiPaQQRuYW1lgtPkkwIWEhQvdjEve25hbWU9YXJ0aXN0cy8qfRJmCgtMaXN0QXJ0aXN0cxIeLmNoaW5vb2sudjEuTGlzdEFydGlzdHNSZXF1ZXN0Gh8uY2hpbm9vay52MS5MaXN0QXJ0aXN0c1Jlc3BvbnNlIhbaQQCC0+STAg0SCy92MS9hcnRpc3RzEnMKDENyZWF0ZUFydGlzdBIfLmNoaW5vb2sudjEuQ3JlYXRlQXJ0aXN0UmVxdWVzdBoSLmNoaW5vb2sudjEuQXJ0aXN0Ii7aQRBhcnRpc3QsYXJ0aXN0X2lkgtPkkwIVOgZhcnRpc3QiCy92MS9hcnRpc3RzEoUBCgxVcGRhdGVBcnRpc3QSHy5jaGlub29rLnYxLlVwZGF0ZUFydGlzdFJlcXVlc3QaEi5jaGlub29rLnYxLkFydGlzdCJA2kESYXJ0aXN0LHVwZGF0ZV9tYXNrgtPkkwIlOgZhcnRpc3QyGy92MS97YXJ0aXN0Lm5hbWU9YXJ0aXN0cy8qfRJsCgxEZWxldGVBcnRpc3QSHy5jaGlub29rLnYxLkRlbGV0ZUFydGlzdFJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiI9pBBG5hbWWC0+STAhYqFC92MS97bmFtZT1hcnRpc3RzLyp9EngKD0JhdGNoR2V0QXJ0aXN0cxIiLmNoaW5vb2sudjEuQmF0Y2hHZXRBcnRpc3RzUmVxdWVzdBojLmNoaW5vb2sudjEuQmF0Y2hHZXRBcnRpc3RzUmVzcG9uc2UiHILT5JMCFhIUL3YxL2FydGlzdHM6YmF0Y2hHZXQShwEKEkJhdGNoQ3JlYXRlQXJ0aXN0cxIlLmNoaW5vb2sudjEuQmF0Y2hDcmVhdGVBcnRpc3RzUmVxdWVzdBomLmNoaW5vb2sudjEuQmF0Y2hDcmVhdGVBcnRpc3RzUmVzcG9uc2UiIoLT5JMCHDoBKiIXL3YxL2FydGlzdHM6YmF0Y2hDcmVhdGUShwEKEkJhdGNoVXBkYXRlQXJ0aXN0cxIlLmNoaW5vb2sudjEuQmF0Y2hVcGRhdGVBcnRpc3RzUmVxdWVzdBomLmNoaW5vb2sudjEuQmF0Y2hVcGRhdGVBcnRpc3RzUmVzcG9uc2UiIoLT5JMCHDoBKiIXL3YxL2FydGlzdHM6YmF0Y2hVcGRhdGUSdwoSQmF0Y2hEZWxldGVBcnRpc3RzEiUuY2hpbm9vay52MS5CYXRjaERlbGV0ZUFydGlzdHNSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiKC0+STAhw6ASoiFy92MS9hcnRpc3RzOmJhdGNoRGVsZXRlQkkKFmNvbS5leGFtcGxlLmNoaW5vb2sudjFCC0FydGlzdFByb3RvUAFaIGV4YW1wbGUuY29tL2NoaW5vb2svdjE7Y2hpbm9va3YxYgZwcm90bzM", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_field_info, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_protostore_v1_options, file_protostore_v1_view]);
 
 /**
  * Somebody, or a group, who records albums.
@@ -110,6 +113,20 @@ export type GetArtistRequest = Message<"chinook.v1.GetArtistRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 2;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 3;
+   */
+  view: View;
 };
 
 /**
@@ -139,6 +156,48 @@ export type ListArtistsRequest = Message<"chinook.v1.ListArtistsRequest"> & {
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
+
+  /**
+   * Which artists to return (AIP-160), all if empty.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Their order (AIP-132), that of their ids if empty.
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
+
+  /**
+   * How many artists to pass over before the page begins.
+   *
+   * @generated from field: int32 skip = 5;
+   */
+  skip: number;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 6;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 7;
+   */
+  view: View;
+
+  /**
+   * True to have `total_size` counted.
+   *
+   * @generated from field: bool include_total_size = 8;
+   */
+  includeTotalSize: boolean;
 };
 
 /**
@@ -167,6 +226,13 @@ export type ListArtistsResponse = Message<"chinook.v1.ListArtistsResponse"> & {
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * How many artists there are on all pages, if that was asked for.
+   *
+   * @generated from field: int32 total_size = 3;
+   */
+  totalSize: number;
 };
 
 /**
@@ -188,6 +254,28 @@ export type CreateArtistRequest = Message<"chinook.v1.CreateArtistRequest"> & {
    * @generated from field: chinook.v1.Artist artist = 1;
    */
   artist?: Artist | undefined;
+
+  /**
+   * The id of the artist, a positive number; the server chooses one if empty.
+   *
+   * @generated from field: string artist_id = 2;
+   */
+  artistId: string;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -217,6 +305,28 @@ export type UpdateArtistRequest = Message<"chinook.v1.UpdateArtistRequest"> & {
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
   updateMask?: FieldMask | undefined;
+
+  /**
+   * True to create the artist if there is none of its name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -238,6 +348,43 @@ export type DeleteArtistRequest = Message<"chinook.v1.DeleteArtistRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * If it is set, the artist is deleted only if it has this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * True if it is no error that there is no artist of the name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * True to delete also what cannot be without the artist, and to clear the
+   * references of what can.
+   *
+   * @generated from field: bool force = 4;
+   */
+  force: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 6;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -246,6 +393,215 @@ export type DeleteArtistRequest = Message<"chinook.v1.DeleteArtistRequest"> & {
  */
 export const DeleteArtistRequestSchema: GenMessage<DeleteArtistRequest> = /*@__PURE__*/
   messageDesc(file_chinook_v1_artist, 6);
+
+/**
+ * Request message for ArtistService.BatchGetArtists.
+ *
+ * @generated from message chinook.v1.BatchGetArtistsRequest
+ */
+export type BatchGetArtistsRequest = Message<"chinook.v1.BatchGetArtistsRequest"> & {
+  /**
+   * The names of the artists, at most 1000.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 2;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 3;
+   */
+  view: View;
+};
+
+/**
+ * Describes the message chinook.v1.BatchGetArtistsRequest.
+ * Use `create(BatchGetArtistsRequestSchema)` to create a new message.
+ */
+export const BatchGetArtistsRequestSchema: GenMessage<BatchGetArtistsRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_artist, 7);
+
+/**
+ * Response message for ArtistService.BatchGetArtists.
+ *
+ * @generated from message chinook.v1.BatchGetArtistsResponse
+ */
+export type BatchGetArtistsResponse = Message<"chinook.v1.BatchGetArtistsResponse"> & {
+  /**
+   * The artists, in the order of the names.
+   *
+   * @generated from field: repeated chinook.v1.Artist artists = 1;
+   */
+  artists: Artist[];
+};
+
+/**
+ * Describes the message chinook.v1.BatchGetArtistsResponse.
+ * Use `create(BatchGetArtistsResponseSchema)` to create a new message.
+ */
+export const BatchGetArtistsResponseSchema: GenMessage<BatchGetArtistsResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_artist, 8);
+
+/**
+ * Request message for ArtistService.BatchCreateArtists.
+ *
+ * @generated from message chinook.v1.BatchCreateArtistsRequest
+ */
+export type BatchCreateArtistsRequest = Message<"chinook.v1.BatchCreateArtistsRequest"> & {
+  /**
+   * The requests, at most 1000. They have no `request_id` or `validate_only` of
+   * their own.
+   *
+   * @generated from field: repeated chinook.v1.CreateArtistRequest requests = 1;
+   */
+  requests: CreateArtistRequest[];
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message chinook.v1.BatchCreateArtistsRequest.
+ * Use `create(BatchCreateArtistsRequestSchema)` to create a new message.
+ */
+export const BatchCreateArtistsRequestSchema: GenMessage<BatchCreateArtistsRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_artist, 9);
+
+/**
+ * Response message for ArtistService.BatchCreateArtists.
+ *
+ * @generated from message chinook.v1.BatchCreateArtistsResponse
+ */
+export type BatchCreateArtistsResponse = Message<"chinook.v1.BatchCreateArtistsResponse"> & {
+  /**
+   * The artists, in the order of the requests.
+   *
+   * @generated from field: repeated chinook.v1.Artist artists = 1;
+   */
+  artists: Artist[];
+};
+
+/**
+ * Describes the message chinook.v1.BatchCreateArtistsResponse.
+ * Use `create(BatchCreateArtistsResponseSchema)` to create a new message.
+ */
+export const BatchCreateArtistsResponseSchema: GenMessage<BatchCreateArtistsResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_artist, 10);
+
+/**
+ * Request message for ArtistService.BatchUpdateArtists.
+ *
+ * @generated from message chinook.v1.BatchUpdateArtistsRequest
+ */
+export type BatchUpdateArtistsRequest = Message<"chinook.v1.BatchUpdateArtistsRequest"> & {
+  /**
+   * The requests, at most 1000. They have no `request_id` or `validate_only` of
+   * their own.
+   *
+   * @generated from field: repeated chinook.v1.UpdateArtistRequest requests = 1;
+   */
+  requests: UpdateArtistRequest[];
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message chinook.v1.BatchUpdateArtistsRequest.
+ * Use `create(BatchUpdateArtistsRequestSchema)` to create a new message.
+ */
+export const BatchUpdateArtistsRequestSchema: GenMessage<BatchUpdateArtistsRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_artist, 11);
+
+/**
+ * Response message for ArtistService.BatchUpdateArtists.
+ *
+ * @generated from message chinook.v1.BatchUpdateArtistsResponse
+ */
+export type BatchUpdateArtistsResponse = Message<"chinook.v1.BatchUpdateArtistsResponse"> & {
+  /**
+   * The artists, in the order of the requests.
+   *
+   * @generated from field: repeated chinook.v1.Artist artists = 1;
+   */
+  artists: Artist[];
+};
+
+/**
+ * Describes the message chinook.v1.BatchUpdateArtistsResponse.
+ * Use `create(BatchUpdateArtistsResponseSchema)` to create a new message.
+ */
+export const BatchUpdateArtistsResponseSchema: GenMessage<BatchUpdateArtistsResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_artist, 12);
+
+/**
+ * Request message for ArtistService.BatchDeleteArtists.
+ *
+ * @generated from message chinook.v1.BatchDeleteArtistsRequest
+ */
+export type BatchDeleteArtistsRequest = Message<"chinook.v1.BatchDeleteArtistsRequest"> & {
+  /**
+   * The requests, at most 1000. They have no `request_id` or `validate_only` of
+   * their own.
+   *
+   * @generated from field: repeated chinook.v1.DeleteArtistRequest requests = 1;
+   */
+  requests: DeleteArtistRequest[];
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message chinook.v1.BatchDeleteArtistsRequest.
+ * Use `create(BatchDeleteArtistsRequestSchema)` to create a new message.
+ */
+export const BatchDeleteArtistsRequestSchema: GenMessage<BatchDeleteArtistsRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_artist, 13);
 
 /**
  * Keeps artists.
@@ -264,7 +620,7 @@ export const ArtistService: GenService<{
     output: typeof ArtistSchema;
   },
   /**
-   * Lists artists in the order of their ids.
+   * Lists artists, in the order of their ids unless `order_by` says otherwise.
    *
    * @generated from rpc chinook.v1.ArtistService.ListArtists
    */
@@ -274,7 +630,7 @@ export const ArtistService: GenService<{
     output: typeof ListArtistsResponseSchema;
   },
   /**
-   * Creates an artist. The server chooses its id.
+   * Creates an artist.
    *
    * @generated from rpc chinook.v1.ArtistService.CreateArtist
    */
@@ -294,13 +650,53 @@ export const ArtistService: GenService<{
     output: typeof ArtistSchema;
   },
   /**
-   * Deletes an artist. One that others refer to is refused.
+   * Deletes an artist. One that others refer to is refused, unless forced.
    *
    * @generated from rpc chinook.v1.ArtistService.DeleteArtist
    */
   deleteArtist: {
     methodKind: "unary";
     input: typeof DeleteArtistRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * Gets artists, all of one moment, in the order of the names.
+   *
+   * @generated from rpc chinook.v1.ArtistService.BatchGetArtists
+   */
+  batchGetArtists: {
+    methodKind: "unary";
+    input: typeof BatchGetArtistsRequestSchema;
+    output: typeof BatchGetArtistsResponseSchema;
+  },
+  /**
+   * Creates artists, all or none.
+   *
+   * @generated from rpc chinook.v1.ArtistService.BatchCreateArtists
+   */
+  batchCreateArtists: {
+    methodKind: "unary";
+    input: typeof BatchCreateArtistsRequestSchema;
+    output: typeof BatchCreateArtistsResponseSchema;
+  },
+  /**
+   * Updates artists, all or none, one after the other.
+   *
+   * @generated from rpc chinook.v1.ArtistService.BatchUpdateArtists
+   */
+  batchUpdateArtists: {
+    methodKind: "unary";
+    input: typeof BatchUpdateArtistsRequestSchema;
+    output: typeof BatchUpdateArtistsResponseSchema;
+  },
+  /**
+   * Deletes artists, all or none, one after the other.
+   *
+   * @generated from rpc chinook.v1.ArtistService.BatchDeleteArtists
+   */
+  batchDeleteArtists: {
+    methodKind: "unary";
+    input: typeof BatchDeleteArtistsRequestSchema;
     output: typeof EmptySchema;
   },
 }> = /*@__PURE__*/

@@ -7,17 +7,20 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import { file_google_api_client } from "../../google/api/client_pb.ts";
 import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.ts";
+import { file_google_api_field_info } from "../../google/api/field_info_pb.ts";
 import { file_google_api_resource } from "../../google/api/resource_pb.ts";
 import type { EmptySchema, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_protostore_v1_options } from "../../protostore/v1/options_pb.ts";
+import type { View } from "../../protostore/v1/view_pb.ts";
+import { file_protostore_v1_view } from "../../protostore/v1/view_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file chinook/v1/customer.proto.
  */
 export const file_chinook_v1_customer: GenFile = /*@__PURE__*/
-  fileDesc("ChljaGlub29rL3YxL2N1c3RvbWVyLnByb3RvEgpjaGlub29rLnYxIrENCghDdXN0b21lchIRCgRuYW1lGAEgASgJQgPgQQgSKAoKZ2l2ZW5fbmFtZRgCIAEoCUIU4EECqtQYDQoJRmlyc3ROYW1lECgSKAoLZmFtaWx5X25hbWUYAyABKAlCE+BBAqrUGAwKCExhc3ROYW1lEBQSKAoHY29tcGFueRgEIAEoCUIS4EEBqtQYCwoHQ29tcGFueRBQSAGIAQESKAoHYWRkcmVzcxgFIAEoCUIS4EEBqtQYCwoHQWRkcmVzcxBGSAKIAQESIgoEY2l0eRgGIAEoCUIP4EEBqtQYCAoEQ2l0eRAoSAOIAQESJQoGcmVnaW9uGAcgASgJQhDgQQGq1BgJCgVTdGF0ZRAoSASIAQESKAoHY291bnRyeRgIIAEoCUIS4EEBqtQYCwoHQ291bnRyeRAoSAWIAQESLwoLcG9zdGFsX2NvZGUYCSABKAlCFeBBAarUGA4KClBvc3RhbENvZGUQCkgGiAEBEiQKBXBob25lGAogASgJQhDgQQGq1BgJCgVQaG9uZRAYSAeIAQESIAoDZmF4GAsgASgJQg7gQQGq1BgHCgNGYXgQGEgIiAEBEh8KBWVtYWlsGAwgASgJQhDgQQKq1BgJCgVFbWFpbBA8EksKC3N1cHBvcnRfcmVwGA0gASgJQjbgQQH6QR4KHGNoaW5vb2suZXhhbXBsZS5jb20vRW1wbG95ZWWq1BgOCgxTdXBwb3J0UmVwSWQSPgoGc3RhdHVzGA4gASgOMhsuY2hpbm9vay52MS5DdXN0b21lci5TdGF0dXNCEeBBAarUGAoKBnN0YXR1cyABEjoKC3ByZWZlcmVuY2VzGA8gASgLMiAuY2hpbm9vay52MS5DdXN0b21lci5QcmVmZXJlbmNlc0ID4EEBEhEKBHRhZ3MYECADKAlCA+BBARIyCgdsb3lhbHR5GBEgASgLMhwuY2hpbm9vay52MS5DdXN0b21lci5Mb3lhbHR5QgPgQQESPQoKYXR0cmlidXRlcxgSIAMoCzIkLmNoaW5vb2sudjEuQ3VzdG9tZXIuQXR0cmlidXRlc0VudHJ5QgPgQQESHAoNY29udGFjdF9lbWFpbBgTIAEoCUID4EEBSAASHAoNY29udGFjdF9waG9uZRgUIAEoCUID4EEBSAASPwoMY29udGFjdF9wb3N0GBUgASgLMiIuY2hpbm9vay52MS5DdXN0b21lci5Qb3N0YWxDb250YWN0QgPgQQFIABI0CgtjcmVhdGVfdGltZRgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxI0Cgt1cGRhdGVfdGltZRgXIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIMCgRldGFnGBggASgJGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGocBCgtQcmVmZXJlbmNlcxIVCg1sYW5ndWFnZV9jb2RlGAEgASgJEhIKCm5ld3NsZXR0ZXIYAiABKAgSFwoPZmF2b3JpdGVfZ2VucmVzGAMgAygJEjQKC3F1aWV0X2hvdXJzGAQgASgLMh8uY2hpbm9vay52MS5DdXN0b21lci5RdWlldEhvdXJzGjIKClF1aWV0SG91cnMSEgoKc3RhcnRfaG91chgBIAEoBRIQCghlbmRfaG91chgCIAEoBRpICgdMb3lhbHR5Eg4KBnBvaW50cxgBIAEoAxItCglqb2luX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGjkKDVBvc3RhbENvbnRhY3QSFQoNYWRkcmVzc19saW5lcxgBIAMoCRIRCglyZWNpcGllbnQYAiABKAkiRwoGU3RhdHVzEhYKElNUQVRVU19VTlNQRUNJRklFRBAAEgoKBkFDVElWRRABEg0KCVNVU1BFTkRFRBACEgoKBkNMT1NFRBADOmfqQUkKHGNoaW5vb2suZXhhbXBsZS5jb20vQ3VzdG9tZXISFGN1c3RvbWVycy97Y3VzdG9tZXJ9KgljdXN0b21lcnMyCGN1c3RvbWVyqtQYFwoJY3VzdG9tZXJzEgpDdXN0b21lcklkQhMKEXByZWZlcnJlZF9jb250YWN0QgoKCF9jb21wYW55QgoKCF9hZGRyZXNzQgcKBV9jaXR5QgkKB19yZWdpb25CCgoIX2NvdW50cnlCDgoMX3Bvc3RhbF9jb2RlQggKBl9waG9uZUIGCgRfZmF4IkgKEkdldEN1c3RvbWVyUmVxdWVzdBIyCgRuYW1lGAEgASgJQiTgQQL6QR4KHGNoaW5vb2suZXhhbXBsZS5jb20vQ3VzdG9tZXIiRwoUTGlzdEN1c3RvbWVyc1JlcXVlc3QSFgoJcGFnZV9zaXplGAEgASgFQgPgQQESFwoKcGFnZV90b2tlbhgCIAEoCUID4EEBIlkKFUxpc3RDdXN0b21lcnNSZXNwb25zZRInCgljdXN0b21lcnMYASADKAsyFC5jaGlub29rLnYxLkN1c3RvbWVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJEChVDcmVhdGVDdXN0b21lclJlcXVlc3QSKwoIY3VzdG9tZXIYASABKAsyFC5jaGlub29rLnYxLkN1c3RvbWVyQgPgQQIiegoVVXBkYXRlQ3VzdG9tZXJSZXF1ZXN0EisKCGN1c3RvbWVyGAEgASgLMhQuY2hpbm9vay52MS5DdXN0b21lckID4EECEjQKC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0ID4EEBIksKFURlbGV0ZUN1c3RvbWVyUmVxdWVzdBIyCgRuYW1lGAEgASgJQiTgQQL6QR4KHGNoaW5vb2suZXhhbXBsZS5jb20vQ3VzdG9tZXIy7gQKD0N1c3RvbWVyU2VydmljZRJqCgtHZXRDdXN0b21lchIeLmNoaW5vb2sudjEuR2V0Q3VzdG9tZXJSZXF1ZXN0GhQuY2hpbm9vay52MS5DdXN0b21lciIl2kEEbmFtZYLT5JMCGBIWL3YxL3tuYW1lPWN1c3RvbWVycy8qfRJuCg1MaXN0Q3VzdG9tZXJzEiAuY2hpbm9vay52MS5MaXN0Q3VzdG9tZXJzUmVxdWVzdBohLmNoaW5vb2sudjEuTGlzdEN1c3RvbWVyc1Jlc3BvbnNlIhjaQQCC0+STAg8SDS92MS9jdXN0b21lcnMSdQoOQ3JlYXRlQ3VzdG9tZXISIS5jaGlub29rLnYxLkNyZWF0ZUN1c3RvbWVyUmVxdWVzdBoULmNoaW5vb2sudjEuQ3VzdG9tZXIiKtpBCGN1c3RvbWVygtPkkwIZOghjdXN0b21lciINL3YxL2N1c3RvbWVycxKTAQoOVXBkYXRlQ3VzdG9tZXISIS5jaGlub29rLnYxLlVwZGF0ZUN1c3RvbWVyUmVxdWVzdBoULmNoaW5vb2sudjEuQ3VzdG9tZXIiSNpBFGN1c3RvbWVyLHVwZGF0ZV9tYXNrgtPkkwIrOghjdXN0b21lcjIfL3YxL3tjdXN0b21lci5uYW1lPWN1c3RvbWVycy8qfRJyCg5EZWxldGVDdXN0b21lchIhLmNoaW5vb2sudjEuRGVsZXRlQ3VzdG9tZXJSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiXaQQRuYW1lgtPkkwIYKhYvdjEve25hbWU9Y3VzdG9tZXJzLyp9QksKFmNvbS5leGFtcGxlLmNoaW5vb2sudjFCDUN1c3RvbWVyUHJvdG9QAVogZXhhbXBsZS5jb20vY2hpbm9vay92MTtjaGlub29rdjFiBnByb3RvMw", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_protostore_v1_options]);
+  fileDesc("ChljaGlub29rL3YxL2N1c3RvbWVyLnByb3RvEgpjaGlub29rLnYxIo8OCghDdXN0b21lchIRCgRuYW1lGAEgASgJQgPgQQgSKAoKZ2l2ZW5fbmFtZRgCIAEoCUIU4EECqtQYDQoJRmlyc3ROYW1lECgSKAoLZmFtaWx5X25hbWUYAyABKAlCE+BBAqrUGAwKCExhc3ROYW1lEBQSKAoHY29tcGFueRgEIAEoCUIS4EEBqtQYCwoHQ29tcGFueRBQSAGIAQESKAoHYWRkcmVzcxgFIAEoCUIS4EEBqtQYCwoHQWRkcmVzcxBGSAKIAQESIgoEY2l0eRgGIAEoCUIP4EEBqtQYCAoEQ2l0eRAoSAOIAQESJQoGcmVnaW9uGAcgASgJQhDgQQGq1BgJCgVTdGF0ZRAoSASIAQESKAoHY291bnRyeRgIIAEoCUIS4EEBqtQYCwoHQ291bnRyeRAoSAWIAQESLwoLcG9zdGFsX2NvZGUYCSABKAlCFeBBAarUGA4KClBvc3RhbENvZGUQCkgGiAEBEiQKBXBob25lGAogASgJQhDgQQGq1BgJCgVQaG9uZRAYSAeIAQESIAoDZmF4GAsgASgJQg7gQQGq1BgHCgNGYXgQGEgIiAEBEh8KBWVtYWlsGAwgASgJQhDgQQKq1BgJCgVFbWFpbBA8EksKC3N1cHBvcnRfcmVwGA0gASgJQjbgQQH6QR4KHGNoaW5vb2suZXhhbXBsZS5jb20vRW1wbG95ZWWq1BgOCgxTdXBwb3J0UmVwSWQSPgoGc3RhdHVzGA4gASgOMhsuY2hpbm9vay52MS5DdXN0b21lci5TdGF0dXNCEeBBAarUGAoKBnN0YXR1cyABEjoKC3ByZWZlcmVuY2VzGA8gASgLMiAuY2hpbm9vay52MS5DdXN0b21lci5QcmVmZXJlbmNlc0ID4EEBEhEKBHRhZ3MYECADKAlCA+BBARIyCgdsb3lhbHR5GBEgASgLMhwuY2hpbm9vay52MS5DdXN0b21lci5Mb3lhbHR5QgPgQQESPQoKYXR0cmlidXRlcxgSIAMoCzIkLmNoaW5vb2sudjEuQ3VzdG9tZXIuQXR0cmlidXRlc0VudHJ5QgPgQQESHAoNY29udGFjdF9lbWFpbBgTIAEoCUID4EEBSAASHAoNY29udGFjdF9waG9uZRgUIAEoCUID4EEBSAASPwoMY29udGFjdF9wb3N0GBUgASgLMiIuY2hpbm9vay52MS5DdXN0b21lci5Qb3N0YWxDb250YWN0QgPgQQFIABI0CgtjcmVhdGVfdGltZRgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxI0Cgt1cGRhdGVfdGltZRgXIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIRCgRldGFnGBggASgJQgPgQQEaMQoPQXR0cmlidXRlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEamwEKC1ByZWZlcmVuY2VzEhoKDWxhbmd1YWdlX2NvZGUYASABKAlCA+BBARIXCgpuZXdzbGV0dGVyGAIgASgIQgPgQQESHAoPZmF2b3JpdGVfZ2VucmVzGAMgAygJQgPgQQESOQoLcXVpZXRfaG91cnMYBCABKAsyHy5jaGlub29rLnYxLkN1c3RvbWVyLlF1aWV0SG91cnNCA+BBARo8CgpRdWlldEhvdXJzEhcKCnN0YXJ0X2hvdXIYASABKAVCA+BBARIVCghlbmRfaG91chgCIAEoBUID4EEBGlIKB0xveWFsdHkSEwoGcG9pbnRzGAEgASgDQgPgQQESMgoJam9pbl90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEBGkMKDVBvc3RhbENvbnRhY3QSGgoNYWRkcmVzc19saW5lcxgBIAMoCUID4EEBEhYKCXJlY2lwaWVudBgCIAEoCUID4EEBIkcKBlN0YXR1cxIWChJTVEFUVVNfVU5TUEVDSUZJRUQQABIKCgZBQ1RJVkUQARINCglTVVNQRU5ERUQQAhIKCgZDTE9TRUQQAzqNAepBSQocY2hpbm9vay5leGFtcGxlLmNvbS9DdXN0b21lchIUY3VzdG9tZXJzL3tjdXN0b21lcn0qCWN1c3RvbWVyczIIY3VzdG9tZXKq1Bg9CgljdXN0b21lcnMSCkN1c3RvbWVySWQiBWVtYWlsIgZzdGF0dXMiBXBob25lIg5sb3lhbHR5LnBvaW50c0ITChFwcmVmZXJyZWRfY29udGFjdEIKCghfY29tcGFueUIKCghfYWRkcmVzc0IHCgVfY2l0eUIJCgdfcmVnaW9uQgoKCF9jb3VudHJ5Qg4KDF9wb3N0YWxfY29kZUIICgZfcGhvbmVCBgoEX2ZheCKkAQoSR2V0Q3VzdG9tZXJSZXF1ZXN0EjIKBG5hbWUYASABKAlCJOBBAvpBHgocY2hpbm9vay5leGFtcGxlLmNvbS9DdXN0b21lchIyCglyZWFkX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgPgQQESJgoEdmlldxgDIAEoDjITLnByb3Rvc3RvcmUudjEuVmlld0ID4EEBIoMCChRMaXN0Q3VzdG9tZXJzUmVxdWVzdBIWCglwYWdlX3NpemUYASABKAVCA+BBARIXCgpwYWdlX3Rva2VuGAIgASgJQgPgQQESEwoGZmlsdGVyGAMgASgJQgPgQQESFQoIb3JkZXJfYnkYBCABKAlCA+BBARIRCgRza2lwGAUgASgFQgPgQQESMgoJcmVhZF9tYXNrGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0ID4EEBEiYKBHZpZXcYByABKA4yEy5wcm90b3N0b3JlLnYxLlZpZXdCA+BBARIfChJpbmNsdWRlX3RvdGFsX3NpemUYCCABKAhCA+BBASJtChVMaXN0Q3VzdG9tZXJzUmVzcG9uc2USJwoJY3VzdG9tZXJzGAEgAygLMhQuY2hpbm9vay52MS5DdXN0b21lchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEgoKdG90YWxfc2l6ZRgDIAEoBSKbAQoVQ3JlYXRlQ3VzdG9tZXJSZXF1ZXN0EisKCGN1c3RvbWVyGAEgASgLMhQuY2hpbm9vay52MS5DdXN0b21lckID4EECEhgKC2N1c3RvbWVyX2lkGAIgASgJQgPgQQESHwoKcmVxdWVzdF9pZBgDIAEoCUIL4EEB4ozP1wgCCAESGgoNdmFsaWRhdGVfb25seRgEIAEoCEID4EEBItMBChVVcGRhdGVDdXN0b21lclJlcXVlc3QSKwoIY3VzdG9tZXIYASABKAsyFC5jaGlub29rLnYxLkN1c3RvbWVyQgPgQQISNAoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgPgQQESGgoNYWxsb3dfbWlzc2luZxgDIAEoCEID4EEBEh8KCnJlcXVlc3RfaWQYBCABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYBSABKAhCA+BBASLLAQoVRGVsZXRlQ3VzdG9tZXJSZXF1ZXN0EjIKBG5hbWUYASABKAlCJOBBAvpBHgocY2hpbm9vay5leGFtcGxlLmNvbS9DdXN0b21lchIRCgRldGFnGAIgASgJQgPgQQESGgoNYWxsb3dfbWlzc2luZxgDIAEoCEID4EEBEhIKBWZvcmNlGAQgASgIQgPgQQESHwoKcmVxdWVzdF9pZBgFIAEoCUIL4EEB4ozP1wgCCAESGgoNdmFsaWRhdGVfb25seRgGIAEoCEID4EEBIqsBChhCYXRjaEdldEN1c3RvbWVyc1JlcXVlc3QSMwoFbmFtZXMYASADKAlCJOBBAvpBHgocY2hpbm9vay5leGFtcGxlLmNvbS9DdXN0b21lchIyCglyZWFkX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgPgQQESJgoEdmlldxgDIAEoDjITLnByb3Rvc3RvcmUudjEuVmlld0ID4EEBIkQKGUJhdGNoR2V0Q3VzdG9tZXJzUmVzcG9uc2USJwoJY3VzdG9tZXJzGAEgAygLMhQuY2hpbm9vay52MS5DdXN0b21lciKUAQobQmF0Y2hDcmVhdGVDdXN0b21lcnNSZXF1ZXN0EjgKCHJlcXVlc3RzGAEgAygLMiEuY2hpbm9vay52MS5DcmVhdGVDdXN0b21lclJlcXVlc3RCA+BBAhIfCgpyZXF1ZXN0X2lkGAIgASgJQgvgQQHijM/XCAIIARIaCg12YWxpZGF0ZV9vbmx5GAMgASgIQgPgQQEiRwocQmF0Y2hDcmVhdGVDdXN0b21lcnNSZXNwb25zZRInCgljdXN0b21lcnMYASADKAsyFC5jaGlub29rLnYxLkN1c3RvbWVyIpQBChtCYXRjaFVwZGF0ZUN1c3RvbWVyc1JlcXVlc3QSOAoIcmVxdWVzdHMYASADKAsyIS5jaGlub29rLnYxLlVwZGF0ZUN1c3RvbWVyUmVxdWVzdEID4EECEh8KCnJlcXVlc3RfaWQYAiABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYAyABKAhCA+BBASJHChxCYXRjaFVwZGF0ZUN1c3RvbWVyc1Jlc3BvbnNlEicKCWN1c3RvbWVycxgBIAMoCzIULmNoaW5vb2sudjEuQ3VzdG9tZXIilAEKG0JhdGNoRGVsZXRlQ3VzdG9tZXJzUmVxdWVzdBI4CghyZXF1ZXN0cxgBIAMoCzIhLmNoaW5vb2sudjEuRGVsZXRlQ3VzdG9tZXJSZXF1ZXN0QgPgQQISHwoKcmVxdWVzdF9pZBgCIAEoCUIL4EEB4ozP1wgCCAESGgoNdmFsaWRhdGVfb25seRgDIAEoCEID4EEBMqEJCg9DdXN0b21lclNlcnZpY2USagoLR2V0Q3VzdG9tZXISHi5jaGlub29rLnYxLkdldEN1c3RvbWVyUmVxdWVzdBoULmNoaW5vb2sudjEuQ3VzdG9tZXIiJdpBBG5hbWWC0+STAhgSFi92MS97bmFtZT1jdXN0b21lcnMvKn0SbgoNTGlzdEN1c3RvbWVycxIgLmNoaW5vb2sudjEuTGlzdEN1c3RvbWVyc1JlcXVlc3QaIS5jaGlub29rLnYxLkxpc3RDdXN0b21lcnNSZXNwb25zZSIY2kEAgtPkkwIPEg0vdjEvY3VzdG9tZXJzEoEBCg5DcmVhdGVDdXN0b21lchIhLmNoaW5vb2sudjEuQ3JlYXRlQ3VzdG9tZXJSZXF1ZXN0GhQuY2hpbm9vay52MS5DdXN0b21lciI22kEUY3VzdG9tZXIsY3VzdG9tZXJfaWSC0+STAhk6CGN1c3RvbWVyIg0vdjEvY3VzdG9tZXJzEpMBCg5VcGRhdGVDdXN0b21lchIhLmNoaW5vb2sudjEuVXBkYXRlQ3VzdG9tZXJSZXF1ZXN0GhQuY2hpbm9vay52MS5DdXN0b21lciJI2kEUY3VzdG9tZXIsdXBkYXRlX21hc2uC0+STAis6CGN1c3RvbWVyMh8vdjEve2N1c3RvbWVyLm5hbWU9Y3VzdG9tZXJzLyp9EnIKDkRlbGV0ZUN1c3RvbWVyEiEuY2hpbm9vay52MS5EZWxldGVDdXN0b21lclJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiJdpBBG5hbWWC0+STAhgqFi92MS97bmFtZT1jdXN0b21lcnMvKn0SgAEKEUJhdGNoR2V0Q3VzdG9tZXJzEiQuY2hpbm9vay52MS5CYXRjaEdldEN1c3RvbWVyc1JlcXVlc3QaJS5jaGlub29rLnYxLkJhdGNoR2V0Q3VzdG9tZXJzUmVzcG9uc2UiHoLT5JMCGBIWL3YxL2N1c3RvbWVyczpiYXRjaEdldBKPAQoUQmF0Y2hDcmVhdGVDdXN0b21lcnMSJy5jaGlub29rLnYxLkJhdGNoQ3JlYXRlQ3VzdG9tZXJzUmVxdWVzdBooLmNoaW5vb2sudjEuQmF0Y2hDcmVhdGVDdXN0b21lcnNSZXNwb25zZSIkgtPkkwIeOgEqIhkvdjEvY3VzdG9tZXJzOmJhdGNoQ3JlYXRlEo8BChRCYXRjaFVwZGF0ZUN1c3RvbWVycxInLmNoaW5vb2sudjEuQmF0Y2hVcGRhdGVDdXN0b21lcnNSZXF1ZXN0GiguY2hpbm9vay52MS5CYXRjaFVwZGF0ZUN1c3RvbWVyc1Jlc3BvbnNlIiSC0+STAh46ASoiGS92MS9jdXN0b21lcnM6YmF0Y2hVcGRhdGUSfQoUQmF0Y2hEZWxldGVDdXN0b21lcnMSJy5jaGlub29rLnYxLkJhdGNoRGVsZXRlQ3VzdG9tZXJzUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIkgtPkkwIeOgEqIhkvdjEvY3VzdG9tZXJzOmJhdGNoRGVsZXRlQksKFmNvbS5leGFtcGxlLmNoaW5vb2sudjFCDUN1c3RvbWVyUHJvdG9QAVogZXhhbXBsZS5jb20vY2hpbm9vay92MTtjaGlub29rdjFiBnByb3RvMw", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_field_info, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_protostore_v1_options, file_protostore_v1_view]);
 
 /**
  * Somebody who buys tracks.
@@ -399,6 +402,20 @@ export type GetCustomerRequest = Message<"chinook.v1.GetCustomerRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 2;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 3;
+   */
+  view: View;
 };
 
 /**
@@ -428,6 +445,48 @@ export type ListCustomersRequest = Message<"chinook.v1.ListCustomersRequest"> & 
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
+
+  /**
+   * Which customers to return (AIP-160), all if empty.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Their order (AIP-132), that of their ids if empty.
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
+
+  /**
+   * How many customers to pass over before the page begins.
+   *
+   * @generated from field: int32 skip = 5;
+   */
+  skip: number;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 6;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 7;
+   */
+  view: View;
+
+  /**
+   * True to have `total_size` counted.
+   *
+   * @generated from field: bool include_total_size = 8;
+   */
+  includeTotalSize: boolean;
 };
 
 /**
@@ -456,6 +515,13 @@ export type ListCustomersResponse = Message<"chinook.v1.ListCustomersResponse"> 
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * How many customers there are on all pages, if that was asked for.
+   *
+   * @generated from field: int32 total_size = 3;
+   */
+  totalSize: number;
 };
 
 /**
@@ -477,6 +543,28 @@ export type CreateCustomerRequest = Message<"chinook.v1.CreateCustomerRequest"> 
    * @generated from field: chinook.v1.Customer customer = 1;
    */
   customer?: Customer | undefined;
+
+  /**
+   * The id of the customer, a positive number; the server chooses one if empty.
+   *
+   * @generated from field: string customer_id = 2;
+   */
+  customerId: string;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -506,6 +594,28 @@ export type UpdateCustomerRequest = Message<"chinook.v1.UpdateCustomerRequest"> 
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
   updateMask?: FieldMask | undefined;
+
+  /**
+   * True to create the customer if there is none of its name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -527,6 +637,43 @@ export type DeleteCustomerRequest = Message<"chinook.v1.DeleteCustomerRequest"> 
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * If it is set, the customer is deleted only if it has this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * True if it is no error that there is no customer of the name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * True to delete also what cannot be without the customer, and to clear the
+   * references of what can.
+   *
+   * @generated from field: bool force = 4;
+   */
+  force: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 6;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -535,6 +682,215 @@ export type DeleteCustomerRequest = Message<"chinook.v1.DeleteCustomerRequest"> 
  */
 export const DeleteCustomerRequestSchema: GenMessage<DeleteCustomerRequest> = /*@__PURE__*/
   messageDesc(file_chinook_v1_customer, 6);
+
+/**
+ * Request message for CustomerService.BatchGetCustomers.
+ *
+ * @generated from message chinook.v1.BatchGetCustomersRequest
+ */
+export type BatchGetCustomersRequest = Message<"chinook.v1.BatchGetCustomersRequest"> & {
+  /**
+   * The names of the customers, at most 1000.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 2;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 3;
+   */
+  view: View;
+};
+
+/**
+ * Describes the message chinook.v1.BatchGetCustomersRequest.
+ * Use `create(BatchGetCustomersRequestSchema)` to create a new message.
+ */
+export const BatchGetCustomersRequestSchema: GenMessage<BatchGetCustomersRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_customer, 7);
+
+/**
+ * Response message for CustomerService.BatchGetCustomers.
+ *
+ * @generated from message chinook.v1.BatchGetCustomersResponse
+ */
+export type BatchGetCustomersResponse = Message<"chinook.v1.BatchGetCustomersResponse"> & {
+  /**
+   * The customers, in the order of the names.
+   *
+   * @generated from field: repeated chinook.v1.Customer customers = 1;
+   */
+  customers: Customer[];
+};
+
+/**
+ * Describes the message chinook.v1.BatchGetCustomersResponse.
+ * Use `create(BatchGetCustomersResponseSchema)` to create a new message.
+ */
+export const BatchGetCustomersResponseSchema: GenMessage<BatchGetCustomersResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_customer, 8);
+
+/**
+ * Request message for CustomerService.BatchCreateCustomers.
+ *
+ * @generated from message chinook.v1.BatchCreateCustomersRequest
+ */
+export type BatchCreateCustomersRequest = Message<"chinook.v1.BatchCreateCustomersRequest"> & {
+  /**
+   * The requests, at most 1000. They have no `request_id` or `validate_only` of
+   * their own.
+   *
+   * @generated from field: repeated chinook.v1.CreateCustomerRequest requests = 1;
+   */
+  requests: CreateCustomerRequest[];
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message chinook.v1.BatchCreateCustomersRequest.
+ * Use `create(BatchCreateCustomersRequestSchema)` to create a new message.
+ */
+export const BatchCreateCustomersRequestSchema: GenMessage<BatchCreateCustomersRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_customer, 9);
+
+/**
+ * Response message for CustomerService.BatchCreateCustomers.
+ *
+ * @generated from message chinook.v1.BatchCreateCustomersResponse
+ */
+export type BatchCreateCustomersResponse = Message<"chinook.v1.BatchCreateCustomersResponse"> & {
+  /**
+   * The customers, in the order of the requests.
+   *
+   * @generated from field: repeated chinook.v1.Customer customers = 1;
+   */
+  customers: Customer[];
+};
+
+/**
+ * Describes the message chinook.v1.BatchCreateCustomersResponse.
+ * Use `create(BatchCreateCustomersResponseSchema)` to create a new message.
+ */
+export const BatchCreateCustomersResponseSchema: GenMessage<BatchCreateCustomersResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_customer, 10);
+
+/**
+ * Request message for CustomerService.BatchUpdateCustomers.
+ *
+ * @generated from message chinook.v1.BatchUpdateCustomersRequest
+ */
+export type BatchUpdateCustomersRequest = Message<"chinook.v1.BatchUpdateCustomersRequest"> & {
+  /**
+   * The requests, at most 1000. They have no `request_id` or `validate_only` of
+   * their own.
+   *
+   * @generated from field: repeated chinook.v1.UpdateCustomerRequest requests = 1;
+   */
+  requests: UpdateCustomerRequest[];
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message chinook.v1.BatchUpdateCustomersRequest.
+ * Use `create(BatchUpdateCustomersRequestSchema)` to create a new message.
+ */
+export const BatchUpdateCustomersRequestSchema: GenMessage<BatchUpdateCustomersRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_customer, 11);
+
+/**
+ * Response message for CustomerService.BatchUpdateCustomers.
+ *
+ * @generated from message chinook.v1.BatchUpdateCustomersResponse
+ */
+export type BatchUpdateCustomersResponse = Message<"chinook.v1.BatchUpdateCustomersResponse"> & {
+  /**
+   * The customers, in the order of the requests.
+   *
+   * @generated from field: repeated chinook.v1.Customer customers = 1;
+   */
+  customers: Customer[];
+};
+
+/**
+ * Describes the message chinook.v1.BatchUpdateCustomersResponse.
+ * Use `create(BatchUpdateCustomersResponseSchema)` to create a new message.
+ */
+export const BatchUpdateCustomersResponseSchema: GenMessage<BatchUpdateCustomersResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_customer, 12);
+
+/**
+ * Request message for CustomerService.BatchDeleteCustomers.
+ *
+ * @generated from message chinook.v1.BatchDeleteCustomersRequest
+ */
+export type BatchDeleteCustomersRequest = Message<"chinook.v1.BatchDeleteCustomersRequest"> & {
+  /**
+   * The requests, at most 1000. They have no `request_id` or `validate_only` of
+   * their own.
+   *
+   * @generated from field: repeated chinook.v1.DeleteCustomerRequest requests = 1;
+   */
+  requests: DeleteCustomerRequest[];
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message chinook.v1.BatchDeleteCustomersRequest.
+ * Use `create(BatchDeleteCustomersRequestSchema)` to create a new message.
+ */
+export const BatchDeleteCustomersRequestSchema: GenMessage<BatchDeleteCustomersRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_customer, 13);
 
 /**
  * Keeps customers.
@@ -553,7 +909,7 @@ export const CustomerService: GenService<{
     output: typeof CustomerSchema;
   },
   /**
-   * Lists customers in the order of their ids.
+   * Lists customers, in the order of their ids unless `order_by` says otherwise.
    *
    * @generated from rpc chinook.v1.CustomerService.ListCustomers
    */
@@ -563,7 +919,7 @@ export const CustomerService: GenService<{
     output: typeof ListCustomersResponseSchema;
   },
   /**
-   * Creates a customer. The server chooses its id.
+   * Creates a customer.
    *
    * @generated from rpc chinook.v1.CustomerService.CreateCustomer
    */
@@ -583,13 +939,53 @@ export const CustomerService: GenService<{
     output: typeof CustomerSchema;
   },
   /**
-   * Deletes a customer. One that others refer to is refused.
+   * Deletes a customer. One that others refer to is refused, unless forced.
    *
    * @generated from rpc chinook.v1.CustomerService.DeleteCustomer
    */
   deleteCustomer: {
     methodKind: "unary";
     input: typeof DeleteCustomerRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * Gets customers, all of one moment, in the order of the names.
+   *
+   * @generated from rpc chinook.v1.CustomerService.BatchGetCustomers
+   */
+  batchGetCustomers: {
+    methodKind: "unary";
+    input: typeof BatchGetCustomersRequestSchema;
+    output: typeof BatchGetCustomersResponseSchema;
+  },
+  /**
+   * Creates customers, all or none.
+   *
+   * @generated from rpc chinook.v1.CustomerService.BatchCreateCustomers
+   */
+  batchCreateCustomers: {
+    methodKind: "unary";
+    input: typeof BatchCreateCustomersRequestSchema;
+    output: typeof BatchCreateCustomersResponseSchema;
+  },
+  /**
+   * Updates customers, all or none, one after the other.
+   *
+   * @generated from rpc chinook.v1.CustomerService.BatchUpdateCustomers
+   */
+  batchUpdateCustomers: {
+    methodKind: "unary";
+    input: typeof BatchUpdateCustomersRequestSchema;
+    output: typeof BatchUpdateCustomersResponseSchema;
+  },
+  /**
+   * Deletes customers, all or none, one after the other.
+   *
+   * @generated from rpc chinook.v1.CustomerService.BatchDeleteCustomers
+   */
+  batchDeleteCustomers: {
+    methodKind: "unary";
+    input: typeof BatchDeleteCustomersRequestSchema;
     output: typeof EmptySchema;
   },
 }> = /*@__PURE__*/

@@ -7,19 +7,22 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import { file_google_api_client } from "../../google/api/client_pb.ts";
 import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.ts";
+import { file_google_api_field_info } from "../../google/api/field_info_pb.ts";
 import { file_google_api_resource } from "../../google/api/resource_pb.ts";
 import type { EmptySchema, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Date } from "../../google/type/date_pb.ts";
 import { file_google_type_date } from "../../google/type/date_pb.ts";
 import { file_protostore_v1_options } from "../../protostore/v1/options_pb.ts";
+import type { View } from "../../protostore/v1/view_pb.ts";
+import { file_protostore_v1_view } from "../../protostore/v1/view_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file chinook/v1/employee.proto.
  */
 export const file_chinook_v1_employee: GenFile = /*@__PURE__*/
-  fileDesc("ChljaGlub29rL3YxL2VtcGxveWVlLnByb3RvEgpjaGlub29rLnYxIt0KCghFbXBsb3llZRIRCgRuYW1lGAEgASgJQgPgQQgSKAoLZmFtaWx5X25hbWUYAiABKAlCE+BBAqrUGAwKCExhc3ROYW1lEBQSKAoKZ2l2ZW5fbmFtZRgDIAEoCUIU4EECqtQYDQoJRmlyc3ROYW1lEBQSKAoJam9iX3RpdGxlGAQgASgJQhDgQQGq1BgJCgVUaXRsZRAeSACIAQESRAoHbWFuYWdlchgFIAEoCUIz4EEB+kEeChxjaGlub29rLmV4YW1wbGUuY29tL0VtcGxveWVlqtQYCwoJUmVwb3J0c1RvEjkKCmJpcnRoX2RhdGUYBiABKAsyES5nb29nbGUudHlwZS5EYXRlQhLgQQGq1BgLCglCaXJ0aERhdGUSNwoJaGlyZV9kYXRlGAcgASgLMhEuZ29vZ2xlLnR5cGUuRGF0ZUIR4EEBqtQYCgoISGlyZURhdGUSKAoHYWRkcmVzcxgIIAEoCUIS4EEBqtQYCwoHQWRkcmVzcxBGSAGIAQESIgoEY2l0eRgJIAEoCUIP4EEBqtQYCAoEQ2l0eRAoSAKIAQESJQoGcmVnaW9uGAogASgJQhDgQQGq1BgJCgVTdGF0ZRAoSAOIAQESKAoHY291bnRyeRgLIAEoCUIS4EEBqtQYCwoHQ291bnRyeRAoSASIAQESLwoLcG9zdGFsX2NvZGUYDCABKAlCFeBBAarUGA4KClBvc3RhbENvZGUQCkgFiAEBEiQKBXBob25lGA0gASgJQhDgQQGq1BgJCgVQaG9uZRAYSAaIAQESIAoDZmF4GA4gASgJQg7gQQGq1BgHCgNGYXgQGEgHiAEBEiQKBWVtYWlsGA8gASgJQhDgQQGq1BgJCgVFbWFpbBA8SAiIAQESEwoGc2tpbGxzGBAgAygJQgPgQQESRQoRZW1lcmdlbmN5X2NvbnRhY3QYESABKAsyJS5jaGlub29rLnYxLkVtcGxveWVlLkVtZXJnZW5jeUNvbnRhY3RCA+BBARJCCg13b3JraW5nX2hvdXJzGBIgAygLMiYuY2hpbm9vay52MS5FbXBsb3llZS5Xb3JraW5nSG91cnNFbnRyeUID4EEBEjQKC2NyZWF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEjQKC3VwZGF0ZV90aW1lGBQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEgwKBGV0YWcYFSABKAkaVgoRV29ya2luZ0hvdXJzRW50cnkSCwoDa2V5GAEgASgFEjAKBXZhbHVlGAIgASgLMiEuY2hpbm9vay52MS5FbXBsb3llZS5Xb3JraW5nSG91cnM6AjgBGk0KEEVtZXJnZW5jeUNvbnRhY3QSFAoMZGlzcGxheV9uYW1lGAEgASgJEg0KBXBob25lGAIgASgJEhQKDHJlbGF0aW9uc2hpcBgDIAEoCRo4CgxXb3JraW5nSG91cnMSFAoMc3RhcnRfbWludXRlGAEgASgFEhIKCmVuZF9taW51dGUYAiABKAU6Z+pBSQocY2hpbm9vay5leGFtcGxlLmNvbS9FbXBsb3llZRIUZW1wbG95ZWVzL3tlbXBsb3llZX0qCWVtcGxveWVlczIIZW1wbG95ZWWq1BgXCgllbXBsb3llZXMSCkVtcGxveWVlSWRCDAoKX2pvYl90aXRsZUIKCghfYWRkcmVzc0IHCgVfY2l0eUIJCgdfcmVnaW9uQgoKCF9jb3VudHJ5Qg4KDF9wb3N0YWxfY29kZUIICgZfcGhvbmVCBgoEX2ZheEIICgZfZW1haWwiSAoSR2V0RW1wbG95ZWVSZXF1ZXN0EjIKBG5hbWUYASABKAlCJOBBAvpBHgocY2hpbm9vay5leGFtcGxlLmNvbS9FbXBsb3llZSJHChRMaXN0RW1wbG95ZWVzUmVxdWVzdBIWCglwYWdlX3NpemUYASABKAVCA+BBARIXCgpwYWdlX3Rva2VuGAIgASgJQgPgQQEiWQoVTGlzdEVtcGxveWVlc1Jlc3BvbnNlEicKCWVtcGxveWVlcxgBIAMoCzIULmNoaW5vb2sudjEuRW1wbG95ZWUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkQKFUNyZWF0ZUVtcGxveWVlUmVxdWVzdBIrCghlbXBsb3llZRgBIAEoCzIULmNoaW5vb2sudjEuRW1wbG95ZWVCA+BBAiJ6ChVVcGRhdGVFbXBsb3llZVJlcXVlc3QSKwoIZW1wbG95ZWUYASABKAsyFC5jaGlub29rLnYxLkVtcGxveWVlQgPgQQISNAoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgPgQQEiSwoVRGVsZXRlRW1wbG95ZWVSZXF1ZXN0EjIKBG5hbWUYASABKAlCJOBBAvpBHgocY2hpbm9vay5leGFtcGxlLmNvbS9FbXBsb3llZTLuBAoPRW1wbG95ZWVTZXJ2aWNlEmoKC0dldEVtcGxveWVlEh4uY2hpbm9vay52MS5HZXRFbXBsb3llZVJlcXVlc3QaFC5jaGlub29rLnYxLkVtcGxveWVlIiXaQQRuYW1lgtPkkwIYEhYvdjEve25hbWU9ZW1wbG95ZWVzLyp9Em4KDUxpc3RFbXBsb3llZXMSIC5jaGlub29rLnYxLkxpc3RFbXBsb3llZXNSZXF1ZXN0GiEuY2hpbm9vay52MS5MaXN0RW1wbG95ZWVzUmVzcG9uc2UiGNpBAILT5JMCDxINL3YxL2VtcGxveWVlcxJ1Cg5DcmVhdGVFbXBsb3llZRIhLmNoaW5vb2sudjEuQ3JlYXRlRW1wbG95ZWVSZXF1ZXN0GhQuY2hpbm9vay52MS5FbXBsb3llZSIq2kEIZW1wbG95ZWWC0+STAhk6CGVtcGxveWVlIg0vdjEvZW1wbG95ZWVzEpMBCg5VcGRhdGVFbXBsb3llZRIhLmNoaW5vb2sudjEuVXBkYXRlRW1wbG95ZWVSZXF1ZXN0GhQuY2hpbm9vay52MS5FbXBsb3llZSJI2kEUZW1wbG95ZWUsdXBkYXRlX21hc2uC0+STAis6CGVtcGxveWVlMh8vdjEve2VtcGxveWVlLm5hbWU9ZW1wbG95ZWVzLyp9EnIKDkRlbGV0ZUVtcGxveWVlEiEuY2hpbm9vay52MS5EZWxldGVFbXBsb3llZVJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiJdpBBG5hbWWC0+STAhgqFi92MS97bmFtZT1lbXBsb3llZXMvKn1CSwoWY29tLmV4YW1wbGUuY2hpbm9vay52MUINRW1wbG95ZWVQcm90b1ABWiBleGFtcGxlLmNvbS9jaGlub29rL3YxO2NoaW5vb2t2MWIGcHJvdG8z", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_google_type_date, file_protostore_v1_options]);
+  fileDesc("ChljaGlub29rL3YxL2VtcGxveWVlLnByb3RvEgpjaGlub29rLnYxIvsKCghFbXBsb3llZRIRCgRuYW1lGAEgASgJQgPgQQgSKAoLZmFtaWx5X25hbWUYAiABKAlCE+BBAqrUGAwKCExhc3ROYW1lEBQSKAoKZ2l2ZW5fbmFtZRgDIAEoCUIU4EECqtQYDQoJRmlyc3ROYW1lEBQSKAoJam9iX3RpdGxlGAQgASgJQhDgQQGq1BgJCgVUaXRsZRAeSACIAQESRAoHbWFuYWdlchgFIAEoCUIz4EEB+kEeChxjaGlub29rLmV4YW1wbGUuY29tL0VtcGxveWVlqtQYCwoJUmVwb3J0c1RvEjkKCmJpcnRoX2RhdGUYBiABKAsyES5nb29nbGUudHlwZS5EYXRlQhLgQQGq1BgLCglCaXJ0aERhdGUSNwoJaGlyZV9kYXRlGAcgASgLMhEuZ29vZ2xlLnR5cGUuRGF0ZUIR4EEBqtQYCgoISGlyZURhdGUSKAoHYWRkcmVzcxgIIAEoCUIS4EEBqtQYCwoHQWRkcmVzcxBGSAGIAQESIgoEY2l0eRgJIAEoCUIP4EEBqtQYCAoEQ2l0eRAoSAKIAQESJQoGcmVnaW9uGAogASgJQhDgQQGq1BgJCgVTdGF0ZRAoSAOIAQESKAoHY291bnRyeRgLIAEoCUIS4EEBqtQYCwoHQ291bnRyeRAoSASIAQESLwoLcG9zdGFsX2NvZGUYDCABKAlCFeBBAarUGA4KClBvc3RhbENvZGUQCkgFiAEBEiQKBXBob25lGA0gASgJQhDgQQGq1BgJCgVQaG9uZRAYSAaIAQESIAoDZmF4GA4gASgJQg7gQQGq1BgHCgNGYXgQGEgHiAEBEiQKBWVtYWlsGA8gASgJQhDgQQGq1BgJCgVFbWFpbBA8SAiIAQESEwoGc2tpbGxzGBAgAygJQgPgQQESRQoRZW1lcmdlbmN5X2NvbnRhY3QYESABKAsyJS5jaGlub29rLnYxLkVtcGxveWVlLkVtZXJnZW5jeUNvbnRhY3RCA+BBARJCCg13b3JraW5nX2hvdXJzGBIgAygLMiYuY2hpbm9vay52MS5FbXBsb3llZS5Xb3JraW5nSG91cnNFbnRyeUID4EEBEjQKC2NyZWF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEjQKC3VwZGF0ZV90aW1lGBQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEhEKBGV0YWcYFSABKAlCA+BBARpWChFXb3JraW5nSG91cnNFbnRyeRILCgNrZXkYASABKAUSMAoFdmFsdWUYAiABKAsyIS5jaGlub29rLnYxLkVtcGxveWVlLldvcmtpbmdIb3VyczoCOAEaXAoQRW1lcmdlbmN5Q29udGFjdBIZCgxkaXNwbGF5X25hbWUYASABKAlCA+BBARISCgVwaG9uZRgCIAEoCUID4EEBEhkKDHJlbGF0aW9uc2hpcBgDIAEoCUID4EEBGkIKDFdvcmtpbmdIb3VycxIZCgxzdGFydF9taW51dGUYASABKAVCA+BBARIXCgplbmRfbWludXRlGAIgASgFQgPgQQE6Z+pBSQocY2hpbm9vay5leGFtcGxlLmNvbS9FbXBsb3llZRIUZW1wbG95ZWVzL3tlbXBsb3llZX0qCWVtcGxveWVlczIIZW1wbG95ZWWq1BgXCgllbXBsb3llZXMSCkVtcGxveWVlSWRCDAoKX2pvYl90aXRsZUIKCghfYWRkcmVzc0IHCgVfY2l0eUIJCgdfcmVnaW9uQgoKCF9jb3VudHJ5Qg4KDF9wb3N0YWxfY29kZUIICgZfcGhvbmVCBgoEX2ZheEIICgZfZW1haWwipAEKEkdldEVtcGxveWVlUmVxdWVzdBIyCgRuYW1lGAEgASgJQiTgQQL6QR4KHGNoaW5vb2suZXhhbXBsZS5jb20vRW1wbG95ZWUSMgoJcmVhZF9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0ID4EEBEiYKBHZpZXcYAyABKA4yEy5wcm90b3N0b3JlLnYxLlZpZXdCA+BBASKDAgoUTGlzdEVtcGxveWVlc1JlcXVlc3QSFgoJcGFnZV9zaXplGAEgASgFQgPgQQESFwoKcGFnZV90b2tlbhgCIAEoCUID4EEBEhMKBmZpbHRlchgDIAEoCUID4EEBEhUKCG9yZGVyX2J5GAQgASgJQgPgQQESEQoEc2tpcBgFIAEoBUID4EEBEjIKCXJlYWRfbWFzaxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCA+BBARImCgR2aWV3GAcgASgOMhMucHJvdG9zdG9yZS52MS5WaWV3QgPgQQESHwoSaW5jbHVkZV90b3RhbF9zaXplGAggASgIQgPgQQEibQoVTGlzdEVtcGxveWVlc1Jlc3BvbnNlEicKCWVtcGxveWVlcxgBIAMoCzIULmNoaW5vb2sudjEuRW1wbG95ZWUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhIKCnRvdGFsX3NpemUYAyABKAUimwEKFUNyZWF0ZUVtcGxveWVlUmVxdWVzdBIrCghlbXBsb3llZRgBIAEoCzIULmNoaW5vb2sudjEuRW1wbG95ZWVCA+BBAhIYCgtlbXBsb3llZV9pZBgCIAEoCUID4EEBEh8KCnJlcXVlc3RfaWQYAyABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYBCABKAhCA+BBASLTAQoVVXBkYXRlRW1wbG95ZWVSZXF1ZXN0EisKCGVtcGxveWVlGAEgASgLMhQuY2hpbm9vay52MS5FbXBsb3llZUID4EECEjQKC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0ID4EEBEhoKDWFsbG93X21pc3NpbmcYAyABKAhCA+BBARIfCgpyZXF1ZXN0X2lkGAQgASgJQgvgQQHijM/XCAIIARIaCg12YWxpZGF0ZV9vbmx5GAUgASgIQgPgQQEiywEKFURlbGV0ZUVtcGxveWVlUmVxdWVzdBIyCgRuYW1lGAEgASgJQiTgQQL6QR4KHGNoaW5vb2suZXhhbXBsZS5jb20vRW1wbG95ZWUSEQoEZXRhZxgCIAEoCUID4EEBEhoKDWFsbG93X21pc3NpbmcYAyABKAhCA+BBARISCgVmb3JjZRgEIAEoCEID4EEBEh8KCnJlcXVlc3RfaWQYBSABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYBiABKAhCA+BBATL7BAoPRW1wbG95ZWVTZXJ2aWNlEmoKC0dldEVtcGxveWVlEh4uY2hpbm9vay52MS5HZXRFbXBsb3llZVJlcXVlc3QaFC5jaGlub29rLnYxLkVtcGxveWVlIiXaQQRuYW1lgtPkkwIYEhYvdjEve25hbWU9ZW1wbG95ZWVzLyp9Em4KDUxpc3RFbXBsb3llZXMSIC5jaGlub29rLnYxLkxpc3RFbXBsb3llZXNSZXF1ZXN0GiEuY2hpbm9vay52MS5MaXN0RW1wbG95ZWVzUmVzcG9uc2UiGNpBAILT5JMCDxINL3YxL2VtcGxveWVlcxKBAQoOQ3JlYXRlRW1wbG95ZWUSIS5jaGlub29rLnYxLkNyZWF0ZUVtcGxveWVlUmVxdWVzdBoULmNoaW5vb2sudjEuRW1wbG95ZWUiNtpBFGVtcGxveWVlLGVtcGxveWVlX2lkgtPkkwIZOghlbXBsb3llZSINL3YxL2VtcGxveWVlcxKTAQoOVXBkYXRlRW1wbG95ZWUSIS5jaGlub29rLnYxLlVwZGF0ZUVtcGxveWVlUmVxdWVzdBoULmNoaW5vb2sudjEuRW1wbG95ZWUiSNpBFGVtcGxveWVlLHVwZGF0ZV9tYXNrgtPkkwIrOghlbXBsb3llZTIfL3YxL3tlbXBsb3llZS5uYW1lPWVtcGxveWVlcy8qfRJyCg5EZWxldGVFbXBsb3llZRIhLmNoaW5vb2sudjEuRGVsZXRlRW1wbG95ZWVSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiXaQQRuYW1lgtPkkwIYKhYvdjEve25hbWU9ZW1wbG95ZWVzLyp9QksKFmNvbS5leGFtcGxlLmNoaW5vb2sudjFCDUVtcGxveWVlUHJvdG9QAVogZXhhbXBsZS5jb20vY2hpbm9vay92MTtjaGlub29rdjFiBnByb3RvMw", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_field_info, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_google_type_date, file_protostore_v1_options, file_protostore_v1_view]);
 
 /**
  * Somebody who works for the store.
@@ -259,6 +262,20 @@ export type GetEmployeeRequest = Message<"chinook.v1.GetEmployeeRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 2;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 3;
+   */
+  view: View;
 };
 
 /**
@@ -288,6 +305,48 @@ export type ListEmployeesRequest = Message<"chinook.v1.ListEmployeesRequest"> & 
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
+
+  /**
+   * Which employees to return (AIP-160), all if empty.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Their order (AIP-132), that of their ids if empty.
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
+
+  /**
+   * How many employees to pass over before the page begins.
+   *
+   * @generated from field: int32 skip = 5;
+   */
+  skip: number;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 6;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 7;
+   */
+  view: View;
+
+  /**
+   * True to have `total_size` counted.
+   *
+   * @generated from field: bool include_total_size = 8;
+   */
+  includeTotalSize: boolean;
 };
 
 /**
@@ -316,6 +375,13 @@ export type ListEmployeesResponse = Message<"chinook.v1.ListEmployeesResponse"> 
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * How many employees there are on all pages, if that was asked for.
+   *
+   * @generated from field: int32 total_size = 3;
+   */
+  totalSize: number;
 };
 
 /**
@@ -337,6 +403,28 @@ export type CreateEmployeeRequest = Message<"chinook.v1.CreateEmployeeRequest"> 
    * @generated from field: chinook.v1.Employee employee = 1;
    */
   employee?: Employee | undefined;
+
+  /**
+   * The id of the employee, a positive number; the server chooses one if empty.
+   *
+   * @generated from field: string employee_id = 2;
+   */
+  employeeId: string;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -366,6 +454,28 @@ export type UpdateEmployeeRequest = Message<"chinook.v1.UpdateEmployeeRequest"> 
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
   updateMask?: FieldMask | undefined;
+
+  /**
+   * True to create the employee if there is none of its name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -387,6 +497,43 @@ export type DeleteEmployeeRequest = Message<"chinook.v1.DeleteEmployeeRequest"> 
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * If it is set, the employee is deleted only if it has this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * True if it is no error that there is no employee of the name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * True to delete also what cannot be without the employee, and to clear the
+   * references of what can.
+   *
+   * @generated from field: bool force = 4;
+   */
+  force: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 6;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -413,7 +560,7 @@ export const EmployeeService: GenService<{
     output: typeof EmployeeSchema;
   },
   /**
-   * Lists employees in the order of their ids.
+   * Lists employees, in the order of their ids unless `order_by` says otherwise.
    *
    * @generated from rpc chinook.v1.EmployeeService.ListEmployees
    */
@@ -423,7 +570,7 @@ export const EmployeeService: GenService<{
     output: typeof ListEmployeesResponseSchema;
   },
   /**
-   * Creates an employee. The server chooses its id.
+   * Creates an employee.
    *
    * @generated from rpc chinook.v1.EmployeeService.CreateEmployee
    */
@@ -443,7 +590,7 @@ export const EmployeeService: GenService<{
     output: typeof EmployeeSchema;
   },
   /**
-   * Deletes an employee. One that others refer to is refused.
+   * Deletes an employee. One that others refer to is refused, unless forced.
    *
    * @generated from rpc chinook.v1.EmployeeService.DeleteEmployee
    */

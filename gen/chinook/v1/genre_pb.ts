@@ -7,17 +7,20 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import { file_google_api_client } from "../../google/api/client_pb.ts";
 import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.ts";
+import { file_google_api_field_info } from "../../google/api/field_info_pb.ts";
 import { file_google_api_resource } from "../../google/api/resource_pb.ts";
 import type { EmptySchema, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_protostore_v1_options } from "../../protostore/v1/options_pb.ts";
+import type { View } from "../../protostore/v1/view_pb.ts";
+import { file_protostore_v1_view } from "../../protostore/v1/view_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file chinook/v1/genre.proto.
  */
 export const file_chinook_v1_genre: GenFile = /*@__PURE__*/
-  fileDesc("ChZjaGlub29rL3YxL2dlbnJlLnByb3RvEgpjaGlub29rLnYxIqkCCgVHZW5yZRIRCgRuYW1lGAEgASgJQgPgQQgSJQoMZGlzcGxheV9uYW1lGAIgASgJQg/gQQKq1BgICgROYW1lEHgSGAoLZGVzY3JpcHRpb24YAyABKAlCA+BBARI0CgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxI0Cgt1cGRhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIMCgRldGFnGAYgASgJOlLqQToKGWNoaW5vb2suZXhhbXBsZS5jb20vR2VucmUSDmdlbnJlcy97Z2VucmV9KgZnZW5yZXMyBWdlbnJlqtQYEQoGZ2VucmVzEgdHZW5yZUlkIkIKD0dldEdlbnJlUmVxdWVzdBIvCgRuYW1lGAEgASgJQiHgQQL6QRsKGWNoaW5vb2suZXhhbXBsZS5jb20vR2VucmUiRAoRTGlzdEdlbnJlc1JlcXVlc3QSFgoJcGFnZV9zaXplGAEgASgFQgPgQQESFwoKcGFnZV90b2tlbhgCIAEoCUID4EEBIlAKEkxpc3RHZW5yZXNSZXNwb25zZRIhCgZnZW5yZXMYASADKAsyES5jaGlub29rLnYxLkdlbnJlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI7ChJDcmVhdGVHZW5yZVJlcXVlc3QSJQoFZ2VucmUYASABKAsyES5jaGlub29rLnYxLkdlbnJlQgPgQQIicQoSVXBkYXRlR2VucmVSZXF1ZXN0EiUKBWdlbnJlGAEgASgLMhEuY2hpbm9vay52MS5HZW5yZUID4EECEjQKC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0ID4EEBIkUKEkRlbGV0ZUdlbnJlUmVxdWVzdBIvCgRuYW1lGAEgASgJQiHgQQL6QRsKGWNoaW5vb2suZXhhbXBsZS5jb20vR2VucmUyogQKDEdlbnJlU2VydmljZRJeCghHZXRHZW5yZRIbLmNoaW5vb2sudjEuR2V0R2VucmVSZXF1ZXN0GhEuY2hpbm9vay52MS5HZW5yZSIi2kEEbmFtZYLT5JMCFRITL3YxL3tuYW1lPWdlbnJlcy8qfRJiCgpMaXN0R2VucmVzEh0uY2hpbm9vay52MS5MaXN0R2VucmVzUmVxdWVzdBoeLmNoaW5vb2sudjEuTGlzdEdlbnJlc1Jlc3BvbnNlIhXaQQCC0+STAgwSCi92MS9nZW5yZXMSYwoLQ3JlYXRlR2VucmUSHi5jaGlub29rLnYxLkNyZWF0ZUdlbnJlUmVxdWVzdBoRLmNoaW5vb2sudjEuR2VucmUiIdpBBWdlbnJlgtPkkwITOgVnZW5yZSIKL3YxL2dlbnJlcxJ+CgtVcGRhdGVHZW5yZRIeLmNoaW5vb2sudjEuVXBkYXRlR2VucmVSZXF1ZXN0GhEuY2hpbm9vay52MS5HZW5yZSI82kERZ2VucmUsdXBkYXRlX21hc2uC0+STAiI6BWdlbnJlMhkvdjEve2dlbnJlLm5hbWU9Z2VucmVzLyp9EmkKC0RlbGV0ZUdlbnJlEh4uY2hpbm9vay52MS5EZWxldGVHZW5yZVJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiItpBBG5hbWWC0+STAhUqEy92MS97bmFtZT1nZW5yZXMvKn1CSAoWY29tLmV4YW1wbGUuY2hpbm9vay52MUIKR2VucmVQcm90b1ABWiBleGFtcGxlLmNvbS9jaGlub29rL3YxO2NoaW5vb2t2MWIGcHJvdG8z", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_protostore_v1_options]);
+  fileDesc("ChZjaGlub29rL3YxL2dlbnJlLnByb3RvEgpjaGlub29rLnYxIrwCCgVHZW5yZRIRCgRuYW1lGAEgASgJQgPgQQgSJQoMZGlzcGxheV9uYW1lGAIgASgJQg/gQQKq1BgICgROYW1lEHgSGAoLZGVzY3JpcHRpb24YAyABKAlCA+BBARI0CgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxI0Cgt1cGRhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIRCgRldGFnGAYgASgJQgPgQQE6YOpBOgoZY2hpbm9vay5leGFtcGxlLmNvbS9HZW5yZRIOZ2VucmVzL3tnZW5yZX0qBmdlbnJlczIFZ2VucmWq1BgfCgZnZW5yZXMSB0dlbnJlSWQiDGRpc3BsYXlfbmFtZSKeAQoPR2V0R2VucmVSZXF1ZXN0Ei8KBG5hbWUYASABKAlCIeBBAvpBGwoZY2hpbm9vay5leGFtcGxlLmNvbS9HZW5yZRIyCglyZWFkX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgPgQQESJgoEdmlldxgDIAEoDjITLnByb3Rvc3RvcmUudjEuVmlld0ID4EEBIoACChFMaXN0R2VucmVzUmVxdWVzdBIWCglwYWdlX3NpemUYASABKAVCA+BBARIXCgpwYWdlX3Rva2VuGAIgASgJQgPgQQESEwoGZmlsdGVyGAMgASgJQgPgQQESFQoIb3JkZXJfYnkYBCABKAlCA+BBARIRCgRza2lwGAUgASgFQgPgQQESMgoJcmVhZF9tYXNrGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0ID4EEBEiYKBHZpZXcYByABKA4yEy5wcm90b3N0b3JlLnYxLlZpZXdCA+BBARIfChJpbmNsdWRlX3RvdGFsX3NpemUYCCABKAhCA+BBASJkChJMaXN0R2VucmVzUmVzcG9uc2USIQoGZ2VucmVzGAEgAygLMhEuY2hpbm9vay52MS5HZW5yZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEgoKdG90YWxfc2l6ZRgDIAEoBSKPAQoSQ3JlYXRlR2VucmVSZXF1ZXN0EiUKBWdlbnJlGAEgASgLMhEuY2hpbm9vay52MS5HZW5yZUID4EECEhUKCGdlbnJlX2lkGAIgASgJQgPgQQESHwoKcmVxdWVzdF9pZBgDIAEoCUIL4EEB4ozP1wgCCAESGgoNdmFsaWRhdGVfb25seRgEIAEoCEID4EEBIsoBChJVcGRhdGVHZW5yZVJlcXVlc3QSJQoFZ2VucmUYASABKAsyES5jaGlub29rLnYxLkdlbnJlQgPgQQISNAoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgPgQQESGgoNYWxsb3dfbWlzc2luZxgDIAEoCEID4EEBEh8KCnJlcXVlc3RfaWQYBCABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYBSABKAhCA+BBASLFAQoSRGVsZXRlR2VucmVSZXF1ZXN0Ei8KBG5hbWUYASABKAlCIeBBAvpBGwoZY2hpbm9vay5leGFtcGxlLmNvbS9HZW5yZRIRCgRldGFnGAIgASgJQgPgQQESGgoNYWxsb3dfbWlzc2luZxgDIAEoCEID4EEBEhIKBWZvcmNlGAQgASgIQgPgQQESHwoKcmVxdWVzdF9pZBgFIAEoCUIL4EEB4ozP1wgCCAESGgoNdmFsaWRhdGVfb25seRgGIAEoCEID4EEBMqsECgxHZW5yZVNlcnZpY2USXgoIR2V0R2VucmUSGy5jaGlub29rLnYxLkdldEdlbnJlUmVxdWVzdBoRLmNoaW5vb2sudjEuR2VucmUiItpBBG5hbWWC0+STAhUSEy92MS97bmFtZT1nZW5yZXMvKn0SYgoKTGlzdEdlbnJlcxIdLmNoaW5vb2sudjEuTGlzdEdlbnJlc1JlcXVlc3QaHi5jaGlub29rLnYxLkxpc3RHZW5yZXNSZXNwb25zZSIV2kEAgtPkkwIMEgovdjEvZ2VucmVzEmwKC0NyZWF0ZUdlbnJlEh4uY2hpbm9vay52MS5DcmVhdGVHZW5yZVJlcXVlc3QaES5jaGlub29rLnYxLkdlbnJlIiraQQ5nZW5yZSxnZW5yZV9pZILT5JMCEzoFZ2VucmUiCi92MS9nZW5yZXMSfgoLVXBkYXRlR2VucmUSHi5jaGlub29rLnYxLlVwZGF0ZUdlbnJlUmVxdWVzdBoRLmNoaW5vb2sudjEuR2VucmUiPNpBEWdlbnJlLHVwZGF0ZV9tYXNrgtPkkwIiOgVnZW5yZTIZL3YxL3tnZW5yZS5uYW1lPWdlbnJlcy8qfRJpCgtEZWxldGVHZW5yZRIeLmNoaW5vb2sudjEuRGVsZXRlR2VucmVSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiLaQQRuYW1lgtPkkwIVKhMvdjEve25hbWU9Z2VucmVzLyp9QkgKFmNvbS5leGFtcGxlLmNoaW5vb2sudjFCCkdlbnJlUHJvdG9QAVogZXhhbXBsZS5jb20vY2hpbm9vay92MTtjaGlub29rdjFiBnByb3RvMw", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_field_info, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_protostore_v1_options, file_protostore_v1_view]);
 
 /**
  * A kind of music.
@@ -89,6 +92,20 @@ export type GetGenreRequest = Message<"chinook.v1.GetGenreRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 2;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 3;
+   */
+  view: View;
 };
 
 /**
@@ -118,6 +135,48 @@ export type ListGenresRequest = Message<"chinook.v1.ListGenresRequest"> & {
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
+
+  /**
+   * Which genres to return (AIP-160), all if empty.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Their order (AIP-132), that of their ids if empty.
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
+
+  /**
+   * How many genres to pass over before the page begins.
+   *
+   * @generated from field: int32 skip = 5;
+   */
+  skip: number;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 6;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 7;
+   */
+  view: View;
+
+  /**
+   * True to have `total_size` counted.
+   *
+   * @generated from field: bool include_total_size = 8;
+   */
+  includeTotalSize: boolean;
 };
 
 /**
@@ -146,6 +205,13 @@ export type ListGenresResponse = Message<"chinook.v1.ListGenresResponse"> & {
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * How many genres there are on all pages, if that was asked for.
+   *
+   * @generated from field: int32 total_size = 3;
+   */
+  totalSize: number;
 };
 
 /**
@@ -167,6 +233,28 @@ export type CreateGenreRequest = Message<"chinook.v1.CreateGenreRequest"> & {
    * @generated from field: chinook.v1.Genre genre = 1;
    */
   genre?: Genre | undefined;
+
+  /**
+   * The id of the genre, a positive number; the server chooses one if empty.
+   *
+   * @generated from field: string genre_id = 2;
+   */
+  genreId: string;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -196,6 +284,28 @@ export type UpdateGenreRequest = Message<"chinook.v1.UpdateGenreRequest"> & {
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
   updateMask?: FieldMask | undefined;
+
+  /**
+   * True to create the genre if there is none of its name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -217,6 +327,43 @@ export type DeleteGenreRequest = Message<"chinook.v1.DeleteGenreRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * If it is set, the genre is deleted only if it has this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * True if it is no error that there is no genre of the name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * True to delete also what cannot be without the genre, and to clear the
+   * references of what can.
+   *
+   * @generated from field: bool force = 4;
+   */
+  force: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 6;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -243,7 +390,7 @@ export const GenreService: GenService<{
     output: typeof GenreSchema;
   },
   /**
-   * Lists genres in the order of their ids.
+   * Lists genres, in the order of their ids unless `order_by` says otherwise.
    *
    * @generated from rpc chinook.v1.GenreService.ListGenres
    */
@@ -253,7 +400,7 @@ export const GenreService: GenService<{
     output: typeof ListGenresResponseSchema;
   },
   /**
-   * Creates a genre. The server chooses its id.
+   * Creates a genre.
    *
    * @generated from rpc chinook.v1.GenreService.CreateGenre
    */
@@ -273,7 +420,7 @@ export const GenreService: GenService<{
     output: typeof GenreSchema;
   },
   /**
-   * Deletes a genre. One that others refer to is refused.
+   * Deletes a genre. One that others refer to is refused, unless forced.
    *
    * @generated from rpc chinook.v1.GenreService.DeleteGenre
    */

@@ -7,19 +7,22 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import { file_google_api_client } from "../../google/api/client_pb.ts";
 import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.ts";
+import { file_google_api_field_info } from "../../google/api/field_info_pb.ts";
 import { file_google_api_resource } from "../../google/api/resource_pb.ts";
 import type { EmptySchema, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Money } from "../../google/type/money_pb.ts";
 import { file_google_type_money } from "../../google/type/money_pb.ts";
 import { file_protostore_v1_options } from "../../protostore/v1/options_pb.ts";
+import type { View } from "../../protostore/v1/view_pb.ts";
+import { file_protostore_v1_view } from "../../protostore/v1/view_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file chinook/v1/invoice.proto.
  */
 export const file_chinook_v1_invoice: GenFile = /*@__PURE__*/
-  fileDesc("ChhjaGlub29rL3YxL2ludm9pY2UucHJvdG8SCmNoaW5vb2sudjEiggkKB0ludm9pY2USEQoEbmFtZRgBIAEoCUID4EEIEkYKCGN1c3RvbWVyGAIgASgJQjTgQQL6QR4KHGNoaW5vb2suZXhhbXBsZS5jb20vQ3VzdG9tZXKq1BgMCgpDdXN0b21lcklkEkYKDGludm9pY2VfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCFOBBAqrUGA0KC0ludm9pY2VEYXRlEjcKD2JpbGxpbmdfYWRkcmVzcxgEIAEoCUIZ4EEBqtQYEgoOQmlsbGluZ0FkZHJlc3MQRkgBiAEBEjEKDGJpbGxpbmdfY2l0eRgFIAEoCUIW4EEBqtQYDwoLQmlsbGluZ0NpdHkQKEgCiAEBEjQKDmJpbGxpbmdfcmVnaW9uGAYgASgJQhfgQQGq1BgQCgxCaWxsaW5nU3RhdGUQKEgDiAEBEjcKD2JpbGxpbmdfY291bnRyeRgHIAEoCUIZ4EEBqtQYEgoOQmlsbGluZ0NvdW50cnkQKEgEiAEBEj4KE2JpbGxpbmdfcG9zdGFsX2NvZGUYCCABKAlCHOBBAarUGBUKEUJpbGxpbmdQb3N0YWxDb2RlEApIBYgBARI2CgV0b3RhbBgJIAEoCzISLmdvb2dsZS50eXBlLk1vbmV5QhPgQQOq1BgMCgVUb3RhbBoDVVNEEisKBWxpbmVzGAogAygLMhcuY2hpbm9vay52MS5JbnZvaWNlTGluZUID4EEBEjQKBGNhcmQYCyABKAsyHy5jaGlub29rLnYxLkludm9pY2UuQ2FyZFBheW1lbnRCA+BBAUgAEhsKDHZvdWNoZXJfY29kZRgMIAEoCUID4EEBSAASPgoNYmFua190cmFuc2ZlchgNIAEoCzIgLmNoaW5vb2sudjEuSW52b2ljZS5CYW5rVHJhbnNmZXJCA+BBAUgAEhIKBW5vdGVzGA4gASgJQgPgQQESNAoLY3JlYXRlX3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSNAoLdXBkYXRlX3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSDAoEZXRhZxgRIAEoCRoxCgtDYXJkUGF5bWVudBIPCgduZXR3b3JrGAEgASgJEhEKCWxhc3RfZm91chgCIAEoCRovCgxCYW5rVHJhbnNmZXISDAoEaWJhbhgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAk6YOpBRAobY2hpbm9vay5leGFtcGxlLmNvbS9JbnZvaWNlEhJpbnZvaWNlcy97aW52b2ljZX0qCGludm9pY2VzMgdpbnZvaWNlqtQYFQoIaW52b2ljZXMSCUludm9pY2VJZEIJCgdwYXltZW50QhIKEF9iaWxsaW5nX2FkZHJlc3NCDwoNX2JpbGxpbmdfY2l0eUIRCg9fYmlsbGluZ19yZWdpb25CEgoQX2JpbGxpbmdfY291bnRyeUIWChRfYmlsbGluZ19wb3N0YWxfY29kZSJGChFHZXRJbnZvaWNlUmVxdWVzdBIxCgRuYW1lGAEgASgJQiPgQQL6QR0KG2NoaW5vb2suZXhhbXBsZS5jb20vSW52b2ljZSJGChNMaXN0SW52b2ljZXNSZXF1ZXN0EhYKCXBhZ2Vfc2l6ZRgBIAEoBUID4EEBEhcKCnBhZ2VfdG9rZW4YAiABKAlCA+BBASJWChRMaXN0SW52b2ljZXNSZXNwb25zZRIlCghpbnZvaWNlcxgBIAMoCzITLmNoaW5vb2sudjEuSW52b2ljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiQQoUQ3JlYXRlSW52b2ljZVJlcXVlc3QSKQoHaW52b2ljZRgBIAEoCzITLmNoaW5vb2sudjEuSW52b2ljZUID4EECIncKFFVwZGF0ZUludm9pY2VSZXF1ZXN0EikKB2ludm9pY2UYASABKAsyEy5jaGlub29rLnYxLkludm9pY2VCA+BBAhI0Cgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCA+BBASJJChREZWxldGVJbnZvaWNlUmVxdWVzdBIxCgRuYW1lGAEgASgJQiPgQQL6QR0KG2NoaW5vb2suZXhhbXBsZS5jb20vSW52b2ljZSKiAgoLSW52b2ljZUxpbmUSJwoHbGluZV9pZBgBIAEoA0IW4EEBqtQYDwoNSW52b2ljZUxpbmVJZBI9CgV0cmFjaxgCIAEoCUIu4EEC+kEbChljaGlub29rLmV4YW1wbGUuY29tL1RyYWNrqtQYCQoHVHJhY2tJZBI/Cgp1bml0X3ByaWNlGAMgASgLMhIuZ29vZ2xlLnR5cGUuTW9uZXlCF+BBAqrUGBAKCVVuaXRQcmljZRoDVVNEEiMKCHF1YW50aXR5GAQgASgFQhHgQQKq1BgKCghRdWFudGl0eRIWCglkaXNjb3VudHMYBSADKAlCA+BBATotqtQYKQoNaW52b2ljZV9pdGVtcxINSW52b2ljZUxpbmVJZBoJSW52b2ljZUlkMtUECg5JbnZvaWNlU2VydmljZRJmCgpHZXRJbnZvaWNlEh0uY2hpbm9vay52MS5HZXRJbnZvaWNlUmVxdWVzdBoTLmNoaW5vb2sudjEuSW52b2ljZSIk2kEEbmFtZYLT5JMCFxIVL3YxL3tuYW1lPWludm9pY2VzLyp9EmoKDExpc3RJbnZvaWNlcxIfLmNoaW5vb2sudjEuTGlzdEludm9pY2VzUmVxdWVzdBogLmNoaW5vb2sudjEuTGlzdEludm9pY2VzUmVzcG9uc2UiF9pBAILT5JMCDhIML3YxL2ludm9pY2VzEm8KDUNyZWF0ZUludm9pY2USIC5jaGlub29rLnYxLkNyZWF0ZUludm9pY2VSZXF1ZXN0GhMuY2hpbm9vay52MS5JbnZvaWNlIifaQQdpbnZvaWNlgtPkkwIXOgdpbnZvaWNlIgwvdjEvaW52b2ljZXMSjAEKDVVwZGF0ZUludm9pY2USIC5jaGlub29rLnYxLlVwZGF0ZUludm9pY2VSZXF1ZXN0GhMuY2hpbm9vay52MS5JbnZvaWNlIkTaQRNpbnZvaWNlLHVwZGF0ZV9tYXNrgtPkkwIoOgdpbnZvaWNlMh0vdjEve2ludm9pY2UubmFtZT1pbnZvaWNlcy8qfRJvCg1EZWxldGVJbnZvaWNlEiAuY2hpbm9vay52MS5EZWxldGVJbnZvaWNlUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIk2kEEbmFtZYLT5JMCFyoVL3YxL3tuYW1lPWludm9pY2VzLyp9QkoKFmNvbS5leGFtcGxlLmNoaW5vb2sudjFCDEludm9pY2VQcm90b1ABWiBleGFtcGxlLmNvbS9jaGlub29rL3YxO2NoaW5vb2t2MWIGcHJvdG8z", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_google_type_money, file_protostore_v1_options]);
+  fileDesc("ChhjaGlub29rL3YxL2ludm9pY2UucHJvdG8SCmNoaW5vb2sudjEiqQkKB0ludm9pY2USEQoEbmFtZRgBIAEoCUID4EEIEkYKCGN1c3RvbWVyGAIgASgJQjTgQQL6QR4KHGNoaW5vb2suZXhhbXBsZS5jb20vQ3VzdG9tZXKq1BgMCgpDdXN0b21lcklkEkYKDGludm9pY2VfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCFOBBAqrUGA0KC0ludm9pY2VEYXRlEjcKD2JpbGxpbmdfYWRkcmVzcxgEIAEoCUIZ4EEBqtQYEgoOQmlsbGluZ0FkZHJlc3MQRkgBiAEBEjEKDGJpbGxpbmdfY2l0eRgFIAEoCUIW4EEBqtQYDwoLQmlsbGluZ0NpdHkQKEgCiAEBEjQKDmJpbGxpbmdfcmVnaW9uGAYgASgJQhfgQQGq1BgQCgxCaWxsaW5nU3RhdGUQKEgDiAEBEjcKD2JpbGxpbmdfY291bnRyeRgHIAEoCUIZ4EEBqtQYEgoOQmlsbGluZ0NvdW50cnkQKEgEiAEBEj4KE2JpbGxpbmdfcG9zdGFsX2NvZGUYCCABKAlCHOBBAarUGBUKEUJpbGxpbmdQb3N0YWxDb2RlEApIBYgBARI2CgV0b3RhbBgJIAEoCzISLmdvb2dsZS50eXBlLk1vbmV5QhPgQQOq1BgMCgVUb3RhbBoDVVNEEisKBWxpbmVzGAogAygLMhcuY2hpbm9vay52MS5JbnZvaWNlTGluZUID4EEBEjQKBGNhcmQYCyABKAsyHy5jaGlub29rLnYxLkludm9pY2UuQ2FyZFBheW1lbnRCA+BBAUgAEhsKDHZvdWNoZXJfY29kZRgMIAEoCUID4EEBSAASPgoNYmFua190cmFuc2ZlchgNIAEoCzIgLmNoaW5vb2sudjEuSW52b2ljZS5CYW5rVHJhbnNmZXJCA+BBAUgAEhIKBW5vdGVzGA4gASgJQgPgQQESNAoLY3JlYXRlX3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSNAoLdXBkYXRlX3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSEQoEZXRhZxgRIAEoCUID4EEBGjsKC0NhcmRQYXltZW50EhQKB25ldHdvcmsYASABKAlCA+BBARIWCglsYXN0X2ZvdXIYAiABKAlCA+BBARo5CgxCYW5rVHJhbnNmZXISEQoEaWJhbhgBIAEoCUID4EEBEhYKCXJlZmVyZW5jZRgCIAEoCUID4EEBOm7qQUQKG2NoaW5vb2suZXhhbXBsZS5jb20vSW52b2ljZRISaW52b2ljZXMve2ludm9pY2V9KghpbnZvaWNlczIHaW52b2ljZarUGCMKCGludm9pY2VzEglJbnZvaWNlSWQiDGludm9pY2VfdGltZUIJCgdwYXltZW50QhIKEF9iaWxsaW5nX2FkZHJlc3NCDwoNX2JpbGxpbmdfY2l0eUIRCg9fYmlsbGluZ19yZWdpb25CEgoQX2JpbGxpbmdfY291bnRyeUIWChRfYmlsbGluZ19wb3N0YWxfY29kZSKiAQoRR2V0SW52b2ljZVJlcXVlc3QSMQoEbmFtZRgBIAEoCUIj4EEC+kEdChtjaGlub29rLmV4YW1wbGUuY29tL0ludm9pY2USMgoJcmVhZF9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0ID4EEBEiYKBHZpZXcYAyABKA4yEy5wcm90b3N0b3JlLnYxLlZpZXdCA+BBASKCAgoTTGlzdEludm9pY2VzUmVxdWVzdBIWCglwYWdlX3NpemUYASABKAVCA+BBARIXCgpwYWdlX3Rva2VuGAIgASgJQgPgQQESEwoGZmlsdGVyGAMgASgJQgPgQQESFQoIb3JkZXJfYnkYBCABKAlCA+BBARIRCgRza2lwGAUgASgFQgPgQQESMgoJcmVhZF9tYXNrGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0ID4EEBEiYKBHZpZXcYByABKA4yEy5wcm90b3N0b3JlLnYxLlZpZXdCA+BBARIfChJpbmNsdWRlX3RvdGFsX3NpemUYCCABKAhCA+BBASJqChRMaXN0SW52b2ljZXNSZXNwb25zZRIlCghpbnZvaWNlcxgBIAMoCzITLmNoaW5vb2sudjEuSW52b2ljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEgoKdG90YWxfc2l6ZRgDIAEoBSKXAQoUQ3JlYXRlSW52b2ljZVJlcXVlc3QSKQoHaW52b2ljZRgBIAEoCzITLmNoaW5vb2sudjEuSW52b2ljZUID4EECEhcKCmludm9pY2VfaWQYAiABKAlCA+BBARIfCgpyZXF1ZXN0X2lkGAMgASgJQgvgQQHijM/XCAIIARIaCg12YWxpZGF0ZV9vbmx5GAQgASgIQgPgQQEi0AEKFFVwZGF0ZUludm9pY2VSZXF1ZXN0EikKB2ludm9pY2UYASABKAsyEy5jaGlub29rLnYxLkludm9pY2VCA+BBAhI0Cgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCA+BBARIaCg1hbGxvd19taXNzaW5nGAMgASgIQgPgQQESHwoKcmVxdWVzdF9pZBgEIAEoCUIL4EEB4ozP1wgCCAESGgoNdmFsaWRhdGVfb25seRgFIAEoCEID4EEBIskBChREZWxldGVJbnZvaWNlUmVxdWVzdBIxCgRuYW1lGAEgASgJQiPgQQL6QR0KG2NoaW5vb2suZXhhbXBsZS5jb20vSW52b2ljZRIRCgRldGFnGAIgASgJQgPgQQESGgoNYWxsb3dfbWlzc2luZxgDIAEoCEID4EEBEhIKBWZvcmNlGAQgASgIQgPgQQESHwoKcmVxdWVzdF9pZBgFIAEoCUIL4EEB4ozP1wgCCAESGgoNdmFsaWRhdGVfb25seRgGIAEoCEID4EEBIqkBChdCYXRjaEdldEludm9pY2VzUmVxdWVzdBIyCgVuYW1lcxgBIAMoCUIj4EEC+kEdChtjaGlub29rLmV4YW1wbGUuY29tL0ludm9pY2USMgoJcmVhZF9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0ID4EEBEiYKBHZpZXcYAyABKA4yEy5wcm90b3N0b3JlLnYxLlZpZXdCA+BBASJBChhCYXRjaEdldEludm9pY2VzUmVzcG9uc2USJQoIaW52b2ljZXMYASADKAsyEy5jaGlub29rLnYxLkludm9pY2UikgEKGkJhdGNoQ3JlYXRlSW52b2ljZXNSZXF1ZXN0EjcKCHJlcXVlc3RzGAEgAygLMiAuY2hpbm9vay52MS5DcmVhdGVJbnZvaWNlUmVxdWVzdEID4EECEh8KCnJlcXVlc3RfaWQYAiABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYAyABKAhCA+BBASJEChtCYXRjaENyZWF0ZUludm9pY2VzUmVzcG9uc2USJQoIaW52b2ljZXMYASADKAsyEy5jaGlub29rLnYxLkludm9pY2UikgEKGkJhdGNoVXBkYXRlSW52b2ljZXNSZXF1ZXN0EjcKCHJlcXVlc3RzGAEgAygLMiAuY2hpbm9vay52MS5VcGRhdGVJbnZvaWNlUmVxdWVzdEID4EECEh8KCnJlcXVlc3RfaWQYAiABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYAyABKAhCA+BBASJEChtCYXRjaFVwZGF0ZUludm9pY2VzUmVzcG9uc2USJQoIaW52b2ljZXMYASADKAsyEy5jaGlub29rLnYxLkludm9pY2UikgEKGkJhdGNoRGVsZXRlSW52b2ljZXNSZXF1ZXN0EjcKCHJlcXVlc3RzGAEgAygLMiAuY2hpbm9vay52MS5EZWxldGVJbnZvaWNlUmVxdWVzdEID4EECEh8KCnJlcXVlc3RfaWQYAiABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYAyABKAhCA+BBASKiAgoLSW52b2ljZUxpbmUSJwoHbGluZV9pZBgBIAEoA0IW4EEBqtQYDwoNSW52b2ljZUxpbmVJZBI9CgV0cmFjaxgCIAEoCUIu4EEC+kEbChljaGlub29rLmV4YW1wbGUuY29tL1RyYWNrqtQYCQoHVHJhY2tJZBI/Cgp1bml0X3ByaWNlGAMgASgLMhIuZ29vZ2xlLnR5cGUuTW9uZXlCF+BBAqrUGBAKCVVuaXRQcmljZRoDVVNEEiMKCHF1YW50aXR5GAQgASgFQhHgQQKq1BgKCghRdWFudGl0eRIWCglkaXNjb3VudHMYBSADKAlCA+BBATotqtQYKQoNaW52b2ljZV9pdGVtcxINSW52b2ljZUxpbmVJZBoJSW52b2ljZUlkMvYICg5JbnZvaWNlU2VydmljZRJmCgpHZXRJbnZvaWNlEh0uY2hpbm9vay52MS5HZXRJbnZvaWNlUmVxdWVzdBoTLmNoaW5vb2sudjEuSW52b2ljZSIk2kEEbmFtZYLT5JMCFxIVL3YxL3tuYW1lPWludm9pY2VzLyp9EmoKDExpc3RJbnZvaWNlcxIfLmNoaW5vb2sudjEuTGlzdEludm9pY2VzUmVxdWVzdBogLmNoaW5vb2sudjEuTGlzdEludm9pY2VzUmVzcG9uc2UiF9pBAILT5JMCDhIML3YxL2ludm9pY2VzEnoKDUNyZWF0ZUludm9pY2USIC5jaGlub29rLnYxLkNyZWF0ZUludm9pY2VSZXF1ZXN0GhMuY2hpbm9vay52MS5JbnZvaWNlIjLaQRJpbnZvaWNlLGludm9pY2VfaWSC0+STAhc6B2ludm9pY2UiDC92MS9pbnZvaWNlcxKMAQoNVXBkYXRlSW52b2ljZRIgLmNoaW5vb2sudjEuVXBkYXRlSW52b2ljZVJlcXVlc3QaEy5jaGlub29rLnYxLkludm9pY2UiRNpBE2ludm9pY2UsdXBkYXRlX21hc2uC0+STAig6B2ludm9pY2UyHS92MS97aW52b2ljZS5uYW1lPWludm9pY2VzLyp9Em8KDURlbGV0ZUludm9pY2USIC5jaGlub29rLnYxLkRlbGV0ZUludm9pY2VSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiTaQQRuYW1lgtPkkwIXKhUvdjEve25hbWU9aW52b2ljZXMvKn0SfAoQQmF0Y2hHZXRJbnZvaWNlcxIjLmNoaW5vb2sudjEuQmF0Y2hHZXRJbnZvaWNlc1JlcXVlc3QaJC5jaGlub29rLnYxLkJhdGNoR2V0SW52b2ljZXNSZXNwb25zZSIdgtPkkwIXEhUvdjEvaW52b2ljZXM6YmF0Y2hHZXQSiwEKE0JhdGNoQ3JlYXRlSW52b2ljZXMSJi5jaGlub29rLnYxLkJhdGNoQ3JlYXRlSW52b2ljZXNSZXF1ZXN0GicuY2hpbm9vay52MS5CYXRjaENyZWF0ZUludm9pY2VzUmVzcG9uc2UiI4LT5JMCHToBKiIYL3YxL2ludm9pY2VzOmJhdGNoQ3JlYXRlEosBChNCYXRjaFVwZGF0ZUludm9pY2VzEiYuY2hpbm9vay52MS5CYXRjaFVwZGF0ZUludm9pY2VzUmVxdWVzdBonLmNoaW5vb2sudjEuQmF0Y2hVcGRhdGVJbnZvaWNlc1Jlc3BvbnNlIiOC0+STAh06ASoiGC92MS9pbnZvaWNlczpiYXRjaFVwZGF0ZRJ6ChNCYXRjaERlbGV0ZUludm9pY2VzEiYuY2hpbm9vay52MS5CYXRjaERlbGV0ZUludm9pY2VzUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIjgtPkkwIdOgEqIhgvdjEvaW52b2ljZXM6YmF0Y2hEZWxldGVCSgoWY29tLmV4YW1wbGUuY2hpbm9vay52MUIMSW52b2ljZVByb3RvUAFaIGV4YW1wbGUuY29tL2NoaW5vb2svdjE7Y2hpbm9va3YxYgZwcm90bzM", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_field_info, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_google_type_money, file_protostore_v1_options, file_protostore_v1_view]);
 
 /**
  * What a customer bought at one time.
@@ -234,6 +237,20 @@ export type GetInvoiceRequest = Message<"chinook.v1.GetInvoiceRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 2;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 3;
+   */
+  view: View;
 };
 
 /**
@@ -263,6 +280,48 @@ export type ListInvoicesRequest = Message<"chinook.v1.ListInvoicesRequest"> & {
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
+
+  /**
+   * Which invoices to return (AIP-160), all if empty.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Their order (AIP-132), that of their ids if empty.
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
+
+  /**
+   * How many invoices to pass over before the page begins.
+   *
+   * @generated from field: int32 skip = 5;
+   */
+  skip: number;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 6;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 7;
+   */
+  view: View;
+
+  /**
+   * True to have `total_size` counted.
+   *
+   * @generated from field: bool include_total_size = 8;
+   */
+  includeTotalSize: boolean;
 };
 
 /**
@@ -291,6 +350,13 @@ export type ListInvoicesResponse = Message<"chinook.v1.ListInvoicesResponse"> & 
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * How many invoices there are on all pages, if that was asked for.
+   *
+   * @generated from field: int32 total_size = 3;
+   */
+  totalSize: number;
 };
 
 /**
@@ -312,6 +378,28 @@ export type CreateInvoiceRequest = Message<"chinook.v1.CreateInvoiceRequest"> & 
    * @generated from field: chinook.v1.Invoice invoice = 1;
    */
   invoice?: Invoice | undefined;
+
+  /**
+   * The id of the invoice, a positive number; the server chooses one if empty.
+   *
+   * @generated from field: string invoice_id = 2;
+   */
+  invoiceId: string;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -341,6 +429,28 @@ export type UpdateInvoiceRequest = Message<"chinook.v1.UpdateInvoiceRequest"> & 
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
   updateMask?: FieldMask | undefined;
+
+  /**
+   * True to create the invoice if there is none of its name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -362,6 +472,43 @@ export type DeleteInvoiceRequest = Message<"chinook.v1.DeleteInvoiceRequest"> & 
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * If it is set, the invoice is deleted only if it has this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * True if it is no error that there is no invoice of the name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * True to delete also what cannot be without the invoice, and to clear the
+   * references of what can.
+   *
+   * @generated from field: bool force = 4;
+   */
+  force: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 6;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -370,6 +517,215 @@ export type DeleteInvoiceRequest = Message<"chinook.v1.DeleteInvoiceRequest"> & 
  */
 export const DeleteInvoiceRequestSchema: GenMessage<DeleteInvoiceRequest> = /*@__PURE__*/
   messageDesc(file_chinook_v1_invoice, 6);
+
+/**
+ * Request message for InvoiceService.BatchGetInvoices.
+ *
+ * @generated from message chinook.v1.BatchGetInvoicesRequest
+ */
+export type BatchGetInvoicesRequest = Message<"chinook.v1.BatchGetInvoicesRequest"> & {
+  /**
+   * The names of the invoices, at most 1000.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 2;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 3;
+   */
+  view: View;
+};
+
+/**
+ * Describes the message chinook.v1.BatchGetInvoicesRequest.
+ * Use `create(BatchGetInvoicesRequestSchema)` to create a new message.
+ */
+export const BatchGetInvoicesRequestSchema: GenMessage<BatchGetInvoicesRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_invoice, 7);
+
+/**
+ * Response message for InvoiceService.BatchGetInvoices.
+ *
+ * @generated from message chinook.v1.BatchGetInvoicesResponse
+ */
+export type BatchGetInvoicesResponse = Message<"chinook.v1.BatchGetInvoicesResponse"> & {
+  /**
+   * The invoices, in the order of the names.
+   *
+   * @generated from field: repeated chinook.v1.Invoice invoices = 1;
+   */
+  invoices: Invoice[];
+};
+
+/**
+ * Describes the message chinook.v1.BatchGetInvoicesResponse.
+ * Use `create(BatchGetInvoicesResponseSchema)` to create a new message.
+ */
+export const BatchGetInvoicesResponseSchema: GenMessage<BatchGetInvoicesResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_invoice, 8);
+
+/**
+ * Request message for InvoiceService.BatchCreateInvoices.
+ *
+ * @generated from message chinook.v1.BatchCreateInvoicesRequest
+ */
+export type BatchCreateInvoicesRequest = Message<"chinook.v1.BatchCreateInvoicesRequest"> & {
+  /**
+   * The requests, at most 1000. They have no `request_id` or `validate_only` of
+   * their own.
+   *
+   * @generated from field: repeated chinook.v1.CreateInvoiceRequest requests = 1;
+   */
+  requests: CreateInvoiceRequest[];
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message chinook.v1.BatchCreateInvoicesRequest.
+ * Use `create(BatchCreateInvoicesRequestSchema)` to create a new message.
+ */
+export const BatchCreateInvoicesRequestSchema: GenMessage<BatchCreateInvoicesRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_invoice, 9);
+
+/**
+ * Response message for InvoiceService.BatchCreateInvoices.
+ *
+ * @generated from message chinook.v1.BatchCreateInvoicesResponse
+ */
+export type BatchCreateInvoicesResponse = Message<"chinook.v1.BatchCreateInvoicesResponse"> & {
+  /**
+   * The invoices, in the order of the requests.
+   *
+   * @generated from field: repeated chinook.v1.Invoice invoices = 1;
+   */
+  invoices: Invoice[];
+};
+
+/**
+ * Describes the message chinook.v1.BatchCreateInvoicesResponse.
+ * Use `create(BatchCreateInvoicesResponseSchema)` to create a new message.
+ */
+export const BatchCreateInvoicesResponseSchema: GenMessage<BatchCreateInvoicesResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_invoice, 10);
+
+/**
+ * Request message for InvoiceService.BatchUpdateInvoices.
+ *
+ * @generated from message chinook.v1.BatchUpdateInvoicesRequest
+ */
+export type BatchUpdateInvoicesRequest = Message<"chinook.v1.BatchUpdateInvoicesRequest"> & {
+  /**
+   * The requests, at most 1000. They have no `request_id` or `validate_only` of
+   * their own.
+   *
+   * @generated from field: repeated chinook.v1.UpdateInvoiceRequest requests = 1;
+   */
+  requests: UpdateInvoiceRequest[];
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message chinook.v1.BatchUpdateInvoicesRequest.
+ * Use `create(BatchUpdateInvoicesRequestSchema)` to create a new message.
+ */
+export const BatchUpdateInvoicesRequestSchema: GenMessage<BatchUpdateInvoicesRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_invoice, 11);
+
+/**
+ * Response message for InvoiceService.BatchUpdateInvoices.
+ *
+ * @generated from message chinook.v1.BatchUpdateInvoicesResponse
+ */
+export type BatchUpdateInvoicesResponse = Message<"chinook.v1.BatchUpdateInvoicesResponse"> & {
+  /**
+   * The invoices, in the order of the requests.
+   *
+   * @generated from field: repeated chinook.v1.Invoice invoices = 1;
+   */
+  invoices: Invoice[];
+};
+
+/**
+ * Describes the message chinook.v1.BatchUpdateInvoicesResponse.
+ * Use `create(BatchUpdateInvoicesResponseSchema)` to create a new message.
+ */
+export const BatchUpdateInvoicesResponseSchema: GenMessage<BatchUpdateInvoicesResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_invoice, 12);
+
+/**
+ * Request message for InvoiceService.BatchDeleteInvoices.
+ *
+ * @generated from message chinook.v1.BatchDeleteInvoicesRequest
+ */
+export type BatchDeleteInvoicesRequest = Message<"chinook.v1.BatchDeleteInvoicesRequest"> & {
+  /**
+   * The requests, at most 1000. They have no `request_id` or `validate_only` of
+   * their own.
+   *
+   * @generated from field: repeated chinook.v1.DeleteInvoiceRequest requests = 1;
+   */
+  requests: DeleteInvoiceRequest[];
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message chinook.v1.BatchDeleteInvoicesRequest.
+ * Use `create(BatchDeleteInvoicesRequestSchema)` to create a new message.
+ */
+export const BatchDeleteInvoicesRequestSchema: GenMessage<BatchDeleteInvoicesRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_invoice, 13);
 
 /**
  * One track on an invoice.
@@ -419,7 +775,7 @@ export type InvoiceLine = Message<"chinook.v1.InvoiceLine"> & {
  * Use `create(InvoiceLineSchema)` to create a new message.
  */
 export const InvoiceLineSchema: GenMessage<InvoiceLine> = /*@__PURE__*/
-  messageDesc(file_chinook_v1_invoice, 7);
+  messageDesc(file_chinook_v1_invoice, 14);
 
 /**
  * Keeps invoices with their lines.
@@ -438,7 +794,7 @@ export const InvoiceService: GenService<{
     output: typeof InvoiceSchema;
   },
   /**
-   * Lists invoices in the order of their ids.
+   * Lists invoices, in the order of their ids unless `order_by` says otherwise.
    *
    * @generated from rpc chinook.v1.InvoiceService.ListInvoices
    */
@@ -448,7 +804,7 @@ export const InvoiceService: GenService<{
     output: typeof ListInvoicesResponseSchema;
   },
   /**
-   * Creates an invoice. The server chooses its id.
+   * Creates an invoice.
    *
    * @generated from rpc chinook.v1.InvoiceService.CreateInvoice
    */
@@ -468,13 +824,53 @@ export const InvoiceService: GenService<{
     output: typeof InvoiceSchema;
   },
   /**
-   * Deletes an invoice. One that others refer to is refused.
+   * Deletes an invoice. One that others refer to is refused, unless forced.
    *
    * @generated from rpc chinook.v1.InvoiceService.DeleteInvoice
    */
   deleteInvoice: {
     methodKind: "unary";
     input: typeof DeleteInvoiceRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * Gets invoices, all of one moment, in the order of the names.
+   *
+   * @generated from rpc chinook.v1.InvoiceService.BatchGetInvoices
+   */
+  batchGetInvoices: {
+    methodKind: "unary";
+    input: typeof BatchGetInvoicesRequestSchema;
+    output: typeof BatchGetInvoicesResponseSchema;
+  },
+  /**
+   * Creates invoices, all or none.
+   *
+   * @generated from rpc chinook.v1.InvoiceService.BatchCreateInvoices
+   */
+  batchCreateInvoices: {
+    methodKind: "unary";
+    input: typeof BatchCreateInvoicesRequestSchema;
+    output: typeof BatchCreateInvoicesResponseSchema;
+  },
+  /**
+   * Updates invoices, all or none, one after the other.
+   *
+   * @generated from rpc chinook.v1.InvoiceService.BatchUpdateInvoices
+   */
+  batchUpdateInvoices: {
+    methodKind: "unary";
+    input: typeof BatchUpdateInvoicesRequestSchema;
+    output: typeof BatchUpdateInvoicesResponseSchema;
+  },
+  /**
+   * Deletes invoices, all or none, one after the other.
+   *
+   * @generated from rpc chinook.v1.InvoiceService.BatchDeleteInvoices
+   */
+  batchDeleteInvoices: {
+    methodKind: "unary";
+    input: typeof BatchDeleteInvoicesRequestSchema;
     output: typeof EmptySchema;
   },
 }> = /*@__PURE__*/

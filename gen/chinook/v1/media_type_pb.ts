@@ -7,17 +7,20 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import { file_google_api_client } from "../../google/api/client_pb.ts";
 import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.ts";
+import { file_google_api_field_info } from "../../google/api/field_info_pb.ts";
 import { file_google_api_resource } from "../../google/api/resource_pb.ts";
 import type { EmptySchema, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_protostore_v1_options } from "../../protostore/v1/options_pb.ts";
+import type { View } from "../../protostore/v1/view_pb.ts";
+import { file_protostore_v1_view } from "../../protostore/v1/view_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file chinook/v1/media_type.proto.
  */
 export const file_chinook_v1_media_type: GenFile = /*@__PURE__*/
-  fileDesc("ChtjaGlub29rL3YxL21lZGlhX3R5cGUucHJvdG8SCmNoaW5vb2sudjEiywIKCU1lZGlhVHlwZRIRCgRuYW1lGAEgASgJQgPgQQgSJQoMZGlzcGxheV9uYW1lGAIgASgJQg/gQQKq1BgICgROYW1lEHgSGAoLZGVzY3JpcHRpb24YAyABKAlCA+BBARI0CgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxI0Cgt1cGRhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIMCgRldGFnGAYgASgJOnDqQU8KHWNoaW5vb2suZXhhbXBsZS5jb20vTWVkaWFUeXBlEhdtZWRpYVR5cGVzL3ttZWRpYV90eXBlfSoKbWVkaWFUeXBlczIJbWVkaWFUeXBlqtQYGgoLbWVkaWFfdHlwZXMSC01lZGlhVHlwZUlkIkoKE0dldE1lZGlhVHlwZVJlcXVlc3QSMwoEbmFtZRgBIAEoCUIl4EEC+kEfCh1jaGlub29rLmV4YW1wbGUuY29tL01lZGlhVHlwZSJIChVMaXN0TWVkaWFUeXBlc1JlcXVlc3QSFgoJcGFnZV9zaXplGAEgASgFQgPgQQESFwoKcGFnZV90b2tlbhgCIAEoCUID4EEBIl0KFkxpc3RNZWRpYVR5cGVzUmVzcG9uc2USKgoLbWVkaWFfdHlwZXMYASADKAsyFS5jaGlub29rLnYxLk1lZGlhVHlwZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiSAoWQ3JlYXRlTWVkaWFUeXBlUmVxdWVzdBIuCgptZWRpYV90eXBlGAEgASgLMhUuY2hpbm9vay52MS5NZWRpYVR5cGVCA+BBAiJ+ChZVcGRhdGVNZWRpYVR5cGVSZXF1ZXN0Ei4KCm1lZGlhX3R5cGUYASABKAsyFS5jaGlub29rLnYxLk1lZGlhVHlwZUID4EECEjQKC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0ID4EEBIk0KFkRlbGV0ZU1lZGlhVHlwZVJlcXVlc3QSMwoEbmFtZRgBIAEoCUIl4EEC+kEfCh1jaGlub29rLmV4YW1wbGUuY29tL01lZGlhVHlwZTKMBQoQTWVkaWFUeXBlU2VydmljZRJuCgxHZXRNZWRpYVR5cGUSHy5jaGlub29rLnYxLkdldE1lZGlhVHlwZVJlcXVlc3QaFS5jaGlub29rLnYxLk1lZGlhVHlwZSIm2kEEbmFtZYLT5JMCGRIXL3YxL3tuYW1lPW1lZGlhVHlwZXMvKn0ScgoOTGlzdE1lZGlhVHlwZXMSIS5jaGlub29rLnYxLkxpc3RNZWRpYVR5cGVzUmVxdWVzdBoiLmNoaW5vb2sudjEuTGlzdE1lZGlhVHlwZXNSZXNwb25zZSIZ2kEAgtPkkwIQEg4vdjEvbWVkaWFUeXBlcxJ9Cg9DcmVhdGVNZWRpYVR5cGUSIi5jaGlub29rLnYxLkNyZWF0ZU1lZGlhVHlwZVJlcXVlc3QaFS5jaGlub29rLnYxLk1lZGlhVHlwZSIv2kEKbWVkaWFfdHlwZYLT5JMCHDoKbWVkaWFfdHlwZSIOL3YxL21lZGlhVHlwZXMSnQEKD1VwZGF0ZU1lZGlhVHlwZRIiLmNoaW5vb2sudjEuVXBkYXRlTWVkaWFUeXBlUmVxdWVzdBoVLmNoaW5vb2sudjEuTWVkaWFUeXBlIk/aQRZtZWRpYV90eXBlLHVwZGF0ZV9tYXNrgtPkkwIwOgptZWRpYV90eXBlMiIvdjEve21lZGlhX3R5cGUubmFtZT1tZWRpYVR5cGVzLyp9EnUKD0RlbGV0ZU1lZGlhVHlwZRIiLmNoaW5vb2sudjEuRGVsZXRlTWVkaWFUeXBlUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIm2kEEbmFtZYLT5JMCGSoXL3YxL3tuYW1lPW1lZGlhVHlwZXMvKn1CTAoWY29tLmV4YW1wbGUuY2hpbm9vay52MUIOTWVkaWFUeXBlUHJvdG9QAVogZXhhbXBsZS5jb20vY2hpbm9vay92MTtjaGlub29rdjFiBnByb3RvMw", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_protostore_v1_options]);
+  fileDesc("ChtjaGlub29rL3YxL21lZGlhX3R5cGUucHJvdG8SCmNoaW5vb2sudjEi0AIKCU1lZGlhVHlwZRIRCgRuYW1lGAEgASgJQgPgQQgSJQoMZGlzcGxheV9uYW1lGAIgASgJQg/gQQKq1BgICgROYW1lEHgSGAoLZGVzY3JpcHRpb24YAyABKAlCA+BBARI0CgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxI0Cgt1cGRhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIRCgRldGFnGAYgASgJQgPgQQE6cOpBTwodY2hpbm9vay5leGFtcGxlLmNvbS9NZWRpYVR5cGUSF21lZGlhVHlwZXMve21lZGlhX3R5cGV9KgptZWRpYVR5cGVzMgltZWRpYVR5cGWq1BgaCgttZWRpYV90eXBlcxILTWVkaWFUeXBlSWQipgEKE0dldE1lZGlhVHlwZVJlcXVlc3QSMwoEbmFtZRgBIAEoCUIl4EEC+kEfCh1jaGlub29rLmV4YW1wbGUuY29tL01lZGlhVHlwZRIyCglyZWFkX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgPgQQESJgoEdmlldxgDIAEoDjITLnByb3Rvc3RvcmUudjEuVmlld0ID4EEBIoQCChVMaXN0TWVkaWFUeXBlc1JlcXVlc3QSFgoJcGFnZV9zaXplGAEgASgFQgPgQQESFwoKcGFnZV90b2tlbhgCIAEoCUID4EEBEhMKBmZpbHRlchgDIAEoCUID4EEBEhUKCG9yZGVyX2J5GAQgASgJQgPgQQESEQoEc2tpcBgFIAEoBUID4EEBEjIKCXJlYWRfbWFzaxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCA+BBARImCgR2aWV3GAcgASgOMhMucHJvdG9zdG9yZS52MS5WaWV3QgPgQQESHwoSaW5jbHVkZV90b3RhbF9zaXplGAggASgIQgPgQQEicQoWTGlzdE1lZGlhVHlwZXNSZXNwb25zZRIqCgttZWRpYV90eXBlcxgBIAMoCzIVLmNoaW5vb2sudjEuTWVkaWFUeXBlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRISCgp0b3RhbF9zaXplGAMgASgFIqEBChZDcmVhdGVNZWRpYVR5cGVSZXF1ZXN0Ei4KCm1lZGlhX3R5cGUYASABKAsyFS5jaGlub29rLnYxLk1lZGlhVHlwZUID4EECEhoKDW1lZGlhX3R5cGVfaWQYAiABKAlCA+BBARIfCgpyZXF1ZXN0X2lkGAMgASgJQgvgQQHijM/XCAIIARIaCg12YWxpZGF0ZV9vbmx5GAQgASgIQgPgQQEi1wEKFlVwZGF0ZU1lZGlhVHlwZVJlcXVlc3QSLgoKbWVkaWFfdHlwZRgBIAEoCzIVLmNoaW5vb2sudjEuTWVkaWFUeXBlQgPgQQISNAoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgPgQQESGgoNYWxsb3dfbWlzc2luZxgDIAEoCEID4EEBEh8KCnJlcXVlc3RfaWQYBCABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYBSABKAhCA+BBASLNAQoWRGVsZXRlTWVkaWFUeXBlUmVxdWVzdBIzCgRuYW1lGAEgASgJQiXgQQL6QR8KHWNoaW5vb2suZXhhbXBsZS5jb20vTWVkaWFUeXBlEhEKBGV0YWcYAiABKAlCA+BBARIaCg1hbGxvd19taXNzaW5nGAMgASgIQgPgQQESEgoFZm9yY2UYBCABKAhCA+BBARIfCgpyZXF1ZXN0X2lkGAUgASgJQgvgQQHijM/XCAIIARIaCg12YWxpZGF0ZV9vbmx5GAYgASgIQgPgQQEymwUKEE1lZGlhVHlwZVNlcnZpY2USbgoMR2V0TWVkaWFUeXBlEh8uY2hpbm9vay52MS5HZXRNZWRpYVR5cGVSZXF1ZXN0GhUuY2hpbm9vay52MS5NZWRpYVR5cGUiJtpBBG5hbWWC0+STAhkSFy92MS97bmFtZT1tZWRpYVR5cGVzLyp9EnIKDkxpc3RNZWRpYVR5cGVzEiEuY2hpbm9vay52MS5MaXN0TWVkaWFUeXBlc1JlcXVlc3QaIi5jaGlub29rLnYxLkxpc3RNZWRpYVR5cGVzUmVzcG9uc2UiGdpBAILT5JMCEBIOL3YxL21lZGlhVHlwZXMSiwEKD0NyZWF0ZU1lZGlhVHlwZRIiLmNoaW5vb2sudjEuQ3JlYXRlTWVkaWFUeXBlUmVxdWVzdBoVLmNoaW5vb2sudjEuTWVkaWFUeXBlIj3aQRhtZWRpYV90eXBlLG1lZGlhX3R5cGVfaWSC0+STAhw6Cm1lZGlhX3R5cGUiDi92MS9tZWRpYVR5cGVzEp0BCg9VcGRhdGVNZWRpYVR5cGUSIi5jaGlub29rLnYxLlVwZGF0ZU1lZGlhVHlwZVJlcXVlc3QaFS5jaGlub29rLnYxLk1lZGlhVHlwZSJP2kEWbWVkaWFfdHlwZSx1cGRhdGVfbWFza4LT5JMCMDoKbWVkaWFfdHlwZTIiL3YxL3ttZWRpYV90eXBlLm5hbWU9bWVkaWFUeXBlcy8qfRJ1Cg9EZWxldGVNZWRpYVR5cGUSIi5jaGlub29rLnYxLkRlbGV0ZU1lZGlhVHlwZVJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiJtpBBG5hbWWC0+STAhkqFy92MS97bmFtZT1tZWRpYVR5cGVzLyp9QkwKFmNvbS5leGFtcGxlLmNoaW5vb2sudjFCDk1lZGlhVHlwZVByb3RvUAFaIGV4YW1wbGUuY29tL2NoaW5vb2svdjE7Y2hpbm9va3YxYgZwcm90bzM", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_field_info, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_protostore_v1_options, file_protostore_v1_view]);
 
 /**
  * A format in which tracks are sold.
@@ -89,6 +92,20 @@ export type GetMediaTypeRequest = Message<"chinook.v1.GetMediaTypeRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 2;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 3;
+   */
+  view: View;
 };
 
 /**
@@ -118,6 +135,48 @@ export type ListMediaTypesRequest = Message<"chinook.v1.ListMediaTypesRequest"> 
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
+
+  /**
+   * Which media types to return (AIP-160), all if empty.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Their order (AIP-132), that of their ids if empty.
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
+
+  /**
+   * How many media types to pass over before the page begins.
+   *
+   * @generated from field: int32 skip = 5;
+   */
+  skip: number;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 6;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 7;
+   */
+  view: View;
+
+  /**
+   * True to have `total_size` counted.
+   *
+   * @generated from field: bool include_total_size = 8;
+   */
+  includeTotalSize: boolean;
 };
 
 /**
@@ -146,6 +205,13 @@ export type ListMediaTypesResponse = Message<"chinook.v1.ListMediaTypesResponse"
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * How many media types there are on all pages, if that was asked for.
+   *
+   * @generated from field: int32 total_size = 3;
+   */
+  totalSize: number;
 };
 
 /**
@@ -167,6 +233,28 @@ export type CreateMediaTypeRequest = Message<"chinook.v1.CreateMediaTypeRequest"
    * @generated from field: chinook.v1.MediaType media_type = 1;
    */
   mediaType?: MediaType | undefined;
+
+  /**
+   * The id of the media type, a positive number; the server chooses one if empty.
+   *
+   * @generated from field: string media_type_id = 2;
+   */
+  mediaTypeId: string;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -196,6 +284,28 @@ export type UpdateMediaTypeRequest = Message<"chinook.v1.UpdateMediaTypeRequest"
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
   updateMask?: FieldMask | undefined;
+
+  /**
+   * True to create the media type if there is none of its name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -217,6 +327,43 @@ export type DeleteMediaTypeRequest = Message<"chinook.v1.DeleteMediaTypeRequest"
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * If it is set, the media type is deleted only if it has this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * True if it is no error that there is no media type of the name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * True to delete also what cannot be without the media type, and to clear the
+   * references of what can.
+   *
+   * @generated from field: bool force = 4;
+   */
+  force: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 6;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -243,7 +390,7 @@ export const MediaTypeService: GenService<{
     output: typeof MediaTypeSchema;
   },
   /**
-   * Lists media types in the order of their ids.
+   * Lists media types, in the order of their ids unless `order_by` says otherwise.
    *
    * @generated from rpc chinook.v1.MediaTypeService.ListMediaTypes
    */
@@ -253,7 +400,7 @@ export const MediaTypeService: GenService<{
     output: typeof ListMediaTypesResponseSchema;
   },
   /**
-   * Creates a media type. The server chooses its id.
+   * Creates a media type.
    *
    * @generated from rpc chinook.v1.MediaTypeService.CreateMediaType
    */
@@ -273,7 +420,7 @@ export const MediaTypeService: GenService<{
     output: typeof MediaTypeSchema;
   },
   /**
-   * Deletes a media type. One that others refer to is refused.
+   * Deletes a media type. One that others refer to is refused, unless forced.
    *
    * @generated from rpc chinook.v1.MediaTypeService.DeleteMediaType
    */

@@ -9,17 +9,20 @@ import { file_chinook_v1_track } from "./track_pb.ts";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import { file_google_api_client } from "../../google/api/client_pb.ts";
 import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.ts";
+import { file_google_api_field_info } from "../../google/api/field_info_pb.ts";
 import { file_google_api_resource } from "../../google/api/resource_pb.ts";
 import type { EmptySchema, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_protostore_v1_options } from "../../protostore/v1/options_pb.ts";
+import type { View } from "../../protostore/v1/view_pb.ts";
+import { file_protostore_v1_view } from "../../protostore/v1/view_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file chinook/v1/playlist.proto.
  */
 export const file_chinook_v1_playlist: GenFile = /*@__PURE__*/
-  fileDesc("ChljaGlub29rL3YxL3BsYXlsaXN0LnByb3RvEgpjaGlub29rLnYxIt8DCghQbGF5bGlzdBIRCgRuYW1lGAEgASgJQgPgQQgSJQoMZGlzcGxheV9uYW1lGAIgASgJQg/gQQKq1BgICgROYW1lEHgSGAoLZGVzY3JpcHRpb24YAyABKAlCA+BBARI4Cgp2aXNpYmlsaXR5GAQgASgOMh8uY2hpbm9vay52MS5QbGF5bGlzdC5WaXNpYmlsaXR5QgPgQQESEQoEdGFncxgFIAMoCUID4EEBEjQKC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEjQKC3VwZGF0ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEgwKBGV0YWcYCCABKAkiTwoKVmlzaWJpbGl0eRIaChZWSVNJQklMSVRZX1VOU1BFQ0lGSUVEEAASCwoHUFJJVkFURRABEgwKCFVOTElTVEVEEAISCgoGUFVCTElDEAM6Z+pBSQocY2hpbm9vay5leGFtcGxlLmNvbS9QbGF5bGlzdBIUcGxheWxpc3RzL3twbGF5bGlzdH0qCXBsYXlsaXN0czIIcGxheWxpc3Sq1BgXCglwbGF5bGlzdHMSClBsYXlsaXN0SWQiSAoSR2V0UGxheWxpc3RSZXF1ZXN0EjIKBG5hbWUYASABKAlCJOBBAvpBHgocY2hpbm9vay5leGFtcGxlLmNvbS9QbGF5bGlzdCJHChRMaXN0UGxheWxpc3RzUmVxdWVzdBIWCglwYWdlX3NpemUYASABKAVCA+BBARIXCgpwYWdlX3Rva2VuGAIgASgJQgPgQQEiWQoVTGlzdFBsYXlsaXN0c1Jlc3BvbnNlEicKCXBsYXlsaXN0cxgBIAMoCzIULmNoaW5vb2sudjEuUGxheWxpc3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkQKFUNyZWF0ZVBsYXlsaXN0UmVxdWVzdBIrCghwbGF5bGlzdBgBIAEoCzIULmNoaW5vb2sudjEuUGxheWxpc3RCA+BBAiJ6ChVVcGRhdGVQbGF5bGlzdFJlcXVlc3QSKwoIcGxheWxpc3QYASABKAsyFC5jaGlub29rLnYxLlBsYXlsaXN0QgPgQQISNAoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgPgQQEiSwoVRGVsZXRlUGxheWxpc3RSZXF1ZXN0EjIKBG5hbWUYASABKAlCJOBBAvpBHgocY2hpbm9vay5leGFtcGxlLmNvbS9QbGF5bGlzdCKFAQoYQWRkUGxheWxpc3RUcmFja3NSZXF1ZXN0EjYKCHBsYXlsaXN0GAEgASgJQiTgQQL6QR4KHGNoaW5vb2suZXhhbXBsZS5jb20vUGxheWxpc3QSMQoGdHJhY2tzGAIgAygJQiHgQQL6QRsKGWNoaW5vb2suZXhhbXBsZS5jb20vVHJhY2siGwoZQWRkUGxheWxpc3RUcmFja3NSZXNwb25zZSKIAQobUmVtb3ZlUGxheWxpc3RUcmFja3NSZXF1ZXN0EjYKCHBsYXlsaXN0GAEgASgJQiTgQQL6QR4KHGNoaW5vb2suZXhhbXBsZS5jb20vUGxheWxpc3QSMQoGdHJhY2tzGAIgAygJQiHgQQL6QRsKGWNoaW5vb2suZXhhbXBsZS5jb20vVHJhY2siHgocUmVtb3ZlUGxheWxpc3RUcmFja3NSZXNwb25zZSKEAQoZTGlzdFBsYXlsaXN0VHJhY2tzUmVxdWVzdBI2CghwbGF5bGlzdBgBIAEoCUIk4EEC+kEeChxjaGlub29rLmV4YW1wbGUuY29tL1BsYXlsaXN0EhYKCXBhZ2Vfc2l6ZRgCIAEoBUID4EEBEhcKCnBhZ2VfdG9rZW4YAyABKAlCA+BBASJYChpMaXN0UGxheWxpc3RUcmFja3NSZXNwb25zZRIhCgZ0cmFja3MYASADKAsyES5jaGlub29rLnYxLlRyYWNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTLiCAoPUGxheWxpc3RTZXJ2aWNlEmoKC0dldFBsYXlsaXN0Eh4uY2hpbm9vay52MS5HZXRQbGF5bGlzdFJlcXVlc3QaFC5jaGlub29rLnYxLlBsYXlsaXN0IiXaQQRuYW1lgtPkkwIYEhYvdjEve25hbWU9cGxheWxpc3RzLyp9Em4KDUxpc3RQbGF5bGlzdHMSIC5jaGlub29rLnYxLkxpc3RQbGF5bGlzdHNSZXF1ZXN0GiEuY2hpbm9vay52MS5MaXN0UGxheWxpc3RzUmVzcG9uc2UiGNpBAILT5JMCDxINL3YxL3BsYXlsaXN0cxJ1Cg5DcmVhdGVQbGF5bGlzdBIhLmNoaW5vb2sudjEuQ3JlYXRlUGxheWxpc3RSZXF1ZXN0GhQuY2hpbm9vay52MS5QbGF5bGlzdCIq2kEIcGxheWxpc3SC0+STAhk6CHBsYXlsaXN0Ig0vdjEvcGxheWxpc3RzEpMBCg5VcGRhdGVQbGF5bGlzdBIhLmNoaW5vb2sudjEuVXBkYXRlUGxheWxpc3RSZXF1ZXN0GhQuY2hpbm9vay52MS5QbGF5bGlzdCJI2kEUcGxheWxpc3QsdXBkYXRlX21hc2uC0+STAis6CHBsYXlsaXN0Mh8vdjEve3BsYXlsaXN0Lm5hbWU9cGxheWxpc3RzLyp9EnIKDkRlbGV0ZVBsYXlsaXN0EiEuY2hpbm9vay52MS5EZWxldGVQbGF5bGlzdFJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiJdpBBG5hbWWC0+STAhgqFi92MS97bmFtZT1wbGF5bGlzdHMvKn0SowEKEUFkZFBsYXlsaXN0VHJhY2tzEiQuY2hpbm9vay52MS5BZGRQbGF5bGlzdFRyYWNrc1JlcXVlc3QaJS5jaGlub29rLnYxLkFkZFBsYXlsaXN0VHJhY2tzUmVzcG9uc2UiQdpBD3BsYXlsaXN0LHRyYWNrc4LT5JMCKToBKiIkL3YxL3twbGF5bGlzdD1wbGF5bGlzdHMvKn06YWRkVHJhY2tzEq8BChRSZW1vdmVQbGF5bGlzdFRyYWNrcxInLmNoaW5vb2sudjEuUmVtb3ZlUGxheWxpc3RUcmFja3NSZXF1ZXN0GiguY2hpbm9vay52MS5SZW1vdmVQbGF5bGlzdFRyYWNrc1Jlc3BvbnNlIkTaQQ9wbGF5bGlzdCx0cmFja3OC0+STAiw6ASoiJy92MS97cGxheWxpc3Q9cGxheWxpc3RzLyp9OnJlbW92ZVRyYWNrcxKZAQoSTGlzdFBsYXlsaXN0VHJhY2tzEiUuY2hpbm9vay52MS5MaXN0UGxheWxpc3RUcmFja3NSZXF1ZXN0GiYuY2hpbm9vay52MS5MaXN0UGxheWxpc3RUcmFja3NSZXNwb25zZSI02kEIcGxheWxpc3SC0+STAiMSIS92MS97cGxheWxpc3Q9cGxheWxpc3RzLyp9L3RyYWNrc0JLChZjb20uZXhhbXBsZS5jaGlub29rLnYxQg1QbGF5bGlzdFByb3RvUAFaIGV4YW1wbGUuY29tL2NoaW5vb2svdjE7Y2hpbm9va3YxYgZwcm90bzM", [file_chinook_v1_track, file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_protostore_v1_options]);
+  fileDesc("ChljaGlub29rL3YxL3BsYXlsaXN0LnByb3RvEgpjaGlub29rLnYxIvADCghQbGF5bGlzdBIRCgRuYW1lGAEgASgJQgPgQQgSJQoMZGlzcGxheV9uYW1lGAIgASgJQg/gQQKq1BgICgROYW1lEHgSGAoLZGVzY3JpcHRpb24YAyABKAlCA+BBARI4Cgp2aXNpYmlsaXR5GAQgASgOMh8uY2hpbm9vay52MS5QbGF5bGlzdC5WaXNpYmlsaXR5QgPgQQESEQoEdGFncxgFIAMoCUID4EEBEjQKC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEjQKC3VwZGF0ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEhEKBGV0YWcYCCABKAlCA+BBASJPCgpWaXNpYmlsaXR5EhoKFlZJU0lCSUxJVFlfVU5TUEVDSUZJRUQQABILCgdQUklWQVRFEAESDAoIVU5MSVNURUQQAhIKCgZQVUJMSUMQAzpz6kFJChxjaGlub29rLmV4YW1wbGUuY29tL1BsYXlsaXN0EhRwbGF5bGlzdHMve3BsYXlsaXN0fSoJcGxheWxpc3RzMghwbGF5bGlzdKrUGCMKCXBsYXlsaXN0cxIKUGxheWxpc3RJZCIKdmlzaWJpbGl0eSKkAQoSR2V0UGxheWxpc3RSZXF1ZXN0EjIKBG5hbWUYASABKAlCJOBBAvpBHgocY2hpbm9vay5leGFtcGxlLmNvbS9QbGF5bGlzdBIyCglyZWFkX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgPgQQESJgoEdmlldxgDIAEoDjITLnByb3Rvc3RvcmUudjEuVmlld0ID4EEBIoMCChRMaXN0UGxheWxpc3RzUmVxdWVzdBIWCglwYWdlX3NpemUYASABKAVCA+BBARIXCgpwYWdlX3Rva2VuGAIgASgJQgPgQQESEwoGZmlsdGVyGAMgASgJQgPgQQESFQoIb3JkZXJfYnkYBCABKAlCA+BBARIRCgRza2lwGAUgASgFQgPgQQESMgoJcmVhZF9tYXNrGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0ID4EEBEiYKBHZpZXcYByABKA4yEy5wcm90b3N0b3JlLnYxLlZpZXdCA+BBARIfChJpbmNsdWRlX3RvdGFsX3NpemUYCCABKAhCA+BBASJtChVMaXN0UGxheWxpc3RzUmVzcG9uc2USJwoJcGxheWxpc3RzGAEgAygLMhQuY2hpbm9vay52MS5QbGF5bGlzdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEgoKdG90YWxfc2l6ZRgDIAEoBSKbAQoVQ3JlYXRlUGxheWxpc3RSZXF1ZXN0EisKCHBsYXlsaXN0GAEgASgLMhQuY2hpbm9vay52MS5QbGF5bGlzdEID4EECEhgKC3BsYXlsaXN0X2lkGAIgASgJQgPgQQESHwoKcmVxdWVzdF9pZBgDIAEoCUIL4EEB4ozP1wgCCAESGgoNdmFsaWRhdGVfb25seRgEIAEoCEID4EEBItMBChVVcGRhdGVQbGF5bGlzdFJlcXVlc3QSKwoIcGxheWxpc3QYASABKAsyFC5jaGlub29rLnYxLlBsYXlsaXN0QgPgQQISNAoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgPgQQESGgoNYWxsb3dfbWlzc2luZxgDIAEoCEID4EEBEh8KCnJlcXVlc3RfaWQYBCABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYBSABKAhCA+BBASLLAQoVRGVsZXRlUGxheWxpc3RSZXF1ZXN0EjIKBG5hbWUYASABKAlCJOBBAvpBHgocY2hpbm9vay5leGFtcGxlLmNvbS9QbGF5bGlzdBIRCgRldGFnGAIgASgJQgPgQQESGgoNYWxsb3dfbWlzc2luZxgDIAEoCEID4EEBEhIKBWZvcmNlGAQgASgIQgPgQQESHwoKcmVxdWVzdF9pZBgFIAEoCUIL4EEB4ozP1wgCCAESGgoNdmFsaWRhdGVfb25seRgGIAEoCEID4EEBIoUBChhBZGRQbGF5bGlzdFRyYWNrc1JlcXVlc3QSNgoIcGxheWxpc3QYASABKAlCJOBBAvpBHgocY2hpbm9vay5leGFtcGxlLmNvbS9QbGF5bGlzdBIxCgZ0cmFja3MYAiADKAlCIeBBAvpBGwoZY2hpbm9vay5leGFtcGxlLmNvbS9UcmFjayIbChlBZGRQbGF5bGlzdFRyYWNrc1Jlc3BvbnNlIogBChtSZW1vdmVQbGF5bGlzdFRyYWNrc1JlcXVlc3QSNgoIcGxheWxpc3QYASABKAlCJOBBAvpBHgocY2hpbm9vay5leGFtcGxlLmNvbS9QbGF5bGlzdBIxCgZ0cmFja3MYAiADKAlCIeBBAvpBGwoZY2hpbm9vay5leGFtcGxlLmNvbS9UcmFjayIeChxSZW1vdmVQbGF5bGlzdFRyYWNrc1Jlc3BvbnNlIoIBChlMaXN0UGxheWxpc3RUcmFja3NSZXF1ZXN0EjQKBnBhcmVudBgBIAEoCUIk4EEC+kEeChxjaGlub29rLmV4YW1wbGUuY29tL1BsYXlsaXN0EhYKCXBhZ2Vfc2l6ZRgCIAEoBUID4EEBEhcKCnBhZ2VfdG9rZW4YAyABKAlCA+BBASJYChpMaXN0UGxheWxpc3RUcmFja3NSZXNwb25zZRIhCgZ0cmFja3MYASADKAsyES5jaGlub29rLnYxLlRyYWNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTL7CAoPUGxheWxpc3RTZXJ2aWNlEmoKC0dldFBsYXlsaXN0Eh4uY2hpbm9vay52MS5HZXRQbGF5bGlzdFJlcXVlc3QaFC5jaGlub29rLnYxLlBsYXlsaXN0IiXaQQRuYW1lgtPkkwIYEhYvdjEve25hbWU9cGxheWxpc3RzLyp9Em4KDUxpc3RQbGF5bGlzdHMSIC5jaGlub29rLnYxLkxpc3RQbGF5bGlzdHNSZXF1ZXN0GiEuY2hpbm9vay52MS5MaXN0UGxheWxpc3RzUmVzcG9uc2UiGNpBAILT5JMCDxINL3YxL3BsYXlsaXN0cxKBAQoOQ3JlYXRlUGxheWxpc3QSIS5jaGlub29rLnYxLkNyZWF0ZVBsYXlsaXN0UmVxdWVzdBoULmNoaW5vb2sudjEuUGxheWxpc3QiNtpBFHBsYXlsaXN0LHBsYXlsaXN0X2lkgtPkkwIZOghwbGF5bGlzdCINL3YxL3BsYXlsaXN0cxKTAQoOVXBkYXRlUGxheWxpc3QSIS5jaGlub29rLnYxLlVwZGF0ZVBsYXlsaXN0UmVxdWVzdBoULmNoaW5vb2sudjEuUGxheWxpc3QiSNpBFHBsYXlsaXN0LHVwZGF0ZV9tYXNrgtPkkwIrOghwbGF5bGlzdDIfL3YxL3twbGF5bGlzdC5uYW1lPXBsYXlsaXN0cy8qfRJyCg5EZWxldGVQbGF5bGlzdBIhLmNoaW5vb2sudjEuRGVsZXRlUGxheWxpc3RSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IiXaQQRuYW1lgtPkkwIYKhYvdjEve25hbWU9cGxheWxpc3RzLyp9EqsBChFBZGRQbGF5bGlzdFRyYWNrcxIkLmNoaW5vb2sudjEuQWRkUGxheWxpc3RUcmFja3NSZXF1ZXN0GiUuY2hpbm9vay52MS5BZGRQbGF5bGlzdFRyYWNrc1Jlc3BvbnNlIknaQQ9wbGF5bGlzdCx0cmFja3OC0+STAjE6ASoiLC92MS97cGxheWxpc3Q9cGxheWxpc3RzLyp9OmFkZFBsYXlsaXN0VHJhY2tzErcBChRSZW1vdmVQbGF5bGlzdFRyYWNrcxInLmNoaW5vb2sudjEuUmVtb3ZlUGxheWxpc3RUcmFja3NSZXF1ZXN0GiguY2hpbm9vay52MS5SZW1vdmVQbGF5bGlzdFRyYWNrc1Jlc3BvbnNlIkzaQQ9wbGF5bGlzdCx0cmFja3OC0+STAjQ6ASoiLy92MS97cGxheWxpc3Q9cGxheWxpc3RzLyp9OnJlbW92ZVBsYXlsaXN0VHJhY2tzEpUBChJMaXN0UGxheWxpc3RUcmFja3MSJS5jaGlub29rLnYxLkxpc3RQbGF5bGlzdFRyYWNrc1JlcXVlc3QaJi5jaGlub29rLnYxLkxpc3RQbGF5bGlzdFRyYWNrc1Jlc3BvbnNlIjDaQQZwYXJlbnSC0+STAiESHy92MS97cGFyZW50PXBsYXlsaXN0cy8qfS90cmFja3NCSwoWY29tLmV4YW1wbGUuY2hpbm9vay52MUINUGxheWxpc3RQcm90b1ABWiBleGFtcGxlLmNvbS9jaGlub29rL3YxO2NoaW5vb2t2MWIGcHJvdG8z", [file_chinook_v1_track, file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_field_info, file_google_api_resource, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_protostore_v1_options, file_protostore_v1_view]);
 
 /**
  * A named set of tracks.
@@ -153,6 +156,20 @@ export type GetPlaylistRequest = Message<"chinook.v1.GetPlaylistRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 2;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 3;
+   */
+  view: View;
 };
 
 /**
@@ -182,6 +199,48 @@ export type ListPlaylistsRequest = Message<"chinook.v1.ListPlaylistsRequest"> & 
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
+
+  /**
+   * Which playlists to return (AIP-160), all if empty.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Their order (AIP-132), that of their ids if empty.
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
+
+  /**
+   * How many playlists to pass over before the page begins.
+   *
+   * @generated from field: int32 skip = 5;
+   */
+  skip: number;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 6;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 7;
+   */
+  view: View;
+
+  /**
+   * True to have `total_size` counted.
+   *
+   * @generated from field: bool include_total_size = 8;
+   */
+  includeTotalSize: boolean;
 };
 
 /**
@@ -210,6 +269,13 @@ export type ListPlaylistsResponse = Message<"chinook.v1.ListPlaylistsResponse"> 
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * How many playlists there are on all pages, if that was asked for.
+   *
+   * @generated from field: int32 total_size = 3;
+   */
+  totalSize: number;
 };
 
 /**
@@ -231,6 +297,28 @@ export type CreatePlaylistRequest = Message<"chinook.v1.CreatePlaylistRequest"> 
    * @generated from field: chinook.v1.Playlist playlist = 1;
    */
   playlist?: Playlist | undefined;
+
+  /**
+   * The id of the playlist, a positive number; the server chooses one if empty.
+   *
+   * @generated from field: string playlist_id = 2;
+   */
+  playlistId: string;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -260,6 +348,28 @@ export type UpdatePlaylistRequest = Message<"chinook.v1.UpdatePlaylistRequest"> 
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
   updateMask?: FieldMask | undefined;
+
+  /**
+   * True to create the playlist if there is none of its name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -281,6 +391,43 @@ export type DeletePlaylistRequest = Message<"chinook.v1.DeletePlaylistRequest"> 
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * If it is set, the playlist is deleted only if it has this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * True if it is no error that there is no playlist of the name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * True to delete also what cannot be without the playlist, and to clear the
+   * references of what can.
+   *
+   * @generated from field: bool force = 4;
+   */
+  force: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 6;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -385,9 +532,9 @@ export type ListPlaylistTracksRequest = Message<"chinook.v1.ListPlaylistTracksRe
   /**
    * The playlist's name, `playlists/{playlist}`.
    *
-   * @generated from field: string playlist = 1;
+   * @generated from field: string parent = 1;
    */
-  playlist: string;
+  parent: string;
 
   /**
    * The most tracks to return. 0 means 50; more than 1000 are cut to 1000. A
@@ -457,7 +604,7 @@ export const PlaylistService: GenService<{
     output: typeof PlaylistSchema;
   },
   /**
-   * Lists playlists in the order of their ids.
+   * Lists playlists, in the order of their ids unless `order_by` says otherwise.
    *
    * @generated from rpc chinook.v1.PlaylistService.ListPlaylists
    */
@@ -467,7 +614,7 @@ export const PlaylistService: GenService<{
     output: typeof ListPlaylistsResponseSchema;
   },
   /**
-   * Creates a playlist. The server chooses its id.
+   * Creates a playlist.
    *
    * @generated from rpc chinook.v1.PlaylistService.CreatePlaylist
    */
@@ -487,7 +634,7 @@ export const PlaylistService: GenService<{
     output: typeof PlaylistSchema;
   },
   /**
-   * Deletes a playlist. One that others refer to is refused.
+   * Deletes a playlist. One that others refer to is refused, unless forced.
    *
    * @generated from rpc chinook.v1.PlaylistService.DeletePlaylist
    */

@@ -7,19 +7,22 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import { file_google_api_client } from "../../google/api/client_pb.ts";
 import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.ts";
+import { file_google_api_field_info } from "../../google/api/field_info_pb.ts";
 import { file_google_api_resource } from "../../google/api/resource_pb.ts";
 import type { Duration, EmptySchema, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Money } from "../../google/type/money_pb.ts";
 import { file_google_type_money } from "../../google/type/money_pb.ts";
 import { file_protostore_v1_options } from "../../protostore/v1/options_pb.ts";
+import type { View } from "../../protostore/v1/view_pb.ts";
+import { file_protostore_v1_view } from "../../protostore/v1/view_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file chinook/v1/track.proto.
  */
 export const file_chinook_v1_track: GenFile = /*@__PURE__*/
-  fileDesc("ChZjaGlub29rL3YxL3RyYWNrLnByb3RvEgpjaGlub29rLnYxIqAICgVUcmFjaxIRCgRuYW1lGAEgASgJQgPgQQgSHwoFdGl0bGUYAiABKAlCEOBBAqrUGAkKBE5hbWUQyAESPQoFYWxidW0YAyABKAlCLuBBAfpBGwoZY2hpbm9vay5leGFtcGxlLmNvbS9BbGJ1barUGAkKB0FsYnVtSWQSSgoKbWVkaWFfdHlwZRgEIAEoCUI24EEC+kEfCh1jaGlub29rLmV4YW1wbGUuY29tL01lZGlhVHlwZarUGA0KC01lZGlhVHlwZUlkEj0KBWdlbnJlGAUgASgJQi7gQQH6QRsKGWNoaW5vb2suZXhhbXBsZS5jb20vR2VucmWq1BgJCgdHZW5yZUlkEisKCGNvbXBvc2VyGAYgASgJQhTgQQGq1BgNCghDb21wb3NlchDcAUgAiAEBEkIKCGR1cmF0aW9uGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhXgQQKq1BgOCgxNaWxsaXNlY29uZHMSJwoKc2l6ZV9ieXRlcxgIIAEoA0IO4EEBqtQYBwoFQnl0ZXNIAYgBARI/Cgp1bml0X3ByaWNlGAkgASgLMhIuZ29vZ2xlLnR5cGUuTW9uZXlCF+BBAqrUGBAKCVVuaXRQcmljZRoDVVNEEhEKBGlzcmMYCiABKAlCA+BBARIVCgNicG0YCyABKAFCA+BBAUgCiAEBEhUKCGV4cGxpY2l0GAwgASgIQgPgQQESLgoHY3JlZGl0cxgNIAMoCzIYLmNoaW5vb2sudjEuVHJhY2suQ3JlZGl0QgPgQQESMAoKYXR0cmlidXRlcxgOIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCA+BBARI0CgtjcmVhdGVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxI0Cgt1cGRhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIMCgRldGFnGBEgASgJGkQKBkNyZWRpdBIUCgxkaXNwbGF5X25hbWUYASABKAkSJAoEcm9sZRgCIAEoDjIWLmNoaW5vb2sudjEuVHJhY2suUm9sZSJjCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABINCglQRVJGT1JNRVIQARIMCghNVVNJQ0lBThACEgwKCFBST0RVQ0VSEAMSDAoIRU5HSU5FRVIQBBIMCghMWVJJQ0lTVBAFOlLqQToKGWNoaW5vb2suZXhhbXBsZS5jb20vVHJhY2sSDnRyYWNrcy97dHJhY2t9KgZ0cmFja3MyBXRyYWNrqtQYEQoGdHJhY2tzEgdUcmFja0lkQgsKCV9jb21wb3NlckINCgtfc2l6ZV9ieXRlc0IGCgRfYnBtIkIKD0dldFRyYWNrUmVxdWVzdBIvCgRuYW1lGAEgASgJQiHgQQL6QRsKGWNoaW5vb2suZXhhbXBsZS5jb20vVHJhY2siRAoRTGlzdFRyYWNrc1JlcXVlc3QSFgoJcGFnZV9zaXplGAEgASgFQgPgQQESFwoKcGFnZV90b2tlbhgCIAEoCUID4EEBIlAKEkxpc3RUcmFja3NSZXNwb25zZRIhCgZ0cmFja3MYASADKAsyES5jaGlub29rLnYxLlRyYWNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI7ChJDcmVhdGVUcmFja1JlcXVlc3QSJQoFdHJhY2sYASABKAsyES5jaGlub29rLnYxLlRyYWNrQgPgQQIicQoSVXBkYXRlVHJhY2tSZXF1ZXN0EiUKBXRyYWNrGAEgASgLMhEuY2hpbm9vay52MS5UcmFja0ID4EECEjQKC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0ID4EEBIkUKEkRlbGV0ZVRyYWNrUmVxdWVzdBIvCgRuYW1lGAEgASgJQiHgQQL6QRsKGWNoaW5vb2suZXhhbXBsZS5jb20vVHJhY2syogQKDFRyYWNrU2VydmljZRJeCghHZXRUcmFjaxIbLmNoaW5vb2sudjEuR2V0VHJhY2tSZXF1ZXN0GhEuY2hpbm9vay52MS5UcmFjayIi2kEEbmFtZYLT5JMCFRITL3YxL3tuYW1lPXRyYWNrcy8qfRJiCgpMaXN0VHJhY2tzEh0uY2hpbm9vay52MS5MaXN0VHJhY2tzUmVxdWVzdBoeLmNoaW5vb2sudjEuTGlzdFRyYWNrc1Jlc3BvbnNlIhXaQQCC0+STAgwSCi92MS90cmFja3MSYwoLQ3JlYXRlVHJhY2sSHi5jaGlub29rLnYxLkNyZWF0ZVRyYWNrUmVxdWVzdBoRLmNoaW5vb2sudjEuVHJhY2siIdpBBXRyYWNrgtPkkwITOgV0cmFjayIKL3YxL3RyYWNrcxJ+CgtVcGRhdGVUcmFjaxIeLmNoaW5vb2sudjEuVXBkYXRlVHJhY2tSZXF1ZXN0GhEuY2hpbm9vay52MS5UcmFjayI82kERdHJhY2ssdXBkYXRlX21hc2uC0+STAiI6BXRyYWNrMhkvdjEve3RyYWNrLm5hbWU9dHJhY2tzLyp9EmkKC0RlbGV0ZVRyYWNrEh4uY2hpbm9vay52MS5EZWxldGVUcmFja1JlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiItpBBG5hbWWC0+STAhUqEy92MS97bmFtZT10cmFja3MvKn1CSAoWY29tLmV4YW1wbGUuY2hpbm9vay52MUIKVHJhY2tQcm90b1ABWiBleGFtcGxlLmNvbS9jaGlub29rL3YxO2NoaW5vb2t2MWIGcHJvdG8z", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_resource, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_google_type_money, file_protostore_v1_options]);
+  fileDesc("ChZjaGlub29rL3YxL3RyYWNrLnByb3RvEgpjaGlub29rLnYxIroICgVUcmFjaxIRCgRuYW1lGAEgASgJQgPgQQgSHwoFdGl0bGUYAiABKAlCEOBBAqrUGAkKBE5hbWUQyAESPQoFYWxidW0YAyABKAlCLuBBAfpBGwoZY2hpbm9vay5leGFtcGxlLmNvbS9BbGJ1barUGAkKB0FsYnVtSWQSSgoKbWVkaWFfdHlwZRgEIAEoCUI24EEC+kEfCh1jaGlub29rLmV4YW1wbGUuY29tL01lZGlhVHlwZarUGA0KC01lZGlhVHlwZUlkEj0KBWdlbnJlGAUgASgJQi7gQQH6QRsKGWNoaW5vb2suZXhhbXBsZS5jb20vR2VucmWq1BgJCgdHZW5yZUlkEisKCGNvbXBvc2VyGAYgASgJQhTgQQGq1BgNCghDb21wb3NlchDcAUgAiAEBEkIKCGR1cmF0aW9uGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhXgQQKq1BgOCgxNaWxsaXNlY29uZHMSJwoKc2l6ZV9ieXRlcxgIIAEoA0IO4EEBqtQYBwoFQnl0ZXNIAYgBARI/Cgp1bml0X3ByaWNlGAkgASgLMhIuZ29vZ2xlLnR5cGUuTW9uZXlCF+BBAqrUGBAKCVVuaXRQcmljZRoDVVNEEhEKBGlzcmMYCiABKAlCA+BBARIVCgNicG0YCyABKAFCA+BBAUgCiAEBEhUKCGV4cGxpY2l0GAwgASgIQgPgQQESLgoHY3JlZGl0cxgNIAMoCzIYLmNoaW5vb2sudjEuVHJhY2suQ3JlZGl0QgPgQQESMAoKYXR0cmlidXRlcxgOIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCA+BBARI0CgtjcmVhdGVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxI0Cgt1cGRhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIRCgRldGFnGBEgASgJQgPgQQEaTgoGQ3JlZGl0EhkKDGRpc3BsYXlfbmFtZRgBIAEoCUID4EEBEikKBHJvbGUYAiABKA4yFi5jaGlub29rLnYxLlRyYWNrLlJvbGVCA+BBASJjCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABINCglQRVJGT1JNRVIQARIMCghNVVNJQ0lBThACEgwKCFBST0RVQ0VSEAMSDAoIRU5HSU5FRVIQBBIMCghMWVJJQ0lTVBAFOl3qQToKGWNoaW5vb2suZXhhbXBsZS5jb20vVHJhY2sSDnRyYWNrcy97dHJhY2t9KgZ0cmFja3MyBXRyYWNrqtQYHAoGdHJhY2tzEgdUcmFja0lkIgRpc3JjIgNicG1CCwoJX2NvbXBvc2VyQg0KC19zaXplX2J5dGVzQgYKBF9icG0ingEKD0dldFRyYWNrUmVxdWVzdBIvCgRuYW1lGAEgASgJQiHgQQL6QRsKGWNoaW5vb2suZXhhbXBsZS5jb20vVHJhY2sSMgoJcmVhZF9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0ID4EEBEiYKBHZpZXcYAyABKA4yEy5wcm90b3N0b3JlLnYxLlZpZXdCA+BBASKAAgoRTGlzdFRyYWNrc1JlcXVlc3QSFgoJcGFnZV9zaXplGAEgASgFQgPgQQESFwoKcGFnZV90b2tlbhgCIAEoCUID4EEBEhMKBmZpbHRlchgDIAEoCUID4EEBEhUKCG9yZGVyX2J5GAQgASgJQgPgQQESEQoEc2tpcBgFIAEoBUID4EEBEjIKCXJlYWRfbWFzaxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCA+BBARImCgR2aWV3GAcgASgOMhMucHJvdG9zdG9yZS52MS5WaWV3QgPgQQESHwoSaW5jbHVkZV90b3RhbF9zaXplGAggASgIQgPgQQEiZAoSTGlzdFRyYWNrc1Jlc3BvbnNlEiEKBnRyYWNrcxgBIAMoCzIRLmNoaW5vb2sudjEuVHJhY2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhIKCnRvdGFsX3NpemUYAyABKAUijwEKEkNyZWF0ZVRyYWNrUmVxdWVzdBIlCgV0cmFjaxgBIAEoCzIRLmNoaW5vb2sudjEuVHJhY2tCA+BBAhIVCgh0cmFja19pZBgCIAEoCUID4EEBEh8KCnJlcXVlc3RfaWQYAyABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYBCABKAhCA+BBASLKAQoSVXBkYXRlVHJhY2tSZXF1ZXN0EiUKBXRyYWNrGAEgASgLMhEuY2hpbm9vay52MS5UcmFja0ID4EECEjQKC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0ID4EEBEhoKDWFsbG93X21pc3NpbmcYAyABKAhCA+BBARIfCgpyZXF1ZXN0X2lkGAQgASgJQgvgQQHijM/XCAIIARIaCg12YWxpZGF0ZV9vbmx5GAUgASgIQgPgQQEixQEKEkRlbGV0ZVRyYWNrUmVxdWVzdBIvCgRuYW1lGAEgASgJQiHgQQL6QRsKGWNoaW5vb2suZXhhbXBsZS5jb20vVHJhY2sSEQoEZXRhZxgCIAEoCUID4EEBEhoKDWFsbG93X21pc3NpbmcYAyABKAhCA+BBARISCgVmb3JjZRgEIAEoCEID4EEBEh8KCnJlcXVlc3RfaWQYBSABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYBiABKAhCA+BBASKlAQoVQmF0Y2hHZXRUcmFja3NSZXF1ZXN0EjAKBW5hbWVzGAEgAygJQiHgQQL6QRsKGWNoaW5vb2suZXhhbXBsZS5jb20vVHJhY2sSMgoJcmVhZF9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0ID4EEBEiYKBHZpZXcYAyABKA4yEy5wcm90b3N0b3JlLnYxLlZpZXdCA+BBASI7ChZCYXRjaEdldFRyYWNrc1Jlc3BvbnNlEiEKBnRyYWNrcxgBIAMoCzIRLmNoaW5vb2sudjEuVHJhY2sijgEKGEJhdGNoQ3JlYXRlVHJhY2tzUmVxdWVzdBI1CghyZXF1ZXN0cxgBIAMoCzIeLmNoaW5vb2sudjEuQ3JlYXRlVHJhY2tSZXF1ZXN0QgPgQQISHwoKcmVxdWVzdF9pZBgCIAEoCUIL4EEB4ozP1wgCCAESGgoNdmFsaWRhdGVfb25seRgDIAEoCEID4EEBIj4KGUJhdGNoQ3JlYXRlVHJhY2tzUmVzcG9uc2USIQoGdHJhY2tzGAEgAygLMhEuY2hpbm9vay52MS5UcmFjayKOAQoYQmF0Y2hVcGRhdGVUcmFja3NSZXF1ZXN0EjUKCHJlcXVlc3RzGAEgAygLMh4uY2hpbm9vay52MS5VcGRhdGVUcmFja1JlcXVlc3RCA+BBAhIfCgpyZXF1ZXN0X2lkGAIgASgJQgvgQQHijM/XCAIIARIaCg12YWxpZGF0ZV9vbmx5GAMgASgIQgPgQQEiPgoZQmF0Y2hVcGRhdGVUcmFja3NSZXNwb25zZRIhCgZ0cmFja3MYASADKAsyES5jaGlub29rLnYxLlRyYWNrIo4BChhCYXRjaERlbGV0ZVRyYWNrc1JlcXVlc3QSNQoIcmVxdWVzdHMYASADKAsyHi5jaGlub29rLnYxLkRlbGV0ZVRyYWNrUmVxdWVzdEID4EECEh8KCnJlcXVlc3RfaWQYAiABKAlCC+BBAeKMz9cIAggBEhoKDXZhbGlkYXRlX29ubHkYAyABKAhCA+BBASJaChNTZWFyY2hUcmFja3NSZXF1ZXN0EhIKBXF1ZXJ5GAEgASgJQgPgQQISFgoJcGFnZV9zaXplGAIgASgFQgPgQQESFwoKcGFnZV90b2tlbhgDIAEoCUID4EEBIsQBChRTZWFyY2hUcmFja3NSZXNwb25zZRI4CgdyZXN1bHRzGAEgAygLMicuY2hpbm9vay52MS5TZWFyY2hUcmFja3NSZXNwb25zZS5SZXN1bHQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJGlkKBlJlc3VsdBIlCgV0cmFjaxgBIAEoCzIRLmNoaW5vb2sudjEuVHJhY2tCA+BBAxIUCgdzbmlwcGV0GAIgASgJQgPgQQMSEgoFc2NvcmUYAyABKAFCA+BBAzKZCQoMVHJhY2tTZXJ2aWNlEl4KCEdldFRyYWNrEhsuY2hpbm9vay52MS5HZXRUcmFja1JlcXVlc3QaES5jaGlub29rLnYxLlRyYWNrIiLaQQRuYW1lgtPkkwIVEhMvdjEve25hbWU9dHJhY2tzLyp9EmIKCkxpc3RUcmFja3MSHS5jaGlub29rLnYxLkxpc3RUcmFja3NSZXF1ZXN0Gh4uY2hpbm9vay52MS5MaXN0VHJhY2tzUmVzcG9uc2UiFdpBAILT5JMCDBIKL3YxL3RyYWNrcxJsCgtDcmVhdGVUcmFjaxIeLmNoaW5vb2sudjEuQ3JlYXRlVHJhY2tSZXF1ZXN0GhEuY2hpbm9vay52MS5UcmFjayIq2kEOdHJhY2ssdHJhY2tfaWSC0+STAhM6BXRyYWNrIgovdjEvdHJhY2tzEn4KC1VwZGF0ZVRyYWNrEh4uY2hpbm9vay52MS5VcGRhdGVUcmFja1JlcXVlc3QaES5jaGlub29rLnYxLlRyYWNrIjzaQRF0cmFjayx1cGRhdGVfbWFza4LT5JMCIjoFdHJhY2syGS92MS97dHJhY2submFtZT10cmFja3MvKn0SaQoLRGVsZXRlVHJhY2sSHi5jaGlub29rLnYxLkRlbGV0ZVRyYWNrUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIi2kEEbmFtZYLT5JMCFSoTL3YxL3tuYW1lPXRyYWNrcy8qfRJ0Cg5CYXRjaEdldFRyYWNrcxIhLmNoaW5vb2sudjEuQmF0Y2hHZXRUcmFja3NSZXF1ZXN0GiIuY2hpbm9vay52MS5CYXRjaEdldFRyYWNrc1Jlc3BvbnNlIhuC0+STAhUSEy92MS90cmFja3M6YmF0Y2hHZXQSgwEKEUJhdGNoQ3JlYXRlVHJhY2tzEiQuY2hpbm9vay52MS5CYXRjaENyZWF0ZVRyYWNrc1JlcXVlc3QaJS5jaGlub29rLnYxLkJhdGNoQ3JlYXRlVHJhY2tzUmVzcG9uc2UiIYLT5JMCGzoBKiIWL3YxL3RyYWNrczpiYXRjaENyZWF0ZRKDAQoRQmF0Y2hVcGRhdGVUcmFja3MSJC5jaGlub29rLnYxLkJhdGNoVXBkYXRlVHJhY2tzUmVxdWVzdBolLmNoaW5vb2sudjEuQmF0Y2hVcGRhdGVUcmFja3NSZXNwb25zZSIhgtPkkwIbOgEqIhYvdjEvdHJhY2tzOmJhdGNoVXBkYXRlEnQKEUJhdGNoRGVsZXRlVHJhY2tzEiQuY2hpbm9vay52MS5CYXRjaERlbGV0ZVRyYWNrc1JlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiIYLT5JMCGzoBKiIWL3YxL3RyYWNrczpiYXRjaERlbGV0ZRJ0CgxTZWFyY2hUcmFja3MSHy5jaGlub29rLnYxLlNlYXJjaFRyYWNrc1JlcXVlc3QaIC5jaGlub29rLnYxLlNlYXJjaFRyYWNrc1Jlc3BvbnNlIiHaQQVxdWVyeYLT5JMCExIRL3YxL3RyYWNrczpzZWFyY2hCSAoWY29tLmV4YW1wbGUuY2hpbm9vay52MUIKVHJhY2tQcm90b1ABWiBleGFtcGxlLmNvbS9jaGlub29rL3YxO2NoaW5vb2t2MWIGcHJvdG8z", [file_google_api_annotations, file_google_api_client, file_google_api_field_behavior, file_google_api_field_info, file_google_api_resource, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_google_type_money, file_protostore_v1_options, file_protostore_v1_view]);
 
 /**
  * A recording that is sold.
@@ -258,6 +261,20 @@ export type GetTrackRequest = Message<"chinook.v1.GetTrackRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 2;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 3;
+   */
+  view: View;
 };
 
 /**
@@ -287,6 +304,48 @@ export type ListTracksRequest = Message<"chinook.v1.ListTracksRequest"> & {
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
+
+  /**
+   * Which tracks to return (AIP-160), all if empty.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Their order (AIP-132), that of their ids if empty.
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
+
+  /**
+   * How many tracks to pass over before the page begins.
+   *
+   * @generated from field: int32 skip = 5;
+   */
+  skip: number;
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 6;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 7;
+   */
+  view: View;
+
+  /**
+   * True to have `total_size` counted.
+   *
+   * @generated from field: bool include_total_size = 8;
+   */
+  includeTotalSize: boolean;
 };
 
 /**
@@ -315,6 +374,13 @@ export type ListTracksResponse = Message<"chinook.v1.ListTracksResponse"> & {
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * How many tracks there are on all pages, if that was asked for.
+   *
+   * @generated from field: int32 total_size = 3;
+   */
+  totalSize: number;
 };
 
 /**
@@ -336,6 +402,28 @@ export type CreateTrackRequest = Message<"chinook.v1.CreateTrackRequest"> & {
    * @generated from field: chinook.v1.Track track = 1;
    */
   track?: Track | undefined;
+
+  /**
+   * The id of the track, a positive number; the server chooses one if empty.
+   *
+   * @generated from field: string track_id = 2;
+   */
+  trackId: string;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -365,6 +453,28 @@ export type UpdateTrackRequest = Message<"chinook.v1.UpdateTrackRequest"> & {
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
   updateMask?: FieldMask | undefined;
+
+  /**
+   * True to create the track if there is none of its name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -386,6 +496,43 @@ export type DeleteTrackRequest = Message<"chinook.v1.DeleteTrackRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * If it is set, the track is deleted only if it has this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * True if it is no error that there is no track of the name.
+   *
+   * @generated from field: bool allow_missing = 3;
+   */
+  allowMissing: boolean;
+
+  /**
+   * True to delete also what cannot be without the track, and to clear the
+   * references of what can.
+   *
+   * @generated from field: bool force = 4;
+   */
+  force: boolean;
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 6;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -394,6 +541,316 @@ export type DeleteTrackRequest = Message<"chinook.v1.DeleteTrackRequest"> & {
  */
 export const DeleteTrackRequestSchema: GenMessage<DeleteTrackRequest> = /*@__PURE__*/
   messageDesc(file_chinook_v1_track, 6);
+
+/**
+ * Request message for TrackService.BatchGetTracks.
+ *
+ * @generated from message chinook.v1.BatchGetTracksRequest
+ */
+export type BatchGetTracksRequest = Message<"chinook.v1.BatchGetTracksRequest"> & {
+  /**
+   * The names of the tracks, at most 1000.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+
+  /**
+   * The fields to return, all if absent.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 2;
+   */
+  readMask?: FieldMask | undefined;
+
+  /**
+   * How much to return; FULL if not stated. It does not go with `read_mask`.
+   *
+   * @generated from field: protostore.v1.View view = 3;
+   */
+  view: View;
+};
+
+/**
+ * Describes the message chinook.v1.BatchGetTracksRequest.
+ * Use `create(BatchGetTracksRequestSchema)` to create a new message.
+ */
+export const BatchGetTracksRequestSchema: GenMessage<BatchGetTracksRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_track, 7);
+
+/**
+ * Response message for TrackService.BatchGetTracks.
+ *
+ * @generated from message chinook.v1.BatchGetTracksResponse
+ */
+export type BatchGetTracksResponse = Message<"chinook.v1.BatchGetTracksResponse"> & {
+  /**
+   * The tracks, in the order of the names.
+   *
+   * @generated from field: repeated chinook.v1.Track tracks = 1;
+   */
+  tracks: Track[];
+};
+
+/**
+ * Describes the message chinook.v1.BatchGetTracksResponse.
+ * Use `create(BatchGetTracksResponseSchema)` to create a new message.
+ */
+export const BatchGetTracksResponseSchema: GenMessage<BatchGetTracksResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_track, 8);
+
+/**
+ * Request message for TrackService.BatchCreateTracks.
+ *
+ * @generated from message chinook.v1.BatchCreateTracksRequest
+ */
+export type BatchCreateTracksRequest = Message<"chinook.v1.BatchCreateTracksRequest"> & {
+  /**
+   * The requests, at most 1000. They have no `request_id` or `validate_only` of
+   * their own.
+   *
+   * @generated from field: repeated chinook.v1.CreateTrackRequest requests = 1;
+   */
+  requests: CreateTrackRequest[];
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message chinook.v1.BatchCreateTracksRequest.
+ * Use `create(BatchCreateTracksRequestSchema)` to create a new message.
+ */
+export const BatchCreateTracksRequestSchema: GenMessage<BatchCreateTracksRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_track, 9);
+
+/**
+ * Response message for TrackService.BatchCreateTracks.
+ *
+ * @generated from message chinook.v1.BatchCreateTracksResponse
+ */
+export type BatchCreateTracksResponse = Message<"chinook.v1.BatchCreateTracksResponse"> & {
+  /**
+   * The tracks, in the order of the requests.
+   *
+   * @generated from field: repeated chinook.v1.Track tracks = 1;
+   */
+  tracks: Track[];
+};
+
+/**
+ * Describes the message chinook.v1.BatchCreateTracksResponse.
+ * Use `create(BatchCreateTracksResponseSchema)` to create a new message.
+ */
+export const BatchCreateTracksResponseSchema: GenMessage<BatchCreateTracksResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_track, 10);
+
+/**
+ * Request message for TrackService.BatchUpdateTracks.
+ *
+ * @generated from message chinook.v1.BatchUpdateTracksRequest
+ */
+export type BatchUpdateTracksRequest = Message<"chinook.v1.BatchUpdateTracksRequest"> & {
+  /**
+   * The requests, at most 1000. They have no `request_id` or `validate_only` of
+   * their own.
+   *
+   * @generated from field: repeated chinook.v1.UpdateTrackRequest requests = 1;
+   */
+  requests: UpdateTrackRequest[];
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message chinook.v1.BatchUpdateTracksRequest.
+ * Use `create(BatchUpdateTracksRequestSchema)` to create a new message.
+ */
+export const BatchUpdateTracksRequestSchema: GenMessage<BatchUpdateTracksRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_track, 11);
+
+/**
+ * Response message for TrackService.BatchUpdateTracks.
+ *
+ * @generated from message chinook.v1.BatchUpdateTracksResponse
+ */
+export type BatchUpdateTracksResponse = Message<"chinook.v1.BatchUpdateTracksResponse"> & {
+  /**
+   * The tracks, in the order of the requests.
+   *
+   * @generated from field: repeated chinook.v1.Track tracks = 1;
+   */
+  tracks: Track[];
+};
+
+/**
+ * Describes the message chinook.v1.BatchUpdateTracksResponse.
+ * Use `create(BatchUpdateTracksResponseSchema)` to create a new message.
+ */
+export const BatchUpdateTracksResponseSchema: GenMessage<BatchUpdateTracksResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_track, 12);
+
+/**
+ * Request message for TrackService.BatchDeleteTracks.
+ *
+ * @generated from message chinook.v1.BatchDeleteTracksRequest
+ */
+export type BatchDeleteTracksRequest = Message<"chinook.v1.BatchDeleteTracksRequest"> & {
+  /**
+   * The requests, at most 1000. They have no `request_id` or `validate_only` of
+   * their own.
+   *
+   * @generated from field: repeated chinook.v1.DeleteTrackRequest requests = 1;
+   */
+  requests: DeleteTrackRequest[];
+
+  /**
+   * Makes the request safe to repeat: within 24 hours, the same id with the same
+   * request is answered as it was at first, without being done again.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * Answers as if it were done, and changes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message chinook.v1.BatchDeleteTracksRequest.
+ * Use `create(BatchDeleteTracksRequestSchema)` to create a new message.
+ */
+export const BatchDeleteTracksRequestSchema: GenMessage<BatchDeleteTracksRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_track, 13);
+
+/**
+ * Request message for TrackService.SearchTracks.
+ *
+ * @generated from message chinook.v1.SearchTracksRequest
+ */
+export type SearchTracksRequest = Message<"chinook.v1.SearchTracksRequest"> & {
+  /**
+   * The words to search for. All of them must be there, in any order; words in
+   * double quotes stand together, and a `*` after a word finds what begins with
+   * it. Case and diacritics make no difference.
+   *
+   * @generated from field: string query = 1;
+   */
+  query: string;
+
+  /**
+   * The most results to return. 0 means 50; more than 1000 are cut to 1000. A
+   * page may hold fewer.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * The `next_page_token` of the page before this one.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message chinook.v1.SearchTracksRequest.
+ * Use `create(SearchTracksRequestSchema)` to create a new message.
+ */
+export const SearchTracksRequestSchema: GenMessage<SearchTracksRequest> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_track, 14);
+
+/**
+ * Response message for TrackService.SearchTracks.
+ *
+ * @generated from message chinook.v1.SearchTracksResponse
+ */
+export type SearchTracksResponse = Message<"chinook.v1.SearchTracksResponse"> & {
+  /**
+   * The page's results.
+   *
+   * @generated from field: repeated chinook.v1.SearchTracksResponse.Result results = 1;
+   */
+  results: SearchTracksResponse_Result[];
+
+  /**
+   * Gets the next page; empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message chinook.v1.SearchTracksResponse.
+ * Use `create(SearchTracksResponseSchema)` to create a new message.
+ */
+export const SearchTracksResponseSchema: GenMessage<SearchTracksResponse> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_track, 15);
+
+/**
+ * A track that was found.
+ *
+ * @generated from message chinook.v1.SearchTracksResponse.Result
+ */
+export type SearchTracksResponse_Result = Message<"chinook.v1.SearchTracksResponse.Result"> & {
+  /**
+   * The track.
+   *
+   * @generated from field: chinook.v1.Track track = 1;
+   */
+  track?: Track | undefined;
+
+  /**
+   * The field that matches best, with the words that were found in `[` and `]`.
+   *
+   * @generated from field: string snippet = 2;
+   */
+  snippet: string;
+
+  /**
+   * How well it matches: the larger, the better.
+   *
+   * @generated from field: double score = 3;
+   */
+  score: number;
+};
+
+/**
+ * Describes the message chinook.v1.SearchTracksResponse.Result.
+ * Use `create(SearchTracksResponse_ResultSchema)` to create a new message.
+ */
+export const SearchTracksResponse_ResultSchema: GenMessage<SearchTracksResponse_Result> = /*@__PURE__*/
+  messageDesc(file_chinook_v1_track, 15, 0);
 
 /**
  * Keeps tracks.
@@ -412,7 +869,7 @@ export const TrackService: GenService<{
     output: typeof TrackSchema;
   },
   /**
-   * Lists tracks in the order of their ids.
+   * Lists tracks, in the order of their ids unless `order_by` says otherwise.
    *
    * @generated from rpc chinook.v1.TrackService.ListTracks
    */
@@ -422,7 +879,7 @@ export const TrackService: GenService<{
     output: typeof ListTracksResponseSchema;
   },
   /**
-   * Creates a track. The server chooses its id.
+   * Creates a track.
    *
    * @generated from rpc chinook.v1.TrackService.CreateTrack
    */
@@ -442,7 +899,7 @@ export const TrackService: GenService<{
     output: typeof TrackSchema;
   },
   /**
-   * Deletes a track. One that others refer to is refused.
+   * Deletes a track. One that others refer to is refused, unless forced.
    *
    * @generated from rpc chinook.v1.TrackService.DeleteTrack
    */
@@ -450,6 +907,56 @@ export const TrackService: GenService<{
     methodKind: "unary";
     input: typeof DeleteTrackRequestSchema;
     output: typeof EmptySchema;
+  },
+  /**
+   * Gets tracks, all of one moment, in the order of the names.
+   *
+   * @generated from rpc chinook.v1.TrackService.BatchGetTracks
+   */
+  batchGetTracks: {
+    methodKind: "unary";
+    input: typeof BatchGetTracksRequestSchema;
+    output: typeof BatchGetTracksResponseSchema;
+  },
+  /**
+   * Creates tracks, all or none.
+   *
+   * @generated from rpc chinook.v1.TrackService.BatchCreateTracks
+   */
+  batchCreateTracks: {
+    methodKind: "unary";
+    input: typeof BatchCreateTracksRequestSchema;
+    output: typeof BatchCreateTracksResponseSchema;
+  },
+  /**
+   * Updates tracks, all or none, one after the other.
+   *
+   * @generated from rpc chinook.v1.TrackService.BatchUpdateTracks
+   */
+  batchUpdateTracks: {
+    methodKind: "unary";
+    input: typeof BatchUpdateTracksRequestSchema;
+    output: typeof BatchUpdateTracksResponseSchema;
+  },
+  /**
+   * Deletes tracks, all or none, one after the other.
+   *
+   * @generated from rpc chinook.v1.TrackService.BatchDeleteTracks
+   */
+  batchDeleteTracks: {
+    methodKind: "unary";
+    input: typeof BatchDeleteTracksRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * Searches titles, composers, albums and artists, the best match first.
+   *
+   * @generated from rpc chinook.v1.TrackService.SearchTracks
+   */
+  searchTracks: {
+    methodKind: "unary";
+    input: typeof SearchTracksRequestSchema;
+    output: typeof SearchTracksResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_chinook_v1_track, 0);

@@ -5,15 +5,16 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.ts";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file protostore/v1/database_service.proto.
  */
 export const file_protostore_v1_database_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0ItQHCg5EYXRhYmFzZVN0YXR1cxI8Cgpjb25uZWN0aW9uGAEgASgLMigucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25uZWN0aW9uEjgKA3dhbBgCIAEoCzIrLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuV3JpdGVBaGVhZExvZxI0CgZzY2hlbWEYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNjaGVtYRI2CgdzdG9yYWdlGAQgASgLMiUucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TdG9yYWdlEhAKCHJldmlzaW9uGAUgASgDGsoBCgpDb25uZWN0aW9uEgwKBG9wZW4YASABKAgSEQoJcmVhZF9vbmx5GAIgASgIEhQKDGpvdXJuYWxfbW9kZRgDIAEoCRI+CgtzeW5jaHJvbm91cxgEIAEoDjIpLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU3luY2hyb25vdXMSFAoMZm9yZWlnbl9rZXlzGAUgASgIEhcKD2J1c3lfdGltZW91dF9tcxgGIAEoAxIWCg5zcWxpdGVfdmVyc2lvbhgHIAEoCRq9AQoNV3JpdGVBaGVhZExvZxISCgpzaXplX2J5dGVzGAEgASgDEg4KBmZyYW1lcxgCIAEoAxIWCg5wZW5kaW5nX2ZyYW1lcxgDIAEoAxI4ChRsYXN0X2NoZWNrcG9pbnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSb2xkZXN0X3JlYWRlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBpXCgZTY2hlbWESDwoHdmVyc2lvbhgBIAEoAxIYChBleHBlY3RlZF92ZXJzaW9uGAIgASgDEg0KBWRpcnR5GAMgASgIEhMKC2RpZmZlcmVuY2VzGAQgAygJGo0BCgdTdG9yYWdlEhcKD3BhZ2Vfc2l6ZV9ieXRlcxgBIAEoAxISCgpwYWdlX2NvdW50GAIgASgDEhYKDmZyZWVsaXN0X2NvdW50GAMgASgDEhsKE2RhdGFiYXNlX3NpemVfYnl0ZXMYBCABKAMSIAoYc2hhcmVkX21lbW9yeV9zaXplX2J5dGVzGAUgASgDIlQKC1N5bmNocm9ub3VzEhsKF1NZTkNIUk9OT1VTX1VOU1BFQ0lGSUVEEAASBwoDT0ZGEAESCgoGTk9STUFMEAISCAoERlVMTBADEgkKBUVYVFJBEAQyigEKD0RhdGFiYXNlU2VydmljZRJ3ChFHZXREYXRhYmFzZVN0YXR1cxInLnByb3Rvc3RvcmUudjEuR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Gh0ucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cyIagtPkkwIUEhIvdjEvZGF0YWJhc2VTdGF0dXNCWwoZY29tLmV4YW1wbGUucHJvdG9zdG9yZS52MUIURGF0YWJhc2VTZXJ2aWNlUHJvdG9QAVomZXhhbXBsZS5jb20vcHJvdG9zdG9yZS92MTtwcm90b3N0b3JldjFiBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Il0KE0V4cGxhaW5RdWVyeVJlcXVlc3QSGgoNcmVzb3VyY2VfdHlwZRgBIAEoCUID4EECEhMKBmZpbHRlchgCIAEoCUID4EEBEhUKCG9yZGVyX2J5GAMgASgJQgPgQQEirQIKFEV4cGxhaW5RdWVyeVJlc3BvbnNlEjcKBXN0ZXBzGAEgAygLMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5TdGVwEhYKDmVzdGltYXRlZF9yb3dzGAIgASgDEg8KB2luZGV4ZWQYAyABKAgaZQoEU3RlcBI2CgRraW5kGAEgASgOMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5LaW5kEhUKDXJlc291cmNlX3R5cGUYAiABKAkSDgoGZmllbGRzGAMgAygJIkwKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEgoKBlNFQVJDSBABEg4KClNDQU5fSU5ERVgQAhIICgRTQ0FOEAMSCAoEU09SVBAEIuwHCg5EYXRhYmFzZVN0YXR1cxI8Cgpjb25uZWN0aW9uGAEgASgLMigucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25uZWN0aW9uEjgKA3dhbBgCIAEoCzIrLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuV3JpdGVBaGVhZExvZxI0CgZzY2hlbWEYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNjaGVtYRI2CgdzdG9yYWdlGAQgASgLMiUucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TdG9yYWdlEhAKCHJldmlzaW9uGAUgASgDGuIBCgpDb25uZWN0aW9uEgwKBG9wZW4YASABKAgSEQoJcmVhZF9vbmx5GAIgASgIEhQKDGpvdXJuYWxfbW9kZRgDIAEoCRI+CgtzeW5jaHJvbm91cxgEIAEoDjIpLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU3luY2hyb25vdXMSFAoMZm9yZWlnbl9rZXlzGAUgASgIEi8KDGJ1c3lfdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIWCg5zcWxpdGVfdmVyc2lvbhgHIAEoCRq9AQoNV3JpdGVBaGVhZExvZxISCgpzaXplX2J5dGVzGAEgASgDEg4KBmZyYW1lcxgCIAEoAxIWCg5wZW5kaW5nX2ZyYW1lcxgDIAEoAxI4ChRsYXN0X2NoZWNrcG9pbnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSb2xkZXN0X3JlYWRlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBpXCgZTY2hlbWESDwoHdmVyc2lvbhgBIAEoAxIYChBleHBlY3RlZF92ZXJzaW9uGAIgASgDEg0KBWRpcnR5GAMgASgIEhMKC2RpZmZlcmVuY2VzGAQgAygJGo0BCgdTdG9yYWdlEhcKD3BhZ2Vfc2l6ZV9ieXRlcxgBIAEoAxISCgpwYWdlX2NvdW50GAIgASgDEhYKDmZyZWVsaXN0X2NvdW50GAMgASgDEhsKE2RhdGFiYXNlX3NpemVfYnl0ZXMYBCABKAMSIAoYc2hhcmVkX21lbW9yeV9zaXplX2J5dGVzGAUgASgDIlQKC1N5bmNocm9ub3VzEhsKF1NZTkNIUk9OT1VTX1VOU1BFQ0lGSUVEEAASBwoDT0ZGEAESCgoGTk9STUFMEAISCAoERlVMTBADEgkKBUVYVFJBEAQyjQIKD0RhdGFiYXNlU2VydmljZRJ3ChFHZXREYXRhYmFzZVN0YXR1cxInLnByb3Rvc3RvcmUudjEuR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Gh0ucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cyIagtPkkwIUEhIvdjEvZGF0YWJhc2VTdGF0dXMSgAEKDEV4cGxhaW5RdWVyeRIiLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVxdWVzdBojLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UiJ4LT5JMCIRIfL3YxL2RhdGFiYXNlU3RhdHVzOmV4cGxhaW5RdWVyeUJbChljb20uZXhhbXBsZS5wcm90b3N0b3JlLnYxQhREYXRhYmFzZVNlcnZpY2VQcm90b1ABWiZleGFtcGxlLmNvbS9wcm90b3N0b3JlL3YxO3Byb3Rvc3RvcmV2MWIGcHJvdG8z", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request message for DatabaseService.GetDatabaseStatus.
@@ -29,6 +30,167 @@ export type GetDatabaseStatusRequest = Message<"protostore.v1.GetDatabaseStatusR
  */
 export const GetDatabaseStatusRequestSchema: GenMessage<GetDatabaseStatusRequest> = /*@__PURE__*/
   messageDesc(file_protostore_v1_database_service, 0);
+
+/**
+ * Request message for DatabaseService.ExplainQuery.
+ *
+ * @generated from message protostore.v1.ExplainQueryRequest
+ */
+export type ExplainQueryRequest = Message<"protostore.v1.ExplainQueryRequest"> & {
+  /**
+   * The type of the resources, for example `chinook.example.com/Track`.
+   *
+   * @generated from field: string resource_type = 1;
+   */
+  resourceType: string;
+
+  /**
+   * The `filter` of the List request.
+   *
+   * @generated from field: string filter = 2;
+   */
+  filter: string;
+
+  /**
+   * The `order_by` of the List request.
+   *
+   * @generated from field: string order_by = 3;
+   */
+  orderBy: string;
+};
+
+/**
+ * Describes the message protostore.v1.ExplainQueryRequest.
+ * Use `create(ExplainQueryRequestSchema)` to create a new message.
+ */
+export const ExplainQueryRequestSchema: GenMessage<ExplainQueryRequest> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 1);
+
+/**
+ * Response message for DatabaseService.ExplainQuery.
+ *
+ * @generated from message protostore.v1.ExplainQueryResponse
+ */
+export type ExplainQueryResponse = Message<"protostore.v1.ExplainQueryResponse"> & {
+  /**
+   * The steps, in the order in which they are done.
+   *
+   * @generated from field: repeated protostore.v1.ExplainQueryResponse.Step steps = 1;
+   */
+  steps: ExplainQueryResponse_Step[];
+
+  /**
+   * How many rows would be looked at, estimated from the table's statistics or
+   * its size.
+   *
+   * @generated from field: int64 estimated_rows = 2;
+   */
+  estimatedRows: bigint;
+
+  /**
+   * True if every restriction and the order are served by an index.
+   *
+   * @generated from field: bool indexed = 3;
+   */
+  indexed: boolean;
+};
+
+/**
+ * Describes the message protostore.v1.ExplainQueryResponse.
+ * Use `create(ExplainQueryResponseSchema)` to create a new message.
+ */
+export const ExplainQueryResponseSchema: GenMessage<ExplainQueryResponse> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 2);
+
+/**
+ * One step.
+ *
+ * @generated from message protostore.v1.ExplainQueryResponse.Step
+ */
+export type ExplainQueryResponse_Step = Message<"protostore.v1.ExplainQueryResponse.Step"> & {
+  /**
+   * What is done.
+   *
+   * @generated from field: protostore.v1.ExplainQueryResponse.Kind kind = 1;
+   */
+  kind: ExplainQueryResponse_Kind;
+
+  /**
+   * The type of the resources that are looked at, or of the lines in them.
+   *
+   * @generated from field: string resource_type = 2;
+   */
+  resourceType: string;
+
+  /**
+   * The fields that the step restricts or orders by with the help of an index.
+   *
+   * @generated from field: repeated string fields = 3;
+   */
+  fields: string[];
+};
+
+/**
+ * Describes the message protostore.v1.ExplainQueryResponse.Step.
+ * Use `create(ExplainQueryResponse_StepSchema)` to create a new message.
+ */
+export const ExplainQueryResponse_StepSchema: GenMessage<ExplainQueryResponse_Step> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 2, 0);
+
+/**
+ * What a step does.
+ *
+ * @generated from enum protostore.v1.ExplainQueryResponse.Kind
+ */
+export const ExplainQueryResponse_Kind = {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: KIND_UNSPECIFIED = 0;
+   */
+  KIND_UNSPECIFIED: 0,
+
+  /**
+   * Finds rows by an index or by their ids.
+   *
+   * @generated from enum value: SEARCH = 1;
+   */
+  SEARCH: 1,
+
+  /**
+   * Looks at every row, in the order of an index.
+   *
+   * @generated from enum value: SCAN_INDEX = 2;
+   */
+  SCAN_INDEX: 2,
+
+  /**
+   * Looks at every row.
+   *
+   * @generated from enum value: SCAN = 3;
+   */
+  SCAN: 3,
+
+  /**
+   * Sorts what was found.
+   *
+   * @generated from enum value: SORT = 4;
+   */
+  SORT: 4,
+} as const;
+
+/**
+ * What a step does.
+ *
+ * @generated from enum protostore.v1.ExplainQueryResponse.Kind
+ */
+export type ExplainQueryResponse_Kind = (typeof ExplainQueryResponse_Kind)[keyof typeof ExplainQueryResponse_Kind] | UnknownEnum;
+
+/**
+ * Describes the enum protostore.v1.ExplainQueryResponse.Kind.
+ */
+export const ExplainQueryResponse_KindSchema: GenEnum<ExplainQueryResponse_Kind> = /*@__PURE__*/
+  enumDesc(file_protostore_v1_database_service, 2, 0);
 
 /**
  * What is known of the database at one moment.
@@ -77,7 +239,7 @@ export type DatabaseStatus = Message<"protostore.v1.DatabaseStatus"> & {
  * Use `create(DatabaseStatusSchema)` to create a new message.
  */
 export const DatabaseStatusSchema: GenMessage<DatabaseStatus> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 1);
+  messageDesc(file_protostore_v1_database_service, 3);
 
 /**
  * The settings of the connection, as read back from SQLite.
@@ -121,11 +283,11 @@ export type DatabaseStatus_Connection = Message<"protostore.v1.DatabaseStatus.Co
   foreignKeys: boolean;
 
   /**
-   * How long SQLite itself waits for a lock, in milliseconds.
+   * How long SQLite itself waits for a lock.
    *
-   * @generated from field: int64 busy_timeout_ms = 6;
+   * @generated from field: google.protobuf.Duration busy_timeout = 6;
    */
-  busyTimeoutMs: bigint;
+  busyTimeout?: Duration | undefined;
 
   /**
    * The version of the SQLite library, for example `3.54.1`.
@@ -140,7 +302,7 @@ export type DatabaseStatus_Connection = Message<"protostore.v1.DatabaseStatus.Co
  * Use `create(DatabaseStatus_ConnectionSchema)` to create a new message.
  */
 export const DatabaseStatus_ConnectionSchema: GenMessage<DatabaseStatus_Connection> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 1, 0);
+  messageDesc(file_protostore_v1_database_service, 3, 0);
 
 /**
  * The write-ahead log.
@@ -190,7 +352,7 @@ export type DatabaseStatus_WriteAheadLog = Message<"protostore.v1.DatabaseStatus
  * Use `create(DatabaseStatus_WriteAheadLogSchema)` to create a new message.
  */
 export const DatabaseStatus_WriteAheadLogSchema: GenMessage<DatabaseStatus_WriteAheadLog> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 1, 1);
+  messageDesc(file_protostore_v1_database_service, 3, 1);
 
 /**
  * The schema and what the server expects of it.
@@ -232,7 +394,7 @@ export type DatabaseStatus_Schema = Message<"protostore.v1.DatabaseStatus.Schema
  * Use `create(DatabaseStatus_SchemaSchema)` to create a new message.
  */
 export const DatabaseStatus_SchemaSchema: GenMessage<DatabaseStatus_Schema> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 1, 2);
+  messageDesc(file_protostore_v1_database_service, 3, 2);
 
 /**
  * Pages and file sizes.
@@ -281,7 +443,7 @@ export type DatabaseStatus_Storage = Message<"protostore.v1.DatabaseStatus.Stora
  * Use `create(DatabaseStatus_StorageSchema)` to create a new message.
  */
 export const DatabaseStatus_StorageSchema: GenMessage<DatabaseStatus_Storage> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 1, 3);
+  messageDesc(file_protostore_v1_database_service, 3, 3);
 
 /**
  * SQLite's `synchronous` setting.
@@ -336,7 +498,7 @@ export type DatabaseStatus_Synchronous = (typeof DatabaseStatus_Synchronous)[key
  * Describes the enum protostore.v1.DatabaseStatus.Synchronous.
  */
 export const DatabaseStatus_SynchronousSchema: GenEnum<DatabaseStatus_Synchronous> = /*@__PURE__*/
-  enumDesc(file_protostore_v1_database_service, 1, 0);
+  enumDesc(file_protostore_v1_database_service, 3, 0);
 
 /**
  * Looks after the database that a server stores its messages in.
@@ -354,6 +516,17 @@ export const DatabaseService: GenService<{
     methodKind: "unary";
     input: typeof GetDatabaseStatusRequestSchema;
     output: typeof DatabaseStatusSchema;
+  },
+  /**
+   * Tells how a List request would be run: what is searched by which index and
+   * what is scanned. It runs nothing.
+   *
+   * @generated from rpc protostore.v1.DatabaseService.ExplainQuery
+   */
+  explainQuery: {
+    methodKind: "unary";
+    input: typeof ExplainQueryRequestSchema;
+    output: typeof ExplainQueryResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_protostore_v1_database_service, 0);

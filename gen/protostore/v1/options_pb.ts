@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file protostore/v1/options.proto.
  */
 export const file_protostore_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Chtwcm90b3N0b3JlL3YxL29wdGlvbnMucHJvdG8SDXByb3Rvc3RvcmUudjEiPQoMVGFibGVPcHRpb25zEgwKBG5hbWUYASABKAkSCwoDa2V5GAIgASgJEhIKCnBhcmVudF9rZXkYAyABKAkiXwoNQ29sdW1uT3B0aW9ucxIMCgRuYW1lGAEgASgJEhIKCm1heF9sZW5ndGgYAiABKAUSFQoNY3VycmVuY3lfY29kZRgDIAEoCRIVCg1kZWZhdWx0X3ZhbHVlGAQgASgDOlQKBXRhYmxlEh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGMWKAyABKAsyGy5wcm90b3N0b3JlLnYxLlRhYmxlT3B0aW9uc1IFdGFibGU6VQoGY29sdW1uEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxjFigMgASgLMhwucHJvdG9zdG9yZS52MS5Db2x1bW5PcHRpb25zUgZjb2x1bW5CUwoZY29tLmV4YW1wbGUucHJvdG9zdG9yZS52MUIMT3B0aW9uc1Byb3RvUAFaJmV4YW1wbGUuY29tL3Byb3Rvc3RvcmUvdjE7cHJvdG9zdG9yZXYxYgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileDesc("Chtwcm90b3N0b3JlL3YxL29wdGlvbnMucHJvdG8SDXByb3Rvc3RvcmUudjEiVQoMVGFibGVPcHRpb25zEgwKBG5hbWUYASABKAkSCwoDa2V5GAIgASgJEhIKCnBhcmVudF9rZXkYAyABKAkSFgoOaW5kZXhlZF9maWVsZHMYBCADKAkiXwoNQ29sdW1uT3B0aW9ucxIMCgRuYW1lGAEgASgJEhIKCm1heF9sZW5ndGgYAiABKAUSFQoNY3VycmVuY3lfY29kZRgDIAEoCRIVCg1kZWZhdWx0X3ZhbHVlGAQgASgDOlQKBXRhYmxlEh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGMWKAyABKAsyGy5wcm90b3N0b3JlLnYxLlRhYmxlT3B0aW9uc1IFdGFibGU6VQoGY29sdW1uEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxjFigMgASgLMhwucHJvdG9zdG9yZS52MS5Db2x1bW5PcHRpb25zUgZjb2x1bW5CUwoZY29tLmV4YW1wbGUucHJvdG9zdG9yZS52MUIMT3B0aW9uc1Byb3RvUAFaJmV4YW1wbGUuY29tL3Byb3Rvc3RvcmUvdjE7cHJvdG9zdG9yZXYxYgZwcm90bzM", [file_google_protobuf_descriptor]);
 
 /**
  * Where the rows of a message are.
@@ -43,6 +43,14 @@ export type TableOptions = Message<"protostore.v1.TableOptions"> & {
    * @generated from field: string parent_key = 3;
    */
   parentKey: string;
+
+  /**
+   * The fields that an index serves, each a path such as `loyalty.points`, in
+   * filters and in order_by. The boot says which of them no index backs.
+   *
+   * @generated from field: repeated string indexed_fields = 4;
+   */
+  indexedFields: string[];
 };
 
 /**
