@@ -20,16 +20,72 @@ export function selectByKey(plan: ResourcePlan, key: bigint): Statement {
   };
 }
 
-/** At most `limit` rows with keys above `after`, by key. */
-export function selectPage(plan: ResourcePlan, after: bigint | null, limit: number): Statement {
-  const columns = resourceColumns(plan);
-  const order = `ORDER BY ${plan.key} LIMIT ?`;
-  return after === null
-    ? { sql: `SELECT ${columns} FROM ${plan.table} ${order}`, parameters: [BigInt(limit)] }
-    : {
-        sql: `SELECT ${columns} FROM ${plan.table} WHERE ${plan.key} > ? ${order}`,
-        parameters: [after, BigInt(limit)],
-      };
+/** SQL for a part of a statement, and the values of its parameters, in order. */
+export interface Fragment {
+  readonly sql: string;
+  readonly parameters: readonly SqlValue[];
+}
+
+/** Which rows a page has. */
+export interface PageQuery {
+  /** The conditions that all rows must meet. */
+  readonly conditions: readonly Fragment[];
+  /** The terms of the order, without their direction: their values are selected too. */
+  readonly sortTerms: readonly Fragment[];
+  /** The ORDER BY clause over the same terms. */
+  readonly orderBy: Fragment;
+  readonly limit: number;
+  readonly offset: number;
+}
+
+/** The rows of a page: `resourceColumns` and then the values of the sort terms. */
+export function selectPage(plan: ResourcePlan, query: PageQuery): Statement {
+  const selected = [resourceColumns(plan), ...query.sortTerms.map(({ sql }) => sql)];
+  return {
+    sql:
+      `SELECT ${selected.join(", ")} FROM ${plan.table}${where(query.conditions)} ` +
+      `ORDER BY ${query.orderBy.sql} LIMIT ? OFFSET ?`,
+    parameters: [
+      ...[...query.sortTerms, ...query.conditions, query.orderBy].flatMap((p) => p.parameters),
+      BigInt(query.limit),
+      BigInt(query.offset),
+    ],
+  };
+}
+
+/** One row with the number of rows that meet the conditions. */
+export function selectCount(plan: ResourcePlan, conditions: readonly Fragment[]): Statement {
+  return {
+    sql: `SELECT count(*) FROM ${plan.table}${where(conditions)}`,
+    parameters: conditions.flatMap(({ parameters }) => parameters),
+  };
+}
+
+/** The rows with these keys, in no order; a key without a row has none. */
+export function selectByKeys(plan: ResourcePlan, keys: readonly bigint[]): Statement {
+  return {
+    sql:
+      `SELECT ${resourceColumns(plan)} FROM ${plan.table} ` +
+      `WHERE ${plan.key} IN (SELECT value FROM json_each(?))`,
+    parameters: [`[${keys.join(",")}]`],
+  };
+}
+
+/** The order of keys, which every order ends with. */
+export function keyOrder(plan: ResourcePlan): Pick<PageQuery, "sortTerms" | "orderBy"> {
+  const term = { sql: plan.key, parameters: [] };
+  return { sortTerms: [term], orderBy: term };
+}
+
+/** The condition that a row comes after this key. */
+export function afterKey(plan: ResourcePlan, key: bigint): Fragment {
+  return { sql: `${plan.key} > ?`, parameters: [key] };
+}
+
+function where(conditions: readonly Fragment[]): string {
+  return conditions.length === 0
+    ? ""
+    : ` WHERE ${conditions.map(({ sql }) => `(${sql})`).join(" AND ")}`;
 }
 
 /** The child rows of the rows of the statement `parents`, which selects `resourceColumns`. */
@@ -62,11 +118,20 @@ export function resourceColumns(plan: ResourcePlan, qualifier = ""): string {
     .join(", ");
 }
 
-/** A row that was selected with `resourceColumns`. */
-export function toResourceRow(row: Row): ResourceRow {
-  const [key, revision, createdAt, updatedAt, wire, data, ...columns] = row;
+/** A row that was selected with `resourceColumns`, and whatever stands behind them. */
+export function toResourceRow(plan: ResourcePlan, row: Row): ResourceRow {
+  const [key, revision, createdAt, updatedAt, wire, data, ...rest] = row;
+  const columns = rest.slice(0, plan.columns.length);
   return { key, revision, createdAt, updatedAt, wire, data, columns } as ResourceRow;
 }
+
+/** The values of the sort terms in a row of `selectPage`. */
+export function sortValues(plan: ResourcePlan, row: Row): readonly SqlValue[] {
+  return row.slice(SYSTEM_VALUES + plan.columns.length);
+}
+
+/** The values before those of the plan's columns. */
+const SYSTEM_VALUES = 6;
 
 /** A row that was selected by `selectChildren`. */
 export function toChildRow(row: Row): ChildRow {
@@ -124,9 +189,9 @@ export function selectNextKey(plan: TablePlan): Statement {
   };
 }
 
-/** One row if a row of the table refers to `key` in its column. */
-export function selectReferrer(plan: TablePlan, column: string, key: bigint): Statement {
-  return { sql: `SELECT 1 FROM ${plan.table} WHERE ${column} = ? LIMIT 1`, parameters: [key] };
+/** The keys of the rows of the table that refer to `key` in this column. */
+export function selectReferrers(plan: TablePlan, column: string, key: bigint): Statement {
+  return { sql: `SELECT ${plan.key} FROM ${plan.table} WHERE ${column} = ?`, parameters: [key] };
 }
 
 function resourceNames(plan: ResourcePlan): string[] {

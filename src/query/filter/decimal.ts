@@ -1,0 +1,86 @@
+// Exact decimal numbers: the amounts of Money, and the doubles that stand for them in a column.
+// No float arithmetic: a double is only ever compared by its decimal digits.
+
+/** `digits` / 10^`scale`. */
+export interface Decimal {
+  readonly digits: bigint;
+  readonly scale: number;
+}
+
+/** A number such as `-12.50`; undefined if the text is none, or has an exponent. */
+export function parseDecimal(text: string): Decimal | undefined {
+  const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text);
+  if (!match) return undefined;
+  const [, sign, whole = "", fraction = ""] = match;
+  return { digits: BigInt(`${sign}${whole}${fraction}`), scale: fraction.length };
+}
+
+/** The number times 10^`places`, rounded down and rounded up to an integer. */
+export function scaleDecimal({ digits, scale }: Decimal, places: number): [bigint, bigint] {
+  if (scale <= places) {
+    const exact = digits * 10n ** BigInt(places - scale);
+    return [exact, exact];
+  }
+  const divisor = 10n ** BigInt(scale - places);
+  const floor = floorDivide(digits, divisor);
+  return [floor, digits % divisor === 0n ? floor : floor + 1n];
+}
+
+/** The quotient rounded down, also below zero. */
+export function floorDivide(dividend: bigint, divisor: bigint): bigint {
+  const quotient = dividend / divisor;
+  return dividend % divisor < 0n ? quotient - 1n : quotient;
+}
+
+/** The significant digits that a Money column is read with (schema/column-messages.ts). */
+const DOUBLE_DIGITS = 15;
+
+/**
+ * The doubles that a Money column is compared with: the least one that stands for `decimal` or more,
+ * and the greatest one that stands for it or less. Between them lie those that stand for it.
+ */
+export function doublesOf(decimal: Decimal): { least: number; greatest: number } {
+  const start = Number(decimal.digits) / 10 ** decimal.scale;
+  const near = Number.isFinite(start) ? start : Number(formatDecimal(decimal));
+  return {
+    least: walk(near, (double) => compareDouble(double, decimal) >= 0, -1),
+    greatest: walk(near, (double) => compareDouble(double, decimal) <= 0, 1),
+  };
+}
+
+/** The last double in the direction for which `holds` is true; it is false from some double on. */
+function walk(near: number, holds: (double: number) => boolean, direction: 1 | -1): number {
+  let double = near;
+  while (!holds(double)) double = neighbour(double, -direction as 1 | -1);
+  while (holds(neighbour(double, direction))) double = neighbour(double, direction);
+  return double;
+}
+
+function formatDecimal({ digits, scale }: Decimal): string {
+  return `${digits}e-${scale}`;
+}
+
+function compareDouble(double: number, decimal: Decimal): number {
+  const match = /^(-?\d)(?:\.(\d+))?e([+-]\d+)$/.exec(double.toExponential(DOUBLE_DIGITS - 1));
+  const [, whole = "0", fraction = "", exponent = "0"] = match ?? [];
+  const scale = fraction.length - Number(exponent);
+  const digits = BigInt(whole + fraction) * 10n ** BigInt(Math.max(0, -scale));
+  return compareDecimals({ digits, scale: Math.max(0, scale) }, decimal);
+}
+
+/** Negative, zero or positive, as for sorting. */
+export function compareDecimals(a: Decimal, b: Decimal): number {
+  const left = a.digits * 10n ** BigInt(Math.max(0, b.scale - a.scale));
+  const right = b.digits * 10n ** BigInt(Math.max(0, a.scale - b.scale));
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** The next double up or down. */
+function neighbour(double: number, direction: 1 | -1): number {
+  if (double === 0) return direction * Number.MIN_VALUE;
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, double);
+  const away = double > 0 === direction > 0 ? 1n : -1n;
+  view.setBigUint64(0, view.getBigUint64(0) + away);
+  return view.getFloat64(0);
+}

@@ -1,0 +1,134 @@
+// Where a path such as `credits.role` leads: from the resource through fields, lists, maps and Structs.
+// Knows descriptors and which table has which field, but neither operators nor SQL.
+
+import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
+import type { Segment } from "./ast.ts";
+import { excerpt, filterError } from "./failure.ts";
+import { describeLeaf, type Shape, shapeOf } from "./kinds.ts";
+
+/** One step of a path, from a message to what is in it. */
+export type Step =
+  | { readonly kind: "field"; readonly field: DescField }
+  /** Any element of a list, any value of a map. */
+  | { readonly kind: "item" }
+  | { readonly kind: "key"; readonly key: string }
+  /** A member of a Struct, or of a Value that is an object. */
+  | { readonly kind: "member"; readonly name: string };
+
+/** Where a path has led to so far. */
+export interface Place {
+  readonly shape: Shape;
+  readonly steps: readonly Step[];
+  /** The table that the message at this place is a row of. */
+  readonly plan: TablePlan | undefined;
+  /** True if the place is in a list, so that there may be several of it. */
+  readonly repeated: boolean;
+  /** The field that the path last went through. */
+  readonly field: DescField | undefined;
+}
+
+/**
+ * Where a path leads from a resource.
+ * @throws StoreError INVALID_FIELD, for `filter`, if it leads nowhere.
+ */
+export function followPath(plan: ResourcePlan, path: readonly Segment[], text: string): Place {
+  const shape: Shape = { shape: "message", desc: plan.desc };
+  let place: Place = { shape, steps: [], plan, repeated: false, field: undefined };
+  for (const segment of path) place = follow(place, segment, text);
+  return place;
+}
+
+function follow(place: Place, segment: Segment, text: string): Place {
+  const { shape } = place;
+  const name = excerpt(segment.text);
+  switch (shape.shape) {
+    case "list":
+      return follow(enterList(place, shape.item), segment, text);
+    case "map": {
+      const key = readMapKey(shape.key, segment.text);
+      if (key === undefined) {
+        throw filterError(text, segment.offset, `${name} is no key of ${place.field?.name}`);
+      }
+      return advance(place, shape.value, { kind: "key", key });
+    }
+    case "struct":
+      return followMember(place, segment, text);
+    case "message":
+      return followField(place, shape.desc, segment, text);
+    case "leaf":
+      if (shape.leaf.kind === "value") return followMember(place, segment, text);
+  }
+  const what =
+    shape.shape === "leaf" ? describeLeaf(shape.leaf) : "a message that is not looked into";
+  const reason = `${name}: ${place.field?.name} is ${what} and has no fields`;
+  throw filterError(text, segment.offset, reason);
+}
+
+function followMember(place: Place, segment: Segment, text: string): Place {
+  const isInner = place.steps.at(-1)?.kind === "member";
+  if (!isInner && segment.text === EXACT_BYTES) {
+    throw filterError(text, segment.offset, `a member ${EXACT_BYTES} is not looked into`);
+  }
+  return advance(place, VALUE, { kind: "member", name: segment.text });
+}
+
+/** The key of a message that is kept as bytes for want of an exact JSON form (docs/storage.md). */
+export const EXACT_BYTES = "$wire";
+
+const VALUE: Shape = { shape: "leaf", leaf: { kind: "value" } };
+
+function followField(place: Place, desc: DescMessage, segment: Segment, text: string): Place {
+  const field = desc.fields.find(({ name }) => name === segment.text);
+  if (!field || segment.quoted) {
+    const named = desc.fields.find(({ jsonName }) => jsonName === segment.text);
+    const hint = named ? `; it is written ${named.name}` : "";
+    const reason = `${desc.name} has no field ${excerpt(segment.text)}${hint}`;
+    throw filterError(text, segment.offset, reason);
+  }
+  const next = advance(place, shapeInTable(place.plan, field), { kind: "field", field });
+  const child = (place.plan as ResourcePlan | undefined)?.children?.find(
+    (candidate) => candidate.field === field,
+  );
+  return { ...next, field, plan: child };
+}
+
+/**
+ * The shape of a field of a message that is a row of `plan`, or of none: some strings are more than
+ * strings to the table that they are in.
+ */
+export function shapeInTable(plan: TablePlan | undefined, field: DescField): Shape {
+  const column = plan?.columns.find((candidate) => candidate.field === field);
+  if (column?.reference) {
+    const { reference: resource } = column;
+    return { shape: "leaf", leaf: { kind: "reference", resource, own: false } };
+  }
+  const { standard, resource } = (plan ?? {}) as Partial<ResourcePlan>;
+  if (resource && field === standard?.name) {
+    return { shape: "leaf", leaf: { kind: "reference", resource, own: true } };
+  }
+  if (field === standard?.etag) return { shape: "leaf", leaf: { kind: "etag" } };
+  return shapeOf(field);
+}
+
+function advance(place: Place, shape: Shape, step: Step): Place {
+  const { repeated, field } = place;
+  return { shape, steps: [...place.steps, step], plan: undefined, repeated, field };
+}
+
+/** The rows of a child table are a list too: the table stays known. */
+export function enterList(place: Place, item: Shape): Place {
+  return { ...advance(place, item, { kind: "item" }), plan: place.plan, repeated: true };
+}
+
+/** The key as JSON has it; undefined if it is none of this type. */
+export function readMapKey(type: ScalarType, text: string): string | undefined {
+  switch (type) {
+    case ScalarType.STRING:
+      return text;
+    case ScalarType.BOOL:
+      return text === "true" || text === "false" ? text : undefined;
+    default:
+      return /^(?:0|-?[1-9]\d{0,19})$/.test(text) ? text : undefined;
+  }
+}
