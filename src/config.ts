@@ -31,10 +31,14 @@ export interface Limits {
   readonly sendMessageBytes: number;
   /** The bytes of rows after which a page of a List ends. */
   readonly pageBytes: number;
+  /** The most rows that a filter may scan, estimated; 0 is unlimited. */
+  readonly scanRowsMax: number;
   readonly pageSizeDefault: number;
   readonly pageSizeMax: number;
   /** The most names in one request, for example tracks added to a playlist. */
   readonly batchSizeMax: number;
+  /** How long the answer to a request_id is remembered. */
+  readonly requestRetentionMs: number;
   readonly concurrentStreams: number;
   readonly keepaliveTimeMs: number;
   readonly keepaliveTimeoutMs: number;
@@ -55,9 +59,11 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   receiveMessageBytes: 4 * 1024 * 1024,
   sendMessageBytes: 4 * 1024 * 1024,
   pageBytes: 3 * 1024 * 1024,
+  scanRowsMax: 0,
   pageSizeDefault: 50,
   pageSizeMax: 1_000,
   batchSizeMax: 1_000,
+  requestRetentionMs: 24 * 60 * 60 * 1_000,
   concurrentStreams: 100,
   keepaliveTimeMs: 20_000,
   keepaliveTimeoutMs: 10_000,

@@ -1,4 +1,4 @@
-// THE list of what is served: one line per resource.
+// THE list of what is served: one line per resource, and one per service without a resource.
 // Everything else, from the plans to the tests of laws, runs over this list.
 
 import { AlbumSchema, AlbumService } from "../gen/chinook/v1/album_pb.ts";
@@ -9,19 +9,28 @@ import { GenreSchema, GenreService } from "../gen/chinook/v1/genre_pb.ts";
 import { InvoiceSchema, InvoiceService } from "../gen/chinook/v1/invoice_pb.ts";
 import { MediaTypeSchema, MediaTypeService } from "../gen/chinook/v1/media_type_pb.ts";
 import { PlaylistSchema, PlaylistService } from "../gen/chinook/v1/playlist_pb.ts";
+import { SalesService } from "../gen/chinook/v1/sales_service_pb.ts";
 import { TrackSchema, TrackService } from "../gen/chinook/v1/track_pb.ts";
 import { playlistMethods } from "./handlers/playlist-service.ts";
-import type { ResourceService } from "./handlers/services.ts";
+import { salesMethods } from "./handlers/sales-service.ts";
+import type { OwnService, ResourceService } from "./handlers/services.ts";
+import { trackMethods } from "./handlers/track-service.ts";
 import { deriveInvoiceTotal } from "./repositories/invoice-total.ts";
-import { PLAYLIST_TABLES } from "./repositories/playlist-repository.ts";
+import { searchTriggers } from "./repositories/search-triggers.ts";
 
 /** Every resource with its service, in an order in which references point backwards. */
 export const RESOURCES: readonly ResourceService[] = [
   { resource: GenreSchema, service: GenreService },
   { resource: MediaTypeSchema, service: MediaTypeService },
-  { resource: ArtistSchema, service: ArtistService },
-  { resource: AlbumSchema, service: AlbumService },
-  { resource: TrackSchema, service: TrackService },
+  { resource: ArtistSchema, service: ArtistService, triggers: searchTriggers("artists") },
+  { resource: AlbumSchema, service: AlbumService, triggers: searchTriggers("albums") },
+  {
+    resource: TrackSchema,
+    service: TrackService,
+    own: trackMethods,
+    triggers: searchTriggers("tracks"),
+    links: [{ table: "playlist_track", column: "TrackId", deletes: "forced" }],
+  },
   { resource: EmployeeSchema, service: EmployeeService },
   { resource: CustomerSchema, service: CustomerService },
   { resource: InvoiceSchema, service: InvoiceService, derive: deriveInvoiceTotal },
@@ -29,6 +38,9 @@ export const RESOURCES: readonly ResourceService[] = [
     resource: PlaylistSchema,
     service: PlaylistService,
     own: playlistMethods,
-    otherTables: PLAYLIST_TABLES,
+    links: [{ table: "playlist_track", column: "PlaylistId", deletes: "always" }],
   },
 ];
+
+/** The services that have no resource of their own. */
+export const SERVICES: readonly OwnService[] = [{ service: SalesService, own: salesMethods }];

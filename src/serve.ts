@@ -9,11 +9,17 @@ import { StoreError } from "./errors.ts";
 import { loadFixtures } from "./fixtures.ts";
 import { reflectionServices } from "./grpc/reflection.ts";
 import { startServer } from "./grpc/server.ts";
-import { assembleService, createHandlerTools, type ResourceService } from "./handlers/services.ts";
+import {
+  assembleService,
+  createHandlerTools,
+  type OwnService,
+  type ResourceService,
+} from "./handlers/services.ts";
 import { databaseService } from "./health/database-service.ts";
 import { createHealthMonitor } from "./health/monitor.ts";
 import { createSchemaProbe } from "./health/schema-probe.ts";
 import { healthService } from "./health/service.ts";
+import { createListCosts } from "./list-costs.ts";
 import { refuseUnmanaged } from "./migrate/detect.ts";
 import { readMigrationFiles } from "./migrate/files.ts";
 import { migrateUp } from "./migrate/migrate.ts";
@@ -21,6 +27,12 @@ import { nameDatabase, openDatabase } from "./migrate/target.ts";
 import type { Log } from "./observe/log.ts";
 import { planResources } from "./schema/plan.ts";
 import { registryOf } from "./schema/registry.ts";
+
+/** What is served. */
+export interface Served {
+  readonly resources: readonly ResourceService[];
+  readonly services?: readonly OwnService[];
+}
 
 /** A service that answers. */
 export interface RunningService {
@@ -30,12 +42,12 @@ export interface RunningService {
 }
 
 /**
- * Serves `resources` as `config` says; creates and migrates the database if there is none.
+ * Serves what is given as `config` says; creates and migrates the database if there is none.
  * @throws StoreError with an operator code if it cannot.
  */
 export async function serve(
   config: Config,
-  resources: readonly ResourceService[],
+  { resources, services: others = [] }: Served,
   log: Log,
 ): Promise<RunningService> {
   const plans = planResources(resources);
@@ -46,7 +58,7 @@ export async function serve(
   const database = openSqlite({ path, readOnly, plans, registry, limits });
   const schema = createSchemaProbe(database.connection, plans, readMigrationFiles());
   const monitor = createHealthMonitor({
-    services: resources.map(({ service }) => service.typeName),
+    services: [...resources, ...others].map(({ service }) => service.typeName),
     alwaysServing: [DatabaseService.typeName],
     probe: async () => schema.look(),
     limits,
@@ -62,10 +74,17 @@ export async function serve(
       const count = await loadFixtures(database, plans, registry, fixtures);
       log.info({ count }, "loaded the fixtures");
     }
-    const tools = createHandlerTools(database, plans, registry, limits);
+    const costs = createListCosts(database, plans, limits);
+    if (schema.look().serving) {
+      for (const field of costs.findUnindexed()) log.warn(field);
+    }
+    const tools = createHandlerTools(database, plans, registry, limits, costs.extras);
     const services = [
-      ...resources.map((entry) => assembleService(entry, tools)),
-      databaseService(async () => ({ ...(await database.status()), schema: schema.describe() })),
+      ...[...resources, ...others].map((entry) => assembleService(entry, tools)),
+      databaseService(
+        async () => ({ ...(await database.status()), schema: schema.describe() }),
+        costs.explain,
+      ),
       healthService(monitor),
     ];
     await monitor.start();

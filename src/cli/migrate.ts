@@ -192,7 +192,8 @@ function printPlan({ from, to, migrations, changes }: MigrationPlan): void {
   print("the database was not changed");
 }
 
-function parseCount(text: string): number {
+/** A number from 0 on. */
+export function parseCount(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("It is not a whole number.");
 }

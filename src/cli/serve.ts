@@ -6,9 +6,9 @@ import { Command, Option } from "commander";
 import { DEFAULT_ADDRESS, DEFAULT_LIMITS } from "../config.ts";
 import { createLog } from "../observe/log.ts";
 import { PACKAGE_ROOT } from "../package-root.ts";
-import { RESOURCES } from "../resources.ts";
+import { RESOURCES, SERVICES } from "../resources.ts";
 import { serve } from "../serve.ts";
-import { databaseOption, lockTimeoutOption } from "./migrate.ts";
+import { databaseOption, lockTimeoutOption, parseCount } from "./migrate.ts";
 
 interface ServeOptions {
   readonly database: string;
@@ -16,6 +16,7 @@ interface ServeOptions {
   readonly readOnly: boolean;
   readonly fixtures: boolean;
   readonly lockTimeout: number;
+  readonly maxScanRows: number;
 }
 
 /** The command `serve`; it throws StoreError if the server cannot start. */
@@ -31,6 +32,12 @@ export function serveCommand(): Command {
       new Option("--fixtures", "fill a new database with sample rows")
         .env("PROTOSTORE_FIXTURES")
         .default(false),
+    )
+    .addOption(
+      new Option("--max-scan-rows <rows>", "refuse filters that scan more rows; 0 refuses none")
+        .env("PROTOSTORE_MAX_SCAN_ROWS")
+        .default(DEFAULT_LIMITS.scanRowsMax)
+        .argParser(parseCount),
     )
     .addOption(lockTimeoutOption())
     .addHelpText("after", "\nExample:\n  $ protostore serve --database store.db --fixtures")
@@ -51,9 +58,13 @@ async function runServe(options: ServeOptions): Promise<void> {
       address: options.address,
       readOnly: options.readOnly,
       ...(options.fixtures && { fixtures: join(PACKAGE_ROOT, "fixtures") }),
-      limits: { ...DEFAULT_LIMITS, migrationLockTimeoutMs: options.lockTimeout },
+      limits: {
+        ...DEFAULT_LIMITS,
+        migrationLockTimeoutMs: options.lockTimeout,
+        scanRowsMax: options.maxScanRows,
+      },
     }),
-    RESOURCES,
+    { resources: RESOURCES, services: SERVICES },
     createLog(),
   );
   // Before anything is printed: whoever reads it may send a signal at once.

@@ -1,5 +1,5 @@
 // `protostore verify`: proves that every row of a database says the same three ways.
-// Opens the database read-only; what is checked is in ../repositories/verify.ts.
+// Writes nothing unless it is told to repair; what is checked is in ../repositories/verify.ts.
 
 import { Command } from "commander";
 import { DEFAULT_LIMITS } from "../config.ts";
@@ -7,40 +7,54 @@ import { openSqlite } from "../database/sqlite/sqlite-database.ts";
 import { StoreError } from "../errors.ts";
 import { createSchemaProbe } from "../health/schema-probe.ts";
 import { readMigrationFiles } from "../migrate/files.ts";
-import { verifyDatabase } from "../repositories/verify.ts";
+import { checkSearchIndex, rebuildSearchIndex } from "../repositories/search-repository.ts";
+import { type Finding, verifyDatabase } from "../repositories/verify.ts";
 import { RESOURCES } from "../resources.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
 import { databaseOption } from "./migrate.ts";
 import { createProgress } from "./progress.ts";
 
+interface VerifyOptions {
+  readonly database: string;
+  readonly repair: boolean;
+}
+
 /** The command `verify`; it throws StoreError VERIFY_FAILED if anything is not as it must be. */
 export function verifyCommand(): Command {
   return new Command("verify")
     .description("recompute every row and compare columns, JSON and bytes; check pages and keys")
     .addOption(databaseOption())
+    .option("--repair", "make the search index anew if it is not as the rows are", false)
     .addHelpText("after", "\nExample:\n  $ protostore verify --database store.db")
     .action(runVerify);
 }
 
-async function runVerify({ database: path }: { readonly database: string }): Promise<void> {
+async function runVerify({ database: path, repair }: VerifyOptions): Promise<void> {
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
   const limits = DEFAULT_LIMITS;
-  const database = openSqlite({ path, readOnly: true, plans, registry, limits });
+  const database = openSqlite({ path, readOnly: !repair, plans, registry, limits });
   const progress = createProgress("verify");
   let [rows, problems] = [0, 0];
+  const report = (findings: readonly Finding[]) => {
+    problems += findings.length;
+    for (const { subject, problem } of findings) process.stdout.write(`${subject}: ${problem}\n`);
+  };
   try {
     const { error } = createSchemaProbe(database.connection, plans, readMigrationFiles()).look();
     if (error) throw error;
     for await (const step of verifyDatabase(database, plans, registry)) {
       rows = step.rowsDone;
-      problems += step.findings.length;
       progress.update(step.rowsDone, step.rowsTotal);
-      for (const { subject, problem } of step.findings) {
-        process.stdout.write(`${subject}: ${problem}\n`);
-      }
+      report(step.findings);
     }
+    const stale = await checkSearchIndex(database);
+    if (repair && stale.length > 0) {
+      await rebuildSearchIndex(database);
+      process.stdout.write("the search index was made anew\n");
+    }
+    report(repair ? await checkSearchIndex(database) : stale);
   } finally {
     progress.end();
     await database.close();

@@ -23,37 +23,70 @@ export interface Snapshot {
 }
 
 /** One step of a commit. The database takes over the messages in it. */
-export type Operation =
-  | {
-      readonly kind: "create";
-      readonly plan: ResourcePlan;
-      readonly message: Message;
-      /** The key of the new row; the database chooses one if it is absent. */
-      readonly key?: bigint;
-      /** Where the message is in the request, for example `artist`. */
-      readonly path: string;
-    }
-  | {
-      readonly kind: "update";
-      readonly plan: ResourcePlan;
-      readonly key: bigint;
-      readonly patch: Message;
-      readonly mask: Mask;
-      /** The etag that the row must have; none if empty. */
-      readonly etag: string;
-      readonly path: string;
-    }
-  | {
-      readonly kind: "delete";
-      readonly plan: ResourcePlan;
-      readonly key: bigint;
-    }
-  | {
-      /** A statement written by hand; `check` judges the rows it changed. */
-      readonly kind: "execute";
-      readonly statement: Statement;
-      readonly check?: ExecuteCheck;
-    };
+export type Operation = CreateOperation | UpdateOperation | DeleteOperation | ExecuteOperation;
+
+/** What operations on resources have in common. */
+interface ResourceOperation {
+  readonly plan: ResourcePlan;
+  /** Which item of a batch it is, for example `requests[3]`. */
+  readonly item?: string;
+}
+
+export interface CreateOperation extends ResourceOperation {
+  readonly kind: "create";
+  readonly message: Message;
+  /** The key of the new row; the database chooses one if it is absent. */
+  readonly key?: bigint;
+  /** Where the message is in the request, for example `artist`. */
+  readonly path: string;
+}
+
+export interface UpdateOperation extends ResourceOperation {
+  readonly kind: "update";
+  readonly key: bigint;
+  readonly patch: Message;
+  readonly mask: Mask;
+  /** The etag that the row must have; none if empty. */
+  readonly etag: string;
+  /** Creates the row from the patch if there is none. */
+  readonly allowMissing: boolean;
+  readonly path: string;
+}
+
+export interface DeleteOperation extends ResourceOperation {
+  readonly kind: "delete";
+  readonly key: bigint;
+  /** The etag that the row must have; none if empty. */
+  readonly etag: string;
+  /** It is no error if there is no such row. */
+  readonly allowMissing: boolean;
+  /** Also deletes what needs the row, and clears references to it. */
+  readonly force: boolean;
+}
+
+/** A statement written by hand; `check` judges the rows it changed. */
+export interface ExecuteOperation {
+  readonly kind: "execute";
+  readonly statement: Statement;
+  readonly check?: ExecuteCheck;
+  readonly item?: string;
+}
+
+/** How a commit is carried out. */
+export interface CommitOptions extends CallLimits {
+  /** Does everything, and then takes it back. */
+  readonly validateOnly?: boolean;
+  /** Makes the commit safe to repeat. */
+  readonly request?: RequestIdentity;
+}
+
+/** A request that a client may send again. */
+export interface RequestIdentity {
+  /** Chosen by the client. */
+  readonly id: string;
+  /** Of the method and everything in the request: the same id must mean the same request. */
+  readonly digest: Uint8Array;
+}
 
 /** What is wrong if a statement changes no row, or if a constraint refuses it. */
 export interface ExecuteCheck {
@@ -74,7 +107,9 @@ export interface Database {
   /** Runs the statements in one read transaction. */
   read(statements: readonly Statement[], limits?: CallLimits): Promise<Snapshot>;
   /** Runs the operations in one transaction, all or none; durable when it resolves. */
-  commit(operations: readonly Operation[], limits?: CallLimits): Promise<Commit>;
+  commit(operations: readonly Operation[], options?: CommitOptions): Promise<Commit>;
+  /** A random key of 32 bytes that all servers of this database share. */
+  secret(name: string): Promise<Uint8Array>;
   /** What is known of the database but for its schema. It has no side effect. */
   status(): Promise<DatabaseStatus>;
   close(): Promise<void>;

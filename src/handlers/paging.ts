@@ -1,44 +1,75 @@
-// What all List methods share: page_size, page_token and the response made of rows' own bytes.
-// Must not know how rows are found: each method brings its own way to load a page.
+// What all methods that answer in pages share: page_size, page_token, skip, and the response made of
+// rows' own bytes. Must not know how rows are found: each method brings its own way to load a page.
 
 import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { Limits } from "../config.ts";
 import { invalidField } from "../errors.ts";
-import { digestRequest, formatPageToken, parsePageToken } from "../query/page-token.ts";
-import type { Page } from "../repositories/resource-repository.ts";
+import type { PageTokens } from "../query/page-token.ts";
+import { digestPagedRequest } from "../query/request-digest.ts";
+import type { Page } from "../repositories/list.ts";
+import type { SqlValue } from "../schema/sql-value.ts";
+import type { Shape } from "./read-shape.ts";
 
-/** The paging fields of a List request and its response. */
+/** The paging fields of a request and its response. */
 export interface PagingMessages {
   readonly request: DescMessage;
   readonly items: DescField;
   readonly nextPageToken: DescField;
+  readonly totalSize: DescField | undefined;
 }
 
-/** A List request, which every List method has these fields of. */
-export type PagingRequest = Message & { pageSize: number; pageToken: string };
+/** A request that is answered in pages. */
+export type PagingRequest = Message & {
+  readonly pageSize: number;
+  readonly pageToken: string;
+  readonly skip?: number;
+  readonly includeTotalSize?: boolean;
+};
+
+/** Which page to load. */
+export interface PageRange {
+  readonly after: readonly SqlValue[] | undefined;
+  readonly pageSize: number;
+  readonly skip: number;
+  readonly includeTotalSize: boolean;
+}
+
+/** How pages are answered. */
+export interface Paging {
+  readonly messages: PagingMessages;
+  readonly limits: Limits;
+  pageTokens(): Promise<PageTokens>;
+  readonly shape?: Shape;
+}
 
 /**
- * Answers a List request: `load` gets the key to begin after and the number of items.
- * @throws StoreError INVALID_FIELD for a page_size or page_token that cannot be.
+ * Answers a request with the page that `load` gives.
+ * @throws StoreError INVALID_FIELD for a page_size, page_token or skip that cannot be.
  */
 export async function answerPage(
-  messages: PagingMessages,
   request: PagingRequest,
-  limits: Limits,
-  load: (after: bigint | null, pageSize: number) => Promise<Page>,
+  { messages, limits, pageTokens, shape = (bytes) => bytes }: Paging,
+  load: (range: PageRange) => Promise<Page>,
 ): Promise<{ bytes: Uint8Array; revision: bigint }> {
+  const { pageToken, skip = 0, includeTotalSize = false } = request;
   if (request.pageSize < 0) throw invalidField("page_size", "must not be negative");
+  if (skip < 0) throw invalidField("skip", "must not be negative");
   const pageSize = Math.min(request.pageSize || limits.pageSizeDefault, limits.pageSizeMax);
-  const digest = digestRequest(messages.request, request);
-  const page = await load(parsePageToken(request.pageToken, digest), pageSize);
+  const digest = digestPagedRequest(messages.request, request);
+  const tokens = await pageTokens();
+  const after = tokens.open(pageToken, digest);
+  const page = await load({ after, pageSize, skip, includeTotalSize });
   const writer = new BinaryWriter();
   for (const item of page.items) {
-    writer.tag(messages.items.number, WireType.LengthDelimited).bytes(item);
+    writer.tag(messages.items.number, WireType.LengthDelimited).bytes(shape(item));
   }
-  if (page.next !== undefined) {
-    const token = formatPageToken(page.next, digest);
+  if (page.next) {
+    const token = tokens.seal(page.next, digest);
     writer.tag(messages.nextPageToken.number, WireType.LengthDelimited).string(token);
+  }
+  if (page.totalSize !== undefined && messages.totalSize) {
+    writer.tag(messages.totalSize.number, WireType.Varint).int32(page.totalSize);
   }
   return { bytes: writer.finish(), revision: page.revision };
 }
@@ -49,12 +80,14 @@ export function pagingMessages(
   response: DescMessage,
   item: DescMessage,
 ): PagingMessages | undefined {
+  const find = (name: string) => response.fields.find((field) => field.name === name);
   const items = response.fields.find(
     (field) => field.fieldKind === "list" && field.message === item,
   );
-  const nextPageToken = response.fields.find(({ name }) => name === "next_page_token");
+  const nextPageToken = find("next_page_token");
   const isPaged = ["page_size", "page_token"].every((name) =>
     request.fields.some((field) => field.name === name),
   );
-  return items && nextPageToken && isPaged ? { request, items, nextPageToken } : undefined;
+  if (!items || !nextPageToken || !isPaged) return undefined;
+  return { request, items, nextPageToken, totalSize: find("total_size") };
 }

@@ -2,7 +2,6 @@
 // Takes requests apart and checks them; the SQL is in repositories/playlist-repository.ts.
 
 import { create } from "@bufbuild/protobuf";
-import { EmptySchema } from "@bufbuild/protobuf/wkt";
 import {
   AddPlaylistTracksResponseSchema,
   ListPlaylistTracksRequestSchema,
@@ -19,17 +18,13 @@ import type { Implementations } from "./handler.ts";
 import { answerPage, pagingMessages } from "./paging.ts";
 import type { HandlerTools } from "./services.ts";
 
-type OwnMethod =
-  | "addPlaylistTracks"
-  | "removePlaylistTracks"
-  | "listPlaylistTracks"
-  | "deletePlaylist";
+type OwnMethod = "addPlaylistTracks" | "removePlaylistTracks" | "listPlaylistTracks";
 
 /** The methods over the repository of playlist tracks. */
 export function playlistMethods(
   tools: HandlerTools,
 ): Pick<Implementations<(typeof PlaylistService)["method"]>, OwnMethod> {
-  const { database, registry, limits } = tools;
+  const { database, registry, limits, pageTokens } = tools;
   const playlist = tools.repositoryOf(PlaylistSchema).plan;
   const track = tools.repositoryOf(TrackSchema).plan;
   const repository = createPlaylistRepository(database, { playlist, track }, registry, limits);
@@ -69,19 +64,13 @@ export function playlistMethods(
     },
 
     async listPlaylistTracks(request, context) {
-      const key = playlistKey(request.playlist);
-      const { bytes, revision } = await answerPage(messages, request, limits, (after, pageSize) =>
+      const key = parseName(playlist.resource, request.parent, "parent");
+      const paging = { messages, limits, pageTokens };
+      const { bytes, revision } = await answerPage(request, paging, ({ after, pageSize }) =>
         repository.listTracks(key, after, pageSize, context),
       );
       context.setRevision(revision);
       return bytes;
-    },
-
-    async deletePlaylist(request, context) {
-      const key = parseName(playlist.resource, request.name, "name");
-      const { revision } = await repository.delete(key, context);
-      context.setRevision(revision);
-      return create(EmptySchema);
     },
   };
 }

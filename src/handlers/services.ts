@@ -5,7 +5,12 @@ import type { DescMessage, DescMethod, DescService, Registry } from "@bufbuild/p
 import type { Limits } from "../config.ts";
 import type { Database } from "../database/database.ts";
 import { StoreError } from "../errors.ts";
-import { createRepository, type ResourceRepository } from "../repositories/resource-repository.ts";
+import { createPageTokens, type PageTokens } from "../query/page-token.ts";
+import {
+  createRepository,
+  type ListExtras,
+  type ResourceRepository,
+} from "../repositories/resource-repository.ts";
 import type { ResourceDefinition, ResourcePlan } from "../schema/plan.ts";
 import type { Handler, Service } from "./handler.ts";
 import { implementStandard } from "./standard.ts";
@@ -15,6 +20,8 @@ export interface HandlerTools {
   readonly database: Database;
   readonly registry: Registry;
   readonly limits: Limits;
+  /** The page tokens of the database; their key is read when the first one is needed. */
+  pageTokens(): Promise<PageTokens>;
   /** The repository of the resource with this message. */
   repositoryOf(desc: DescMessage): ResourceRepository;
 }
@@ -22,11 +29,20 @@ export interface HandlerTools {
 /** Functions written by hand, by `DescMethod.localName`. */
 export type OwnMethods = Readonly<Record<string, unknown>>;
 
+/** Makes the functions of methods that are written by hand. */
+export type MakeOwnMethods = (tools: HandlerTools) => OwnMethods;
+
 /** A resource and the service whose standard methods are of it. */
 export interface ResourceService extends ResourceDefinition {
   readonly service: DescService;
-  /** Makes the functions of those methods that are not answered from descriptors alone. */
-  readonly own?: (tools: HandlerTools) => OwnMethods;
+  /** The methods that are not answered from descriptors alone. */
+  readonly own?: MakeOwnMethods;
+}
+
+/** A service without a resource: all of its methods are written by hand. */
+export interface OwnService {
+  readonly service: DescService;
+  readonly own: MakeOwnMethods;
 }
 
 /** The tools over the plans of all resources. */
@@ -35,14 +51,24 @@ export function createHandlerTools(
   plans: readonly ResourcePlan[],
   registry: Registry,
   limits: Limits,
+  extras: ListExtras = {},
 ): HandlerTools {
+  let tokens: Promise<PageTokens> | undefined;
   const repositories = new Map(
-    plans.map((plan) => [plan.desc, createRepository(database, plan, registry, limits)]),
+    plans.map((plan) => [plan.desc, createRepository(database, plan, registry, limits, extras)]),
   );
   return {
     database,
     registry,
     limits,
+    pageTokens() {
+      tokens ??= database.secret("page_token").then(createPageTokens);
+      // A database that could not be read may be read the next time.
+      tokens.catch(() => {
+        tokens = undefined;
+      });
+      return tokens;
+    },
     repositoryOf(desc) {
       const repository = repositories.get(desc);
       if (!repository) throw new StoreError("INVALID_PLAN", `${desc.typeName} is not served`);
@@ -55,19 +81,22 @@ export function createHandlerTools(
  * The service with a handler for each of its methods.
  * @throws StoreError INVALID_PLAN, naming the method that nothing implements.
  */
-export function assembleService(entry: ResourceService, tools: HandlerTools): Service {
+export function assembleService(entry: ResourceService | OwnService, tools: HandlerTools): Service {
   const own = entry.own?.(tools) ?? {};
-  const repository = tools.repositoryOf(entry.resource);
+  const standard = "resource" in entry && {
+    ...tools,
+    repository: tools.repositoryOf(entry.resource),
+  };
   const handlers = entry.service.methods.map((method) => {
-    const implement = own[method.localName] ?? implementStandard(method, repository, tools.limits);
-    if (!implement) throw unimplemented(method, entry.resource);
+    const implement = own[method.localName] ?? (standard && implementStandard(method, standard));
+    if (!implement) throw unimplemented(method);
     return { kind: method.methodKind, method, implement };
   });
   return { desc: entry.service, handlers: handlers as unknown as Handler[] };
 }
 
-function unimplemented(method: DescMethod, resource: DescMessage): StoreError {
+function unimplemented(method: DescMethod): StoreError {
   const subject = `${method.parent.typeName}.${method.name}`;
-  const reason = `is no standard method of ${resource.name} and has no handler`;
+  const reason = "is no standard method of the service's resource and has no handler";
   return new StoreError("INVALID_PLAN", `${subject}: ${reason}`);
 }

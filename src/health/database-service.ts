@@ -1,19 +1,53 @@
 // `protostore.v1.DatabaseService`: tells operators how the database is.
-// Must not know SQLite; what it answers is read by the function that it is given.
+// Must not know SQLite; what it answers is read by the functions that it is given.
 
+import { create } from "@bufbuild/protobuf";
 import {
   DatabaseService,
   type DatabaseStatus,
+  type ExplainQueryResponse,
+  ExplainQueryResponseSchema,
+  ExplainQueryResponse_Kind as Kind,
 } from "../../gen/protostore/v1/database_service_pb.ts";
 import { implementService, type Service } from "../handlers/handler.ts";
+import type { Explanation, StepKind } from "../query/explain.ts";
+import type { ExplainRequest } from "../repositories/explain.ts";
 
-/** The database service; `readStatus` reads everything afresh and changes nothing. */
-export function databaseService(readStatus: () => Promise<DatabaseStatus>): Service {
+/**
+ * The database service. `readStatus` reads everything afresh and changes nothing; `explainQuery`
+ * refuses what List would refuse.
+ */
+export function databaseService(
+  readStatus: () => Promise<DatabaseStatus>,
+  explainQuery: (request: ExplainRequest) => Promise<Explanation>,
+): Service {
   return implementService(DatabaseService, {
     async getDatabaseStatus(_request, context) {
       const status = await readStatus();
       context.setRevision(status.revision);
       return status;
     },
+    async explainQuery({ resourceType, filter, orderBy }) {
+      return toResponse(await explainQuery({ resourceType, filter, orderBy }));
+    },
+  });
+}
+
+const KINDS: Readonly<Record<StepKind, Kind>> = {
+  search: Kind.SEARCH,
+  "scan-index": Kind.SCAN_INDEX,
+  scan: Kind.SCAN,
+  sort: Kind.SORT,
+};
+
+function toResponse({ steps, estimatedRows, indexed }: Explanation): ExplainQueryResponse {
+  return create(ExplainQueryResponseSchema, {
+    steps: steps.map(({ kind, resourceType, fields }) => ({
+      kind: KINDS[kind],
+      resourceType,
+      fields: [...fields],
+    })),
+    estimatedRows,
+    indexed,
   });
 }

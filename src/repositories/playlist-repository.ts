@@ -8,10 +8,9 @@ import { notFound, StoreError } from "../errors.ts";
 import { resourceColumns, type Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { formatName } from "../schema/resource-name.ts";
-import { cutPage, messageBytes, type Page } from "./resource-repository.ts";
-
-/** The table that only this file knows, for the comparison with what the database has. */
-export const PLAYLIST_TABLES = { playlist_track: ["PlaylistId", "TrackId"] } as const;
+import type { SqlValue } from "../schema/sql-value.ts";
+import type { Page } from "./list.ts";
+import { countForPage, messageBytes } from "./rows.ts";
 
 /** The tracks on playlists. Every method fails with StoreError only. */
 export interface PlaylistRepository {
@@ -19,15 +18,13 @@ export interface PlaylistRepository {
   addTracks(playlist: bigint, tracks: readonly bigint[], call?: CallLimits): Promise<Revision>;
   /** Takes tracks off a playlist, all or none. */
   removeTracks(playlist: bigint, tracks: readonly bigint[], call?: CallLimits): Promise<Revision>;
-  /** The tracks on a playlist with keys above `after`, by key. */
+  /** The tracks on a playlist behind `after`, by key. */
   listTracks(
     playlist: bigint,
-    after: bigint | null,
+    after: readonly SqlValue[] | undefined,
     pageSize: number,
     call?: CallLimits,
   ): Promise<Page>;
-  /** Deletes a playlist and takes its tracks off it; the tracks stay. */
-  delete(playlist: bigint, call?: CallLimits): Promise<Revision>;
 }
 
 interface Revision {
@@ -112,29 +109,17 @@ export function createPlaylistRepository(
           "JOIN tracks ON tracks.TrackId = playlist_track.TrackId " +
           "WHERE PlaylistId = ? AND playlist_track.TrackId > ? " +
           "ORDER BY playlist_track.TrackId LIMIT ?",
-        parameters: [playlist, after ?? BEFORE_ALL, BigInt(pageSize + 1)],
+        parameters: [playlist, after?.[0] ?? BEFORE_ALL, BigInt(pageSize + 1)],
       };
       const { rows, revision } = await database.read([exists, page], call);
       const [found = [], resources = []] = rows;
       if (found.length === 0) throw notFound(identify(plans.playlist, playlist));
       const tracks = messageBytes(plans.track, { resources, children: [] }, registry);
-      return { ...cutPage(tracks, pageSize, limits.pageBytes), revision };
+      const count = countForPage(tracks, pageSize, limits.pageBytes);
+      const last = count < tracks.length ? tracks[count - 1] : undefined;
+      const items = tracks.slice(0, count).map(({ bytes }) => bytes);
+      return { items, next: last && [last.key], totalSize: undefined, revision };
     },
-
-    delete: (playlist, call) =>
-      database.commit(
-        [
-          {
-            kind: "execute",
-            statement: {
-              sql: "DELETE FROM playlist_track WHERE PlaylistId = ?",
-              parameters: [playlist],
-            },
-          },
-          { kind: "delete", plan: plans.playlist, key: playlist },
-        ],
-        call,
-      ),
   };
 }
 

@@ -1,59 +1,73 @@
-// The standard methods of one resource, from its plan alone: get, list, create, update, delete.
-// Knows no requests: handlers/standard.ts takes them apart.
+// The standard methods of one resource, from its plan alone: what is read, and the operations of a
+// commit. Knows no requests: handlers take them apart.
 
-import { type Message, type Registry, toBinary } from "@bufbuild/protobuf";
+import type { Message, Registry } from "@bufbuild/protobuf";
 import type { Limits } from "../config.ts";
-import type { CallLimits, Database } from "../database/database.ts";
+import type {
+  CallLimits,
+  Commit,
+  CommitOptions,
+  CreateOperation,
+  Database,
+  DeleteOperation,
+  Operation,
+  UpdateOperation,
+} from "../database/database.ts";
 import { notFound } from "../errors.ts";
-import { resolveMask } from "../query/field-mask.ts";
-import {
-  type Statement,
-  selectByKey,
-  selectChildren,
-  selectPage,
-  toChildRow,
-  toResourceRow,
-} from "../query/statements.ts";
+import { requiredFields, resolveMask } from "../query/field-mask.ts";
+import type { TableFacts } from "../query/filter/source.ts";
+import { selectByKey, selectByKeys } from "../query/statements.ts";
 import { applyDefaults, checkRequired, clearOutputOnly } from "../schema/behavior.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { formatName } from "../schema/resource-name.ts";
-import { type ChildRow, type ResourceRow, rebuildRow } from "../schema/row.ts";
-import type { Row } from "../schema/sql-value.ts";
+import { type ListGuard, type ListQuery, listResources, type Page } from "./list.ts";
+import { messageBytes, readRows } from "./rows.ts";
 
-/** A stored message as bytes, and the revision of the database that it is of. */
+/** Stored messages as bytes, and the revision of the database that they are of. */
 export interface Stored {
-  readonly bytes: Uint8Array;
+  readonly messages: readonly Uint8Array[];
   readonly revision: bigint;
 }
 
-/** Messages in the order of their keys. */
-export interface Page {
-  readonly items: readonly Uint8Array[];
-  /** The key after which the next page begins; absent on the last one. */
-  readonly next: bigint | undefined;
-  readonly revision: bigint;
-}
-
-/** A message to store and where it is in the request, for example `artist`. */
+/** A message to store and where it is. */
 export interface Input {
   readonly message: Message;
+  /** Where the message is in the request, for example `requests[3].artist`. */
   readonly path: string;
+  /** Which item of a batch it is, for example `requests[3]`. */
+  readonly item?: string;
+}
+
+export interface CreateInput extends Input {
+  /** The key that the client chose, if it did. */
+  readonly key?: bigint;
 }
 
 export interface UpdateInput extends Input {
+  readonly key: bigint;
   /** The paths of the update mask; none if the request has no mask. */
   readonly mask: readonly string[] | undefined;
   readonly etag: string;
+  readonly allowMissing: boolean;
 }
 
 /** The standard methods of one resource. Every method fails with StoreError only. */
 export interface ResourceRepository {
   readonly plan: ResourcePlan;
-  get(key: bigint, call?: CallLimits): Promise<Stored>;
-  list(after: bigint | null, pageSize: number, call?: CallLimits): Promise<Page>;
-  create(input: Input, call?: CallLimits): Promise<Stored>;
-  update(key: bigint, input: UpdateInput, call?: CallLimits): Promise<Stored>;
-  delete(key: bigint, call?: CallLimits): Promise<{ readonly revision: bigint }>;
+  /** The messages with these keys, in this order. */
+  get(keys: readonly bigint[], call?: CallLimits): Promise<Stored>;
+  list(query: ListQuery, call?: CallLimits): Promise<Page>;
+  createOperation(input: CreateInput): CreateOperation;
+  updateOperation(input: UpdateInput): UpdateOperation;
+  deleteOperation(input: Omit<DeleteOperation, "kind" | "plan">): DeleteOperation;
+  commit(operations: readonly Operation[], options?: CommitOptions): Promise<Commit>;
+}
+
+/** What a List may use and must heed beside the plan. */
+export interface ListExtras {
+  /** What is known of a table beside its plan; asked when the first List comes. */
+  readonly factsOf?: (plan: ResourcePlan) => TableFacts;
+  readonly guard?: ListGuard | undefined;
 }
 
 /** The repository of a resource. */
@@ -62,120 +76,66 @@ export function createRepository(
   plan: ResourcePlan,
   registry: Registry,
   limits: Limits,
+  extras: ListExtras = {},
 ): ResourceRepository {
+  let facts: TableFacts | undefined;
   return {
     plan,
 
-    async get(key, call) {
-      const { rows, revision } = await readRows(database, plan, selectByKey(plan, key), call);
-      const [found] = messageBytes(plan, rows, registry);
-      if (!found) {
+    async get(keys, call) {
+      const [only, ...others] = keys;
+      const isOne = only !== undefined && others.length === 0;
+      const statement = isOne ? selectByKey(plan, only) : selectByKeys(plan, keys);
+      const { rows, revision } = await readRows(database, plan, [statement], call);
+      const found = new Map(messageBytes(plan, rows, registry).map((row) => [row.key, row.bytes]));
+      const messages = keys.map((key) => {
+        const bytes = found.get(key);
+        if (bytes) return bytes;
         throw notFound({ type: plan.resource.type, name: formatName(plan.resource, key) });
-      }
-      return { bytes: found.bytes, revision };
+      });
+      return { messages, revision };
     },
 
-    async list(after, pageSize, call) {
-      // One row more than asked for tells whether there is a next page.
-      const statement = selectPage(plan, after, pageSize + 1);
-      const { rows, revision } = await readRows(database, plan, statement, call);
-      const page = cutPage(messageBytes(plan, rows, registry), pageSize, limits.pageBytes);
-      return { ...page, revision };
+    list(query, call) {
+      facts ??= extras.factsOf?.(plan) ?? {};
+      const source = { database, plan, registry, limits, facts, guard: extras.guard };
+      return listResources(source, query, call);
     },
 
-    async create({ message, path }, call) {
+    createOperation({ message, path, key, item }) {
       clearOutputOnly(plan.desc, message);
       checkRequired(plan.desc, message, path);
       applyDefaults(plan, message);
-      return commitOne(database, { kind: "create", plan, message, path }, call);
-    },
-
-    async update(key, { message, path, mask: paths, etag }, call) {
-      clearOutputOnly(plan.desc, message);
-      const mask = resolveMask(plan, paths, message);
-      checkRequired(
-        plan.desc,
+      return {
+        kind: "create",
+        plan,
         message,
         path,
-        mask.paths.filter((fields) => fields.length === 1).map(([field]) => field),
-      );
-      const operation = { kind: "update", plan, key, patch: message, mask, etag, path } as const;
-      return commitOne(database, operation, call);
+        ...(key !== undefined && { key }),
+        ...(item !== undefined && { item }),
+      };
     },
 
-    async delete(key, call) {
-      return database.commit([{ kind: "delete", plan, key }], call);
+    updateOperation({ message, path, key, mask: paths, etag, allowMissing, item }) {
+      clearOutputOnly(plan.desc, message);
+      const mask = resolveMask(plan, paths, message);
+      checkRequired(plan.desc, message, path, requiredFields(plan, mask));
+      const patch = message;
+      return {
+        kind: "update",
+        plan,
+        key,
+        patch,
+        mask,
+        etag,
+        allowMissing,
+        path,
+        ...(item !== undefined && { item }),
+      };
     },
+
+    deleteOperation: (input) => ({ kind: "delete", plan, ...input }),
+
+    commit: (operations, options) => database.commit(operations, options),
   };
-}
-
-async function commitOne(
-  database: Database,
-  operation: Parameters<Database["commit"]>[0][number],
-  call: CallLimits | undefined,
-): Promise<Stored> {
-  const { messages, revision } = await database.commit([operation], call);
-  return { bytes: messages[0] as Uint8Array, revision };
-}
-
-/** The resource rows and child rows of one snapshot. */
-export interface RowSet {
-  readonly resources: readonly Row[];
-  readonly children: readonly (readonly Row[])[];
-}
-
-/** Reads the rows of a statement that selects `resourceColumns`, and their child rows. */
-export async function readRows(
-  database: Database,
-  plan: ResourcePlan,
-  statement: Statement,
-  call?: CallLimits,
-): Promise<{ rows: RowSet; revision: bigint }> {
-  const forChildren = plan.children.map((child) => selectChildren(plan, child, statement));
-  const { rows, revision } = await database.read([statement, ...forChildren], call);
-  const [resources = [], ...children] = rows;
-  return { rows: { resources, children }, revision };
-}
-
-interface Keyed {
-  readonly key: bigint;
-  readonly bytes: Uint8Array;
-}
-
-/** The bytes of each row: as they are stored or, if another program wrote the row, made anew. */
-export function messageBytes(plan: ResourcePlan, rows: RowSet, registry: Registry): Keyed[] {
-  return withChildren(rows).map(({ row, children }) => ({
-    key: row.key,
-    bytes: row.wire ?? toBinary(plan.desc, rebuildRow(plan, row, children, registry)),
-  }));
-}
-
-/** Each resource row with its own child rows. */
-export function withChildren(
-  rows: RowSet,
-): { row: ResourceRow; children: readonly (readonly ChildRow[])[] }[] {
-  const byParent = rows.children.map((children) =>
-    Map.groupBy(children.map(toChildRow), ({ parentKey }) => parentKey),
-  );
-  return rows.resources.map(toResourceRow).map((row) => ({
-    row,
-    children: byParent.map((groups) => groups.get(row.key) ?? []),
-  }));
-}
-
-/** Ends a page at `pageSize` items or before it exceeds `pageBytes`, but never before one item. */
-export function cutPage(
-  rows: readonly Keyed[],
-  pageSize: number,
-  pageBytes: number,
-): Pick<Page, "items" | "next"> {
-  const items: Uint8Array[] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    bytes += row.bytes.length;
-    const full = items.length === pageSize || (items.length > 0 && bytes > pageBytes);
-    if (full) return { items, next: rows[items.length - 1]?.key };
-    items.push(row.bytes);
-  }
-  return { items, next: undefined };
 }

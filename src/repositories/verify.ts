@@ -4,11 +4,17 @@
 import { type Registry, toBinary } from "@bufbuild/protobuf";
 import type { Database } from "../database/database.ts";
 import { StoreError } from "../errors.ts";
-import { type Statement, selectPage } from "../query/statements.ts";
+import {
+  afterKey,
+  type Fragment,
+  keyOrder,
+  type Statement,
+  selectPage,
+} from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { formatName } from "../schema/resource-name.ts";
 import { type ChildRow, decodeRow, type ResourceRow, rebuildRow } from "../schema/row.ts";
-import { readRows, withChildren } from "./resource-repository.ts";
+import { readRows, withChildren } from "./rows.ts";
 
 /** Something that is not as it must be; `subject` is a resource name, or a table of the database. */
 export interface Finding {
@@ -65,11 +71,13 @@ async function checkPages(database: Database): Promise<Finding[]> {
 async function* readPages(database: Database, plan: ResourcePlan) {
   let after: bigint | null = null;
   for (;;) {
-    const { rows } = await readRows(database, plan, selectPage(plan, after, PAGE_ROWS));
-    const page: ReturnType<typeof withChildren> = withChildren(rows);
-    const last = page.at(-1);
+    const conditions: Fragment[] = after === null ? [] : [afterKey(plan, after)];
+    const page = { conditions, ...keyOrder(plan), limit: PAGE_ROWS, offset: 0 };
+    const { rows } = await readRows(database, plan, [selectPage(plan, page)]);
+    const rowsOfPage: ReturnType<typeof withChildren> = withChildren(plan, rows);
+    const last = rowsOfPage.at(-1);
     if (!last) return;
-    yield page;
+    yield rowsOfPage;
     after = last.row.key;
   }
 }

@@ -81,7 +81,7 @@ function nestedMessages(message: ReflectMessage, field: DescField): [string, Ref
       return [...message.get(field)].map((item, i) => [`[${i}]`, item as ReflectMessage]);
     case "map":
       return [...message.get(field)].map(([key, value]) => [
-        `[${JSON.stringify(key)}]`,
+        typeof key === "string" ? `[${JSON.stringify(key)}]` : `[${key}]`,
         value as ReflectMessage,
       ]);
     default:

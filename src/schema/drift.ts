@@ -7,7 +7,6 @@ import { FieldBehavior, hasBehavior } from "./options.ts";
 import {
   type ChildPlan,
   type ColumnPlan,
-  type OtherTables,
   type ResourcePlan,
   SYSTEM_COLUMNS,
   type TablePlan,
@@ -18,6 +17,16 @@ export interface TableDescription {
   readonly columns: readonly ColumnDescription[];
   readonly foreignKeys: readonly { readonly column: string; readonly table: string }[];
   readonly triggers: readonly string[];
+  readonly indexes: readonly IndexDescription[];
+}
+
+/** An index of a table. */
+export interface IndexDescription {
+  readonly name: string;
+  /** Names of columns and texts of expressions, in order. */
+  readonly keys: readonly string[];
+  /** True if it does not have all rows. */
+  readonly partial: boolean;
 }
 
 /** A column of a table, as `pragma table_xinfo` has it. */
@@ -30,6 +39,8 @@ export interface ColumnDescription {
   /** The position in the primary key from 1 on, 0 if the column is not in it. */
   readonly primaryKey: number;
   readonly generated: boolean;
+  /** The SQL text of a generated column's expression. */
+  readonly expression?: string;
 }
 
 /** Gives the table of this name, undefined if there is none. */
@@ -42,35 +53,40 @@ export function findDifferences(
 ): readonly string[] {
   return [
     ...plans.flatMap((plan) => [
-      ...compareTable(plan, SYSTEM_COLUMNS, plans, describe),
+      ...compareTable(plan, SYSTEM_COLUMNS, plans, describe, plan.triggers),
       ...plan.children.flatMap((child) =>
         compareTable(child, childColumns(child), plans, describe),
       ),
-      ...compareOtherTables(plan.desc.typeName, plan.otherTables, describe),
+      ...plan.links.flatMap(({ table, column }) =>
+        comparePlainTable(plan.desc.typeName, table, [column], describe),
+      ),
     ]),
-    ...compareOtherTables("protostore", STATE_TABLES, describe),
+    ...Object.entries(STATE_TABLES).flatMap(([table, columns]) =>
+      comparePlainTable("protostore", table, columns, describe),
+    ),
   ];
 }
 
-/** The store's own tables. */
-const STATE_TABLES: OtherTables = {
+/** The store's own tables and their columns. */
+const STATE_TABLES: Readonly<Record<string, readonly string[]>> = {
   store_state: ["id", "revision", "writing"],
   id_high_water: ["table_name", "last_id"],
+  completed_requests: ["request_id", "digest", "revision", "messages", "completed_at"],
+  store_secrets: ["name", "value"],
 };
 
-function compareOtherTables(
+function comparePlainTable(
   subject: string,
-  tables: OtherTables,
+  name: string,
+  columns: readonly string[],
   describe: DescribeTable,
 ): string[] {
-  return Object.entries(tables).flatMap(([name, columns]) => {
-    const table = describe(name);
-    if (!table) return [`${subject}: there is no table ${name}`];
-    const found = new Set(table.columns.map((column) => column.name.toLowerCase()));
-    return columns
-      .filter((column) => !found.has(column.toLowerCase()))
-      .map((column) => `${subject}: ${name} has no column ${column}`);
-  });
+  const table = describe(name);
+  if (!table) return [`${subject}: there is no table ${name}`];
+  const found = new Set(table.columns.map((column) => column.name.toLowerCase()));
+  return columns
+    .filter((column) => !found.has(column.toLowerCase()))
+    .map((column) => `${subject}: ${name} has no column ${column}`);
 }
 
 function childColumns(child: ChildPlan): readonly string[] {
@@ -82,6 +98,7 @@ function compareTable(
   required: readonly string[],
   plans: readonly ResourcePlan[],
   describe: DescribeTable,
+  ownTriggers: readonly string[] = [],
 ): string[] {
   const table = describe(plan.table);
   const { typeName } = plan.desc;
@@ -91,7 +108,8 @@ function compareTable(
   const key = find(plan.key);
   const isKey = key?.primaryKey === 1 && key.type.toUpperCase() === "INTEGER";
   const missing = required.filter((name) => !find(name));
-  const triggers = triggersOf(plan).filter((name) => !table.triggers.includes(name));
+  const expected = [...triggersOf(plan), ...ownTriggers];
+  const triggers = expected.filter((name) => !table.triggers.includes(name));
   return [
     ...(isKey ? [] : [`${typeName}: ${plan.key} is not the INTEGER PRIMARY KEY of ${plan.table}`]),
     ...missing.map((name) => `${typeName}: ${plan.table} has no column ${name}`),

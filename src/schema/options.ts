@@ -37,9 +37,17 @@ export function referenceOf(field: DescField): string | undefined {
     : undefined;
 }
 
+/** Options are decoded at each look, and behaviors are looked at in every request. */
+const behaviors = new WeakMap<DescField, readonly FieldBehavior[]>();
+
 /** True if the field has the behavior (AIP-203). */
 export function hasBehavior(field: DescField, behavior: FieldBehavior): boolean {
-  return hasOption(field, field_behavior) && getOption(field, field_behavior).includes(behavior);
+  let known = behaviors.get(field);
+  if (!known) {
+    known = hasOption(field, field_behavior) ? getOption(field, field_behavior) : [];
+    behaviors.set(field, known);
+  }
+  return known.includes(behavior);
 }
 
 export { FieldBehavior };

@@ -57,11 +57,21 @@ export interface ResourcePlan extends TablePlan {
   readonly standard: StandardFields;
   readonly children: readonly ChildPlan[];
   readonly derive: Derive | undefined;
-  readonly otherTables: OtherTables;
+  readonly links: readonly LinkTable[];
+  /** The triggers of the table beside those that every resource table has. */
+  readonly triggers: readonly string[];
+  /** The paths of the fields that an index is to serve. */
+  readonly indexedFields: readonly string[];
 }
 
-/** The columns of tables, by the table's name. */
-export type OtherTables = Readonly<Record<string, readonly string[]>>;
+/** A table without messages whose rows refer to a resource, such as the tracks on playlists. */
+export interface LinkTable {
+  readonly table: string;
+  /** The column that holds the resource's key. */
+  readonly column: string;
+  /** Whether its rows go with the resource always, or only if that is forced. */
+  readonly deletes: "always" | "forced";
+}
 
 /**
  * Fills the OUTPUT_ONLY fields that follow from others, in a message that is about to be stored;
@@ -73,8 +83,8 @@ export type Derive = (message: Message, previous: Message | undefined) => void;
 export interface ResourceDefinition {
   readonly resource: DescMessage;
   readonly derive?: Derive;
-  /** What SQL written by hand needs beside the message's own tables. */
-  readonly otherTables?: OtherTables;
+  readonly links?: readonly LinkTable[];
+  readonly triggers?: readonly string[];
 }
 
 /** The standard fields of a resource (AIP-148, AIP-154). */
@@ -117,7 +127,7 @@ function planResourceType(desc: DescMessage): ResourceType {
 }
 
 function planResource(
-  { resource: desc, derive, otherTables = {} }: ResourceDefinition,
+  { resource: desc, derive, links = [], triggers = [] }: ResourceDefinition,
   types: ReadonlyMap<string, ResourceType>,
 ): ResourcePlan {
   const options = tableOf(desc);
@@ -135,7 +145,9 @@ function planResource(
     standard,
     children,
     derive,
-    otherTables,
+    links,
+    triggers,
+    indexedFields: options.indexedFields,
   };
 }
 

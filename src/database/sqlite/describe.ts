@@ -1,8 +1,9 @@
-// Reads what tables a SQLite database has, for the comparison with the plans.
-// Judges nothing: what the tables should be is the business of schema/drift.ts.
+// Reads what tables a SQLite database has: for the comparison with the plans, and for the expressions
+// that an index serves. Judges nothing: what the tables should be is the business of schema/drift.ts.
 
-import type { ColumnDescription, DescribeTable } from "../../schema/drift.ts";
+import type { ColumnDescription, DescribeTable, IndexDescription } from "../../schema/drift.ts";
 import type { Connection } from "./connection.ts";
+import { columnDefinitions, generatedExpressionOf, indexKeysOf } from "./definition.ts";
 
 interface ColumnRow {
   readonly name: string;
@@ -13,6 +14,12 @@ interface ColumnRow {
   readonly hidden: bigint;
 }
 
+interface IndexRow {
+  readonly name: string;
+  readonly sql: string | null;
+  readonly partial: bigint;
+}
+
 /** Describes the tables of the database that `connection` has open. */
 export function describeTables(connection: Connection): DescribeTable {
   const query = <T>(sql: string, table: string): T[] =>
@@ -20,25 +27,68 @@ export function describeTables(connection: Connection): DescribeTable {
   return (table) => {
     const columns = query<ColumnRow>("SELECT * FROM pragma_table_xinfo(?)", table);
     if (columns.length === 0) return undefined;
+    const [definition] = query<{ sql: string | null }>(
+      "SELECT sql FROM sqlite_schema WHERE type IN ('table', 'view') AND lower(name) = lower(?)",
+      table,
+    );
+    const expressions = columns.some(isGenerated)
+      ? readExpressions(definition?.sql ?? "")
+      : new Map<string, string>();
     return {
-      columns: columns.map(toColumn),
+      columns: columns.map((column) => toColumn(column, expressions)),
       foreignKeys: query('SELECT "from" AS column, "table" FROM pragma_foreign_key_list(?)', table),
       triggers: query<{ name: string }>(
         "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?)",
         table,
       ).map(({ name }) => name),
+      indexes: query<IndexRow>(
+        "SELECT list.name, sql, list.partial FROM pragma_index_list(?) AS list " +
+          "LEFT JOIN sqlite_schema ON type = 'index' AND sqlite_schema.name = list.name",
+        table,
+      ).map((index) => toIndex(index, query)),
     };
   };
 }
 
-function toColumn(row: ColumnRow): ColumnDescription {
+function readExpressions(sql: string): ReadonlyMap<string, string> {
+  const expressions = columnDefinitions(sql).flatMap(({ name, tokens }) => {
+    const expression = generatedExpressionOf(tokens);
+    return expression === undefined ? [] : [[name.toLowerCase(), expression] as const];
+  });
+  return new Map(expressions);
+}
+
+// 2 and 3 are VIRTUAL and STORED generated columns.
+function isGenerated({ hidden }: ColumnRow): boolean {
+  return hidden >= 2n;
+}
+
+function toColumn(row: ColumnRow, expressions: ReadonlyMap<string, string>): ColumnDescription {
+  const expression = isGenerated(row) ? expressions.get(row.name.toLowerCase()) : undefined;
   return {
     name: row.name,
     type: row.type,
     notNull: row.notnull !== 0n,
     defaultValue: row.dflt_value,
     primaryKey: Number(row.pk),
-    // 2 and 3 are VIRTUAL and STORED generated columns.
-    generated: row.hidden >= 2n,
+    generated: isGenerated(row),
+    ...(expression !== undefined && { expression }),
+  };
+}
+
+function toIndex(
+  { name, sql, partial }: IndexRow,
+  query: <T>(sql: string, name: string) => T[],
+): IndexDescription {
+  const written = sql === null ? [] : indexKeysOf(sql);
+  const names = query<{ name: string | null }>(
+    "SELECT name FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno",
+    name,
+  );
+  return {
+    name,
+    partial: partial !== 0n,
+    // A key that is no column has no name.
+    keys: names.map((key, position) => key.name ?? written[position] ?? ""),
   };
 }

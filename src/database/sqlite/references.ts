@@ -4,7 +4,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import type { Precondition } from "../../errors.ts";
-import { selectByKey, selectReferrer } from "../../query/statements.ts";
+import { selectByKey, selectReferrers } from "../../query/statements.ts";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import { parseName } from "../../schema/resource-name.ts";
 import type { StatementRunner } from "./statement-cache.ts";
@@ -61,7 +61,7 @@ export function referrers(
     const refers = [plan, ...plan.children].some((table) =>
       table.columns.some(
         ({ name, reference }) =>
-          reference === target.resource && runner.get(selectReferrer(table, name, key)),
+          reference === target.resource && runner.get(selectReferrers(table, name, key)),
       ),
     );
     const description = `${plan.desc.name} refers to it`;

@@ -1,11 +1,13 @@
 // Opens a SQLite file as a Database: one connection that writes, one that reads.
 // Must not migrate: the schema is brought up to date before.
 
+import { randomBytes } from "node:crypto";
 import type { Registry } from "@bufbuild/protobuf";
 import type { Limits } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import type { Database } from "../database.ts";
+import { retryWhileBusy } from "./busy-retry.ts";
 import { type Connection, openConnection, readPragma, translateSqliteError } from "./connection.ts";
 import { createReader } from "./reader.ts";
 import { readStatus } from "./status.ts";
@@ -46,14 +48,21 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
       registry: options.registry,
       messageBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
       writeTimeoutMs: limits.writeTimeoutMs,
+      requestRetentionMs: limits.requestRetentionMs,
       onCommit: () => wal?.afterCommit(),
     });
   return {
     connection: reading,
     read: reader.read,
-    async commit(operations, callLimits) {
+    async commit(operations, commitOptions) {
       if (!writer) throw new StoreError("READ_ONLY_MODE", "the server is read-only");
-      return writer.commit(operations, callLimits);
+      return writer.commit(operations, commitOptions);
+    },
+    async secret(name) {
+      const attempt = () => readSecret(reading, name) ?? makeSecret(writing, name);
+      const proposed = await retryWhileBusy(attempt, limits.writeTimeoutMs);
+      // Another server may have been first.
+      return readSecret(reading, name) ?? proposed;
     },
     async status() {
       try {
@@ -81,4 +90,20 @@ function openWriteConnection(path: string, limits: Limits): Connection {
     throw new StoreError("DATABASE_UNAVAILABLE", "synchronous=FULL cannot be set");
   }
   return connection;
+}
+
+const SECRET_BYTES = 32;
+
+function readSecret(connection: Connection, name: string): Uint8Array | undefined {
+  const statement = connection.prepare("SELECT value FROM store_secrets WHERE name = ?").pluck();
+  return statement.get(name) as Uint8Array | undefined;
+}
+
+/** Without a connection that writes, the secret lasts as long as this server. */
+function makeSecret(connection: Connection | undefined, name: string): Uint8Array {
+  const value = randomBytes(SECRET_BYTES);
+  connection
+    ?.prepare("INSERT INTO store_secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING")
+    .run(name, value);
+  return value;
 }

@@ -3,7 +3,7 @@
 
 import { statSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type DatabaseStatus,
   DatabaseStatus_Synchronous,
@@ -43,7 +43,7 @@ export function readStatus(connection: Connection, facts: ServerFacts): Database
         SYNCHRONOUS[Number(integer("synchronous"))] ??
         DatabaseStatus_Synchronous.SYNCHRONOUS_UNSPECIFIED,
       foreignKeys: integer("foreign_keys") === 1n,
-      busyTimeoutMs: integer("busy_timeout"),
+      busyTimeout: durationFromMs(Number(integer("busy_timeout"))),
       sqliteVersion: String(one("SELECT sqlite_version()")),
     },
     wal: {

@@ -4,15 +4,16 @@
 import type { Registry } from "@bufbuild/protobuf";
 import type { Statement } from "../../query/statements.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
-import type { CallLimits, Commit, Operation } from "../database.ts";
+import type { Commit, CommitOptions, Operation, RequestIdentity } from "../database.ts";
 import { applyOperation } from "./apply.ts";
 import { retryWhileBusy } from "./busy-retry.ts";
 import { type Connection, translateSqliteError } from "./connection.ts";
+import { findCompleted, rememberCompleted } from "./requests.ts";
 import { createStatementRunner } from "./statement-cache.ts";
 
 /** Commits operations on the one write connection. */
 export interface Writer {
-  commit(operations: readonly Operation[], limits?: CallLimits): Promise<Commit>;
+  commit(operations: readonly Operation[], options?: CommitOptions): Promise<Commit>;
 }
 
 export interface WriterOptions {
@@ -22,6 +23,8 @@ export interface WriterOptions {
   readonly messageBytesMax: number;
   /** How long a commit waits for the write lock. */
   readonly writeTimeoutMs: number;
+  /** How long a request_id is remembered. */
+  readonly requestRetentionMs: number;
   /** Called after each commit. */
   readonly onCommit: () => void;
 }
@@ -40,18 +43,28 @@ const ROLLBACK = statement("ROLLBACK");
 /** The writer of `connection`, which must not be used for anything else meanwhile. */
 export function createWriter(connection: Connection, options: WriterOptions): Writer {
   const runner = createStatementRunner(connection);
+  const { plans, registry, messageBytesMax, requestRetentionMs: retentionMs } = options;
 
-  function commitOnce(operations: readonly Operation[]): Commit {
+  function carryOut(operations: readonly Operation[], request?: RequestIdentity): Commit {
+    const nowMs = Date.now();
+    const notBeforeMs = nowMs - retentionMs;
+    const completed = request && findCompleted(runner, request, notBeforeMs);
+    if (completed) return completed;
+    const [revision] = runner.get(START) as [bigint];
+    const now = new Date(nowMs).toISOString();
+    const tx = { runner, plans, registry, messageBytesMax, revision, now };
+    const commit = { revision, messages: operations.map((op) => applyOperation(tx, op)) };
+    if (request) rememberCompleted(runner, request, commit, nowMs, notBeforeMs);
+    runner.run(FINISH);
+    return commit;
+  }
+
+  function commitOnce(operations: readonly Operation[], { validateOnly, request }: CommitOptions) {
     runner.run(BEGIN);
     try {
-      const [revision] = runner.get(START) as [bigint];
-      const now = new Date().toISOString();
-      const { plans, registry, messageBytesMax } = options;
-      const tx = { runner, plans, registry, messageBytesMax, revision, now };
-      const messages = operations.map((operation) => applyOperation(tx, operation));
-      runner.run(FINISH);
-      runner.run(COMMIT);
-      return { revision, messages };
+      const commit = carryOut(operations, validateOnly ? undefined : request);
+      runner.run(validateOnly ? ROLLBACK : COMMIT);
+      return commit;
     } catch (error) {
       // SQLite has rolled back already after some errors, for example a full disk.
       if (connection.inTransaction) runner.run(ROLLBACK);
@@ -61,11 +74,11 @@ export function createWriter(connection: Connection, options: WriterOptions): Wr
   }
 
   return {
-    async commit(operations, limits) {
+    async commit(operations, commitOptions = {}) {
       const commit = await retryWhileBusy(
-        () => commitOnce(operations),
+        () => commitOnce(operations, commitOptions),
         options.writeTimeoutMs,
-        limits,
+        commitOptions,
       );
       options.onCommit();
       return commit;

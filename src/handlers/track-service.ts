@@ -1,0 +1,42 @@
+// The method of chinook.v1.TrackService that is not standard: the search.
+// Takes requests apart and checks them; the SQL is in repositories/search-repository.ts.
+
+import {
+  SearchTracksRequestSchema,
+  SearchTracksResponse_ResultSchema,
+  SearchTracksResponseSchema,
+  TrackSchema,
+  type TrackService,
+} from "../../gen/chinook/v1/track_pb.ts";
+import { toMatchExpression } from "../query/search-query.ts";
+import { createSearchRepository } from "../repositories/search-repository.ts";
+import type { Implementations } from "./handler.ts";
+import { answerPage, pagingMessages } from "./paging.ts";
+import type { HandlerTools } from "./services.ts";
+
+/** The search over the repository of the index. */
+export function trackMethods(
+  tools: HandlerTools,
+): Pick<Implementations<(typeof TrackService)["method"]>, "searchTracks"> {
+  const { database, registry, limits, pageTokens } = tools;
+  const track = tools.repositoryOf(TrackSchema).plan;
+  const repository = createSearchRepository(database, track, registry, limits);
+  const messages = pagingMessages(
+    SearchTracksRequestSchema,
+    SearchTracksResponseSchema,
+    SearchTracksResponse_ResultSchema,
+  );
+  if (!messages) throw new TypeError("SearchTracks is not paged");
+  const paging = { messages, limits, pageTokens };
+
+  return {
+    async searchTracks(request, context) {
+      const expression = toMatchExpression(request.query, "query");
+      const { bytes, revision } = await answerPage(request, paging, ({ after, pageSize }) =>
+        repository.search(expression, after, pageSize, context),
+      );
+      context.setRevision(revision);
+      return bytes;
+    },
+  };
+}
