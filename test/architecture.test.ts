@@ -19,7 +19,8 @@ const WIRING = [...BESIDE_HANDLERS, "migrate", "resources", "fixtures", "health"
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ["errors", "cli", "package-root"],
   cli: [...WIRING, "client", "serve", "package-root"],
-  serve: WIRING,
+  serve: [...WIRING, "list-costs"],
+  "list-costs": REPOSITORIES.concat("repositories"),
   fixtures: BESIDE_HANDLERS,
   resources: BESIDE_HANDLERS,
   grpc: [...FLOOR, "gen", "handlers", "observe"],

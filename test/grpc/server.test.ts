@@ -4,7 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import { EmptySchema } from "@bufbuild/protobuf/wkt";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
-import { CustomerSchema, CustomerService } from "../../gen/chinook/v1/customer_pb.ts";
+import { GenreSchema, GenreService } from "../../gen/chinook/v1/genre_pb.ts";
 import {
   Health,
   type HealthCheckResponse,
@@ -34,19 +34,19 @@ import {
   until,
 } from "./support.ts";
 
-/** Customers, with nothing behind them but `get`. */
-function customers(get: (context: CallContext) => Promise<string>): Service {
-  const none = async () => create(CustomerSchema);
-  return implementService(CustomerService, {
-    getCustomer: async (_, context) => create(CustomerSchema, { city: await get(context) }),
-    listCustomers: async () => new Uint8Array(),
-    createCustomer: none,
-    updateCustomer: none,
-    deleteCustomer: async () => create(EmptySchema),
+/** Genres, with nothing behind them but `get`. */
+function genres(get: (context: CallContext) => Promise<string>): Service {
+  const none = async () => create(GenreSchema);
+  return implementService(GenreService, {
+    getGenre: async (_, context) => create(GenreSchema, { displayName: await get(context) }),
+    listGenres: async () => new Uint8Array(),
+    createGenre: none,
+    updateGenre: none,
+    deleteGenre: async () => create(EmptySchema),
   });
 }
 
-const { getCustomer } = CustomerService.method;
+const { getGenre } = GenreService.method;
 
 describe("listening", () => {
   test("on a port that is in use is one clear line", async () => {
@@ -88,30 +88,30 @@ describe("listening", () => {
   test.each(["[::1]", "localhost"])("on %s works", async (host) => {
     const { port } = await serve({
       address: `${host}:0`,
-      services: [customers(async () => "Oslo")],
+      services: [genres(async () => "Oslo")],
     });
-    const { response } = await callUnary(connect(`${host}:${port}`), getCustomer, {});
-    expect(response.city).toBe("Oslo");
+    const { response } = await callUnary(connect(`${host}:${port}`), getGenre, {});
+    expect(response.displayName).toBe("Oslo");
   });
 });
 
 describe("limits", () => {
   test("a request that is too large is RESOURCE_EXHAUSTED", async () => {
     const { client } = await serve({
-      services: [customers(async () => "")],
+      services: [genres(async () => "")],
       limits: { receiveMessageBytes: 1_000 },
     });
-    await callUnary(client, getCustomer, { name: "x".repeat(900) });
-    const error = await rejection(callUnary(client, getCustomer, { name: "x".repeat(1_100) }));
+    await callUnary(client, getGenre, { name: "x".repeat(900) });
+    const error = await rejection(callUnary(client, getGenre, { name: "x".repeat(1_100) }));
     expect(error.code).toBe(status.RESOURCE_EXHAUSTED);
   });
 
   test("a response that is too large is RESOURCE_EXHAUSTED", async () => {
     const { client } = await serve({
-      services: [customers(async () => "x".repeat(1_100))],
+      services: [genres(async () => "x".repeat(1_100))],
       limits: { sendMessageBytes: 1_000 },
     });
-    const error = await rejection(callUnary(client, getCustomer, {}));
+    const error = await rejection(callUnary(client, getGenre, {}));
     expect(error.code).toBe(status.RESOURCE_EXHAUSTED);
   });
 });
@@ -122,7 +122,7 @@ test("a closed gate refuses all but what tells why", async () => {
   });
   const { log } = memoryLog();
   const monitor = createHealthMonitor({
-    services: [CustomerService.typeName],
+    services: [GenreService.typeName],
     probe: async () => ({ serving: true }),
     limits: { probeIntervalMs: 1_000 },
     log,
@@ -131,13 +131,16 @@ test("a closed gate refuses all but what tells why", async () => {
   const { client } = await serve({
     gate: () => closed,
     services: [
-      customers(async () => "Oslo"),
+      genres(async () => "Oslo"),
       healthService(monitor),
-      databaseService(async () => create(DatabaseStatusSchema)),
+      databaseService(
+        async () => create(DatabaseStatusSchema),
+        () => Promise.reject(new Error("not explained here")),
+      ),
       ...reflection,
     ],
   });
-  const error = await rejection(callUnary(client, getCustomer, {}));
+  const error = await rejection(callUnary(client, getGenre, {}));
   expect(error.code).toBe(status.UNAVAILABLE);
   expect(statusOf(error).errorInfo?.reason).toBe("SCHEMA_MISMATCH");
   expect(statusOf(error).retryInfo?.retryDelay?.seconds).toBe(1n);
@@ -152,7 +155,7 @@ test("a closed gate refuses all but what tells why", async () => {
   }
 
   closed = undefined;
-  await callUnary(client, getCustomer, {});
+  await callUnary(client, getGenre, {});
 });
 
 describe("a stop", () => {
@@ -204,7 +207,7 @@ describe("a stop", () => {
       });
       const server = await serve({
         services: [
-          customers(async ({ signal }) => {
+          genres(async ({ signal }) => {
             started += 1;
             await answered;
             return signal.aborted ? "aborted" : "answered";
@@ -213,13 +216,15 @@ describe("a stop", () => {
       });
       const clients = [server.client, connect(server.address), connect(server.address)];
       const calls = clients.flatMap((client) =>
-        Array.from({ length: 10 }, () => callUnary(client, getCustomer, {})),
+        Array.from({ length: 10 }, () => callUnary(client, getGenre, {})),
       );
       await until(() => started === calls.length);
       const stopped = server.stop();
       setTimeout(answer, round);
       const answers = await Promise.all(calls);
-      expect(new Set(answers.map(({ response }) => response.city))).toEqual(new Set(["answered"]));
+      expect(new Set(answers.map(({ response }) => response.displayName))).toEqual(
+        new Set(["answered"]),
+      );
       await stopped;
     }
   });
@@ -228,14 +233,14 @@ describe("a stop", () => {
     let context: CallContext | undefined;
     const server = await serve({
       services: [
-        customers((theContext) => {
+        genres((theContext) => {
           context = theContext;
           return new Promise(() => {});
         }),
       ],
       limits: { shutdownTimeoutMs: 50 },
     });
-    const call = rejection(callUnary(server.client, getCustomer, {}));
+    const call = rejection(callUnary(server.client, getGenre, {}));
     await until(() => context !== undefined);
     await server.stop();
     expect([status.CANCELLED, status.UNAVAILABLE]).toContain((await call).code);

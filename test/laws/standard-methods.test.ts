@@ -1,5 +1,6 @@
-// The laws of the standard methods (AIP-131 to AIP-135), for every resource that is served: a new
-// line in src/resources.ts is tested at once.
+// What a client cannot see of the standard methods, or only with the plan of the resource at hand:
+// values at the edges of columns, unknown fields, bytes that were cleared, a database that verifies.
+// The laws that hold at any address are in conformance/, and conformance.test.ts runs them.
 
 import { clone, type DescField, type Message, toBinary } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
@@ -20,7 +21,6 @@ const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31);
 const ROUNDS = 20;
 const NOT_FOUND = 5;
 const INVALID_ARGUMENT = 3;
-const ABORTED = 10;
 
 const PLANS = planResources(RESOURCES);
 const REGISTRY = registryOf(RESOURCES.map(({ resource }) => resource));
@@ -53,7 +53,6 @@ describe.for(CASES)(`$name (SEED=${SEED})`, ({ plan, service }) => {
   const random = () => makeResource(plan, REGISTRY, seed++);
   const readField = (message: Message, field: DescField) => reflect(plan.desc, message).get(field);
   const nameOf = (message: Message) => readField(message, plan.standard.name) as string;
-  const etagOf = (message: Message) => readField(message, plan.standard.etag) as string;
   const named = (message: Message, name: string, etag = "") => {
     reflect(plan.desc, message).set(plan.standard.name, name);
     reflect(plan.desc, message).set(plan.standard.etag, etag);
@@ -95,21 +94,13 @@ describe.for(CASES)(`$name (SEED=${SEED})`, ({ plan, service }) => {
     }
   });
 
-  test("List pages through every resource once, in the order of ids", async () => {
+  test("List answers in the order of ids", async () => {
     const { client } = await start();
     for (let round = 0; round < 5; round++) await client.create(random());
     const all = await client.listAll(1000);
-    for (const pageSize of [1, 2, 7, 1000, 5000]) {
-      const pages = await client.listAll(pageSize);
-      expect(pages.map(nameOf)).toEqual(all.map(nameOf));
-    }
     const ids = all.map((message) => BigInt(nameOf(message).split("/")[1] ?? ""));
     expect(ids).toEqual(ids.toSorted((a, b) => (a < b ? -1 : 1)));
     expect(new Set(ids).size).toBe(ids.length);
-    for (const message of all.slice(-7)) {
-      const read = await client.get(nameOf(message));
-      expect(toBinary(plan.desc, message)).toEqual(toBinary(plan.desc, read));
-    }
   });
 
   test("Update with * replaces everything that a client may set", async () => {
@@ -153,44 +144,6 @@ describe.for(CASES)(`$name (SEED=${SEED})`, ({ plan, service }) => {
     if (sent.$unknown) target.setUnknown(sent.$unknown);
     const updated = await client.update(clone(plan.desc, sent), undefined);
     expect(contentOf(plan, updated)).toBe(contentOf(plan, expected));
-  });
-
-  test("an etag guards an Update", async () => {
-    const { client } = await start();
-    const first = await client.create(random());
-    const second = await client.update(named(random(), nameOf(first), etagOf(first)), ["*"]);
-    expect(etagOf(second)).not.toBe(etagOf(first));
-    const stale = client.update(named(random(), nameOf(first), etagOf(first)), ["*"]);
-    expect(await codeOf(stale)).toBe(ABORTED);
-    const read = await client.get(nameOf(first));
-    expect(toBinary(plan.desc, read)).toEqual(toBinary(plan.desc, second));
-  });
-
-  test("a deleted resource is gone and its id is not given again", async () => {
-    const { client } = await start();
-    const created = await client.create(random());
-    const name = nameOf(created);
-    await client.delete(name);
-    expect(await codeOf(client.get(name))).toBe(NOT_FOUND);
-    expect(await codeOf(client.delete(name))).toBe(NOT_FOUND);
-    expect(await codeOf(client.update(named(random(), name), ["*"]))).toBe(NOT_FOUND);
-    expect(nameOf(await client.create(random()))).not.toBe(name);
-    expect((await client.listAll(1000)).map(nameOf)).not.toContain(name);
-  });
-
-  test("a REQUIRED field that is missing is refused by its path", async () => {
-    const { client } = await start();
-    const required = plan.desc.fields.filter((field) => hasBehavior(field, FieldBehavior.REQUIRED));
-    expect(required.length).toBeGreaterThan(0);
-    const before = (await client.listAll(1000)).length;
-    for (const field of required) {
-      const message = random();
-      reflect(plan.desc, message).clear(field);
-      const call = client.create(message);
-      await expect(call).rejects.toThrow(`${client.path}.${field.name}: is required`);
-      expect(await codeOf(call)).toBe(INVALID_ARGUMENT);
-    }
-    expect(await client.listAll(1000)).toHaveLength(before);
   });
 
   test("a name that is none of this resource is refused", async () => {

@@ -121,9 +121,13 @@ describe.skipIf(!chinook)("adoption of a Chinook file", () => {
     for (const [name, old] of Object.entries(UPSTREAM)) {
       const columns = pluck(database, `SELECT name FROM pragma_table_info('${old}')`).join(", ");
       const rows = (table: string) =>
-        withConnection(database, (c) => c.prepare(`SELECT ${columns} FROM ${table}`).all());
+        withConnection(database, (c) =>
+          c.prepare(`SELECT ${columns} FROM ${table} ORDER BY 1, 2`).all(),
+        );
       expect(rows(old)).toEqual(rows(name));
-      const original = withConnection(untouched, (c) => c.prepare(`SELECT * FROM ${old}`).all());
+      const original = withConnection(untouched, (c) =>
+        c.prepare(`SELECT * FROM ${old} ORDER BY 1, 2`).all(),
+      );
       expect(rows(name)).toEqual(original);
     }
     expect(pluck(database, "SELECT FirstName FROM Customer ORDER BY CustomerId")).toEqual(names);
@@ -164,11 +168,15 @@ describe.skipIf(!chinook)("adoption of a Chinook file", () => {
     expect(pluck(database, "SELECT sql FROM sqlite_schema WHERE name = 'genres'")[0]).toContain(
       "AUTOINCREMENT",
     );
-    expect(pluck(database, "SELECT name FROM sqlite_schema WHERE type = 'view'")).toEqual([]);
+    expect(pluck(database, "SELECT name FROM sqlite_schema WHERE type = 'view'")).toEqual([
+      "track_search_source",
+    ]);
     // An index that is missing is made; one that serves under another name is enough.
     const indexes = "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name =";
     expect(pluck(database, `${indexes} 'tracks'`)).toContain("IFK_TrackGenreId");
-    expect(pluck(database, `${indexes} 'albums'`)).toEqual(["by_artist"]);
+    const ofAlbums = pluck(database, `${indexes} 'albums'`);
+    expect(ofAlbums).toContain("by_artist");
+    expect(ofAlbums).not.toContain("IFK_AlbumArtistId");
   });
 
   test("names are compared as SQLite does: by letters, not by case", async () => {

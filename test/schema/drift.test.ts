@@ -43,8 +43,8 @@ const CASES: readonly [string, (connection: Connection) => void, string[]][] = [
   ],
   [
     "a missing column",
-    (db) => db.exec("ALTER TABLE tracks DROP COLUMN Composer"),
-    ["chinook.v1.Track.composer: tracks has no column Composer"],
+    (db) => db.exec("ALTER TABLE tracks DROP COLUMN Bytes"),
+    ["chinook.v1.Track.size_bytes: tracks has no column Bytes"],
   ],
   [
     "a missing system column",

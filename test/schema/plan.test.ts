@@ -71,7 +71,7 @@ test("a method that nothing implements stops the boot with its name", () => {
   expect(() => assembleService(entry, tools)).toThrow(
     new StoreError(
       "INVALID_PLAN",
-      "bad.v1.GoodService.PolishGood: is no standard method of Good and has no handler",
+      "bad.v1.GoodService.PolishGood: is no standard method of the service's resource and has no handler",
     ),
   );
 });

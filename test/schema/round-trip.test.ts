@@ -1,13 +1,14 @@
 // What goes in comes out: random messages with every kind of field, read back from their bytes and
 // rebuilt from columns, JSON and child rows after the bytes were cleared.
 
-import { clone, type DescField, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { type DescField, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Operation } from "../../src/database/database.ts";
 import { StoreError } from "../../src/errors.ts";
+import type { Page } from "../../src/repositories/list.ts";
 import { createRepository } from "../../src/repositories/resource-repository.ts";
 import { verifyDatabase } from "../../src/repositories/verify.ts";
 import { columnOf } from "../../src/schema/options.ts";
@@ -79,15 +80,13 @@ describe("a stored message", () => {
 
     const readAll = async () => {
       const pages: Uint8Array[] = [];
-      let after: bigint | null = null;
+      const query = { filter: "", orderBy: "", pageSize: 1000, skip: 0, includeTotalSize: false };
+      let after: Page["next"];
       do {
-        const page: Awaited<ReturnType<typeof repository.list>> = await repository.list(
-          after,
-          1000,
-        );
+        const page: Page = await repository.list({ ...query, after });
         pages.push(...page.items);
-        after = page.next ?? null;
-      } while (after !== null);
+        after = page.next;
+      } while (after);
       return pages;
     };
 
@@ -138,15 +137,14 @@ describe("a stored message", () => {
         }
         const written = encode(message);
         try {
-          const { bytes } = await repository.create({
-            message: clone(EVERYTHING, fromBinary(EVERYTHING, written)),
-            path: "everything",
-          });
+          const message = fromBinary(EVERYTHING, written);
+          const operation = repository.createOperation({ message, path: "everything" });
+          const [bytes] = (await repository.commit([operation])).messages;
           connection.exec("UPDATE everythings SET wire = NULL");
           const key = connection.prepare("SELECT max(EverythingId) FROM everythings").pluck().get();
-          const rebuilt = await repository.get(key as bigint);
-          expect(contentOf(bytes).equals(written)).toBe(true);
-          expect(contentOf(rebuilt.bytes).equals(written)).toBe(true);
+          const rebuilt = (await repository.get([key as bigint])).messages[0];
+          expect(contentOf(bytes as Uint8Array).equals(written)).toBe(true);
+          expect(contentOf(rebuilt as Uint8Array).equals(written)).toBe(true);
           kept++;
         } catch (error) {
           if (!(error instanceof StoreError)) throw error;

@@ -178,7 +178,7 @@ for (const [naming, make] of Object.entries(NAMINGS)) {
       for (const { name } of expected.playlists) {
         const service = connection.service(PlaylistService);
         const tracks = await allPages(async (pageToken) => {
-          const request = { playlist: name, pageSize: 1000, pageToken };
+          const request = { parent: name, pageSize: 1000, pageToken };
           const page = await service.listPlaylistTracks(request);
           return { ...page, items: page.tracks };
         });

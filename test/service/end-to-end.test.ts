@@ -3,12 +3,15 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { RESOURCES } from "../../src/resources.ts";
+import { readMigrationFiles } from "../../src/migrate/files.ts";
+import { RESOURCES, SERVICES } from "../../src/resources.ts";
 import { tempDir } from "../support/temp.ts";
 import { outsideTool } from "../support/tools.ts";
 import { runCli, startServerProcess } from "./cli.ts";
 import { bufCurl, type Curl, grpcurl, type JsonObject, succeed } from "./curl.ts";
 import { openSql } from "./support.ts";
+
+const LATEST = String(readMigrationFiles().length);
 
 const CURLS: Readonly<Record<string, () => Curl | undefined>> = {
   "buf curl": () => bufCurl,
@@ -23,7 +26,7 @@ for (const [program, find] of Object.entries(CURLS)) {
     const { address } = await startServerProcess("--fixtures", "--database", database);
     const call = (method: string, request: object) => curl.call(address, method, request);
 
-    const own = RESOURCES.map(({ service }) => service.typeName);
+    const own = [...RESOURCES, ...SERVICES].map(({ service }) => service.typeName);
     expect((await curl.list(address)).toSorted()).toEqual(
       [
         ...own,
@@ -103,7 +106,7 @@ for (const [program, find] of Object.entries(CURLS)) {
     const status = await call("protostore.v1.DatabaseService/GetDatabaseStatus", {});
     expect(status).toMatchObject({
       connection: { open: true, journalMode: "wal", synchronous: "FULL", foreignKeys: true },
-      schema: { version: "2", expectedVersion: "2" },
+      schema: { version: LATEST, expectedVersion: LATEST },
       // The fixtures, then three writes.
       revision: "4",
     });
@@ -118,7 +121,7 @@ test("grpcurl describes messages with their options", async ({ skip }) => {
     succeed(program, ["-plaintext", address, "describe", symbol]);
   const customer = await describe("chinook.v1.Customer");
   for (const option of [
-    /\(\.?protostore\.v1\.table\) = \{ name: "customers", key: "CustomerId" \}/,
+    /\(\.?protostore\.v1\.table\) = \{\s+name: "customers",\s+key: "CustomerId",/,
     /\(\.?protostore\.v1\.column\) = \{ name: "FirstName", max_length: 40 \}/,
     /\(\.?google\.api\.field_behavior\) = REQUIRED/,
     /type: "chinook\.example\.com\/Customer"/,

@@ -90,8 +90,8 @@ export const CASES: Readonly<Record<string, Case>> = {
     failure: invalid("artist.name"),
   },
   "a malformed playlist": {
-    call: (c) => playlists(c).listPlaylistTracks({ playlist: "tracks/1" }),
-    failure: invalid("playlist"),
+    call: (c) => playlists(c).listPlaylistTracks({ parent: "tracks/1" }),
+    failure: invalid("parent"),
   },
   "a malformed track to add": {
     call: (c) =>
@@ -221,7 +221,7 @@ export const CASES: Readonly<Record<string, Case>> = {
     failure: invalid("page_size"),
   },
   "a negative page_size of tracks on a playlist": {
-    call: (c) => playlists(c).listPlaylistTracks({ playlist: "playlists/1", pageSize: -1 }),
+    call: (c) => playlists(c).listPlaylistTracks({ parent: "playlists/1", pageSize: -1 }),
     failure: invalid("page_size"),
   },
 

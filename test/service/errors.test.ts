@@ -71,7 +71,7 @@ describe("page_token", () => {
     const { connection } = service;
     const calls = [
       artists(connection).listArtists({ pageToken }),
-      playlists(connection).listPlaylistTracks({ playlist: "playlists/1", pageToken }),
+      playlists(connection).listPlaylistTracks({ parent: "playlists/1", pageToken }),
     ];
     for (const call of calls) expect(await failureOf(call)).toMatchObject(invalid("page_token"));
   });
@@ -79,7 +79,7 @@ describe("page_token", () => {
   test("of other arguments is refused", async () => {
     const own = await startTestService({ fixtures: true });
     const list = (playlist: string, pageToken: string) =>
-      playlists(own.connection).listPlaylistTracks({ playlist, pageSize: 1, pageToken });
+      playlists(own.connection).listPlaylistTracks({ parent: playlist, pageSize: 1, pageToken });
     const { nextPageToken } = await list("playlists/1", "");
     expect((await list("playlists/1", nextPageToken)).tracks).toHaveLength(1);
     expect(await failureOf(list("playlists/2", nextPageToken))).toMatchObject(

@@ -199,7 +199,7 @@ const STATES: Readonly<Record<string, readonly [string, string, object]>> = {
   ],
   "a newer version": [
     "UPDATE schema_migrations SET version = 99",
-    "UPDATE schema_migrations SET version = 2",
+    `UPDATE schema_migrations SET version = ${LATEST}`,
     { version: 99n, expectedVersion: LATEST },
   ],
   "a column that is missing": [

@@ -25,7 +25,7 @@ async function startPlaylists(trackCount: number) {
   }
   const onPlaylist = (playlist: string, pageSize = 0) =>
     allPages(async (pageToken) => {
-      const page = await playlists.listPlaylistTracks({ playlist, pageSize, pageToken });
+      const page = await playlists.listPlaylistTracks({ parent: playlist, pageSize, pageToken });
       return { ...page, items: page.tracks };
     });
   const names = async (playlist: string, pageSize = 0) =>
@@ -66,12 +66,12 @@ test("pages of any size list each track once, in the order of their ids", async 
   for (const pageSize of [0, 1, 7, 119, 120, 121, 1_000, 2 ** 31 - 1]) {
     expect(await names(ONE, pageSize)).toEqual(tracks);
   }
-  const { tracks: page, nextPageToken } = await playlists.listPlaylistTracks({ playlist: ONE });
+  const { tracks: page, nextPageToken } = await playlists.listPlaylistTracks({ parent: ONE });
   expect(page).toHaveLength(50);
   // A track that is taken off between two pages moves no other out of sight.
   await playlists.removePlaylistTracks({ playlist: ONE, tracks: ["tracks/50", "tracks/51"] });
   const next = await playlists.listPlaylistTracks({
-    playlist: ONE,
+    parent: ONE,
     pageSize: 1,
     pageToken: nextPageToken,
   });
@@ -83,7 +83,7 @@ test("1000 tracks go in one request, and 1000 on one page", async () => {
   const tracks = trackNames(1, 1_000);
   await playlists.addPlaylistTracks({ playlist: ONE, tracks });
   await playlists.addPlaylistTracks({ playlist: ONE, tracks: ["tracks/1001"] });
-  const page = await playlists.listPlaylistTracks({ playlist: ONE, pageSize: 5_000 });
+  const page = await playlists.listPlaylistTracks({ parent: ONE, pageSize: 5_000 });
   expect(page.tracks).toHaveLength(1_000);
   expect(page.nextPageToken).not.toBe("");
   await playlists.removePlaylistTracks({ playlist: ONE, tracks });

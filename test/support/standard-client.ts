@@ -16,7 +16,7 @@ export interface StandardClient {
   update(message: Message, mask: readonly string[] | undefined): Promise<Message>;
   delete(name: string): Promise<Message>;
   /** Every resource, page by page. */
-  listAll(pageSize: number): Promise<Message[]>;
+  listAll(pageSize: number, query?: { readonly filter: string }): Promise<Message[]>;
 }
 
 /** The client of the service that has the standard methods of the plan's resource. */
@@ -43,7 +43,8 @@ export function standardClient(
   const resourceField = create.input.fields.find(({ message }) => message === plan.desc);
   if (!resourceField) throw new Error(`${create.input.typeName} has no ${plan.desc.name}`);
   const list = service.methods.find(
-    ({ name, input }) => name.startsWith("List") && input.fields.length === 2,
+    ({ name, input }) =>
+      name.startsWith("List") && !input.fields.some((field) => field.name === "parent"),
   ) as DescMethodUnary;
   const items = list.output.fields.find(({ message }) => message === plan.desc);
   return {
@@ -56,12 +57,12 @@ export function standardClient(
         ...(mask && { updateMask: { paths: [...mask] } }),
       }),
     delete: (name) => remove.call({ name }),
-    async listAll(pageSize) {
+    async listAll(pageSize, query) {
       const all: Message[] = [];
       let pageToken = "";
       do {
         const call = methods[list.localName] as Method;
-        const page = (await call({ pageSize, pageToken })) as Message & {
+        const page = (await call({ pageSize, pageToken, ...query })) as Message & {
           nextPageToken: string;
           [items: string]: unknown;
         };

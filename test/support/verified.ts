@@ -2,6 +2,7 @@
 
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
+import { checkSearchIndex } from "../../src/repositories/search-repository.ts";
 import { type Finding, verifyDatabase } from "../../src/repositories/verify.ts";
 import { RESOURCES } from "../../src/resources.ts";
 import { planResources } from "../../src/schema/plan.ts";
@@ -17,6 +18,7 @@ export async function findingsOf(path: string): Promise<Finding[]> {
   for await (const step of verifyDatabase(database, plans, registry)) {
     findings.push(...step.findings);
   }
+  findings.push(...(await checkSearchIndex(database)));
   await database.close();
   return findings;
 }

@@ -1,0 +1,109 @@
+// What the tests of indexes and explanations share: a migrated database, with the fixtures or with
+// many rows, and the statements that List runs on it.
+
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { DEFAULT_LIMITS } from "../../src/config.ts";
+import type { Database } from "../../src/database/database.ts";
+import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
+import { describeTables } from "../../src/database/sqlite/describe.ts";
+import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
+import { loadFixtures } from "../../src/fixtures.ts";
+import { migrateUp } from "../../src/migrate/migrate.ts";
+import { compileFilter } from "../../src/query/filter/compile.ts";
+import type { TableFacts } from "../../src/query/filter/source.ts";
+import { readTableFacts } from "../../src/query/generated.ts";
+import { compileOrder } from "../../src/query/order/compile.ts";
+import { type Statement, selectPage } from "../../src/query/statements.ts";
+import type { ListText } from "../../src/repositories/explain.ts";
+import { RESOURCES } from "../../src/resources.ts";
+import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
+import { registryOf } from "../../src/schema/registry.ts";
+import { tempDir } from "../support/temp.ts";
+import { REPO_ROOT } from "../support/tools.ts";
+
+export const PLANS = planResources(RESOURCES);
+export const REGISTRY = registryOf(RESOURCES.map(({ resource }) => resource));
+
+/** Each declared field with the plan that declares it. */
+export const INDEXED = PLANS.flatMap((plan) =>
+  plan.indexedFields.map((path) => ({ plan, path, title: `${plan.desc.name}.${path}` })),
+);
+
+/** A migrated database. */
+export interface Migrated {
+  readonly path: string;
+  readonly database: Database;
+  /** A connection of the test's own, which may write. */
+  readonly connection: Connection;
+}
+
+/** A new database without rows, closed and gone when the test is over. */
+export async function migrated(): Promise<Migrated> {
+  const path = join(tempDir(), "test.db");
+  await migrateUp(path, { lockTimeoutMs: 15_000 });
+  const options = { path, readOnly: false, plans: PLANS, registry: REGISTRY };
+  const database = openSqlite({ ...options, limits: DEFAULT_LIMITS });
+  const connection = openConnection(path, { busyTimeoutMs: 1_000 });
+  onTestFinished(async () => {
+    connection.close();
+    await database.close();
+  });
+  return { path, database, connection };
+}
+
+/** Loads the fixtures. */
+export async function fill({ database }: Migrated): Promise<void> {
+  await loadFixtures(database, PLANS, REGISTRY, join(REPO_ROOT, "fixtures"));
+}
+
+/** Adds rows to each table with declared fields until it has `count`, with values of all kinds. */
+export function multiply({ connection }: Migrated, count: number): void {
+  const upTo = `WITH RECURSIVE n (i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < ${999 + count})`;
+  connection.exec(`
+    BEGIN;
+    UPDATE store_state SET writing = 1;
+    INSERT OR IGNORE INTO media_types (MediaTypeId, Name) VALUES (1, 'file');
+    ${upTo} INSERT INTO artists (ArtistId, Name, data)
+      SELECT i, 'artist ' || i, json_object('regionCode', 'R' || (i % 250)) FROM n;
+    ${upTo} INSERT INTO albums (AlbumId, Title, ArtistId, data)
+      SELECT i, 'album ' || i, 1000 + i % 50, json_object('label', 'label ' || (i % 500), 'upc', 'upc' || i) FROM n;
+    ${upTo} INSERT INTO tracks (TrackId, Name, AlbumId, MediaTypeId, Milliseconds, UnitPrice, data)
+      SELECT i, 'track ' || i, i, 1, 1000, 0.99, json_object('isrc', 'isrc' || i, 'bpm', 60 + i % 140 / 2.0) FROM n;
+    ${upTo} INSERT INTO playlists (PlaylistId, Name, data)
+      SELECT i, 'list ' || i, CASE i % 4 WHEN 0 THEN '{}' ELSE json_object('visibility',
+        CASE i % 4 WHEN 1 THEN 'PRIVATE' WHEN 2 THEN 'UNLISTED' ELSE 'PUBLIC' END) END FROM n;
+    ${upTo} INSERT INTO customers (CustomerId, FirstName, LastName, Email, Phone, status, data)
+      SELECT i, 'a', 'b', i || '@example.com', '+' || i, i % 4,
+        json_object('loyalty', json_object('points', CAST(i * 1000003 % 9007 AS TEXT))) FROM n;
+    ${upTo} INSERT INTO genres (GenreId, Name) SELECT i, 'genre ' || i FROM n;
+    ${upTo} INSERT INTO invoices (InvoiceId, CustomerId, InvoiceDate, Total)
+      SELECT i, 1000 + i % 100, datetime('2020-01-01', '+' || i || ' hours'), 1 FROM n;
+    UPDATE store_state SET writing = 0;
+    COMMIT;
+  `);
+}
+
+/** What List knows of the table. */
+export function factsOf(connection: Connection, plan: ResourcePlan): TableFacts {
+  return readTableFacts(plan, describeTables(connection));
+}
+
+/** The statement of a List's first page, in the one way in which List makes it. */
+export function listStatement(
+  connection: Connection,
+  plan: ResourcePlan,
+  { filter, orderBy: order }: ListText,
+): Statement {
+  const facts = factsOf(connection, plan);
+  const { where, parameters } = compileFilter(plan, filter, facts);
+  const conditions = filter === "" ? [] : [{ sql: where, parameters }];
+  const { terms, orderBy } = compileOrder(plan, order, facts);
+  return selectPage(plan, {
+    conditions,
+    sortTerms: terms.map(({ expression }) => ({ sql: expression, parameters: [] })),
+    orderBy: { sql: orderBy, parameters: [] },
+    limit: 51,
+    offset: 0,
+  });
+}

@@ -1,0 +1,124 @@
+// Orders as SQL in a real database against the same orders of messages in memory, and pages by keyset
+// against both.
+
+import type { DescField } from "@bufbuild/protobuf";
+import { expect, test } from "vitest";
+import { compileOrder } from "../../../src/query/order/compile.ts";
+import type { SqlValue } from "../../../src/schema/sql-value.ts";
+import { EVERYTHING, EVERYTHING_PLAN } from "../../support/everything.ts";
+import { tempDir } from "../../support/temp.ts";
+import { randomOf } from "../filter/arbitrary-filter.ts";
+import { type Rows, SEED, storeEverything } from "../filter/rows.ts";
+import { compareMessages } from "./comparator.ts";
+
+const ROWS = 120;
+const ORDERS = 300;
+const PAGED_ORDERS = 40;
+
+/** The paths of all fields that have an order, nested ones included. */
+const PATHS: readonly string[] = EVERYTHING.fields.flatMap((field) => pathsOf(field, "", 0));
+
+function pathsOf(field: DescField, prefix: string, depth: number): string[] {
+  const path = `${prefix}${field.name}`;
+  if (field.fieldKind === "list" || field.fieldKind === "map") return [];
+  if (field.fieldKind === "scalar") return field.scalar === 12 ? [] : [path];
+  if (field.fieldKind === "enum") return [path];
+  const { message } = field;
+  const nested = () => message.fields.flatMap((inner) => pathsOf(inner, `${path}.`, depth + 1));
+  switch (message.typeName) {
+    case "google.protobuf.Any":
+    case "google.protobuf.FieldMask":
+    case "google.protobuf.Struct":
+    case "google.protobuf.Value":
+    case "google.protobuf.ListValue":
+    case "google.protobuf.BytesValue":
+    case "google.protobuf.Empty":
+      return [];
+    case "google.type.Date":
+    case "google.type.Money":
+      return [path, ...nested()];
+    default:
+      if (message.typeName.startsWith("google.protobuf.")) return [path];
+      return depth < 2 ? nested() : [];
+  }
+}
+
+function makeOrder(random: () => number): string {
+  const count = 1 + Math.floor(random() * 3);
+  const paths = new Set(
+    Array.from({ length: count }, () => PATHS[Math.floor(random() * PATHS.length)] as string),
+  );
+  const space = random() < 0.3 ? "  " : "";
+  return [...paths]
+    .map((path) => (random() < 0.5 ? `${space}${path} ${space}desc` : `${space}${path}${space}`))
+    .join(",");
+}
+
+/** The orders to try: each path alone, in both directions, and some of several. */
+function orders(count: number): string[] {
+  const random = randomOf(SEED);
+  const alone = ["", ...PATHS.flatMap((path) => [path, `${path} desc`])];
+  return [...alone, ...Array.from({ length: count }, () => makeOrder(random))];
+}
+
+function sortedKeys({ messages }: Rows, order: string): bigint[] {
+  const compare = compareMessages(order);
+  return [...messages].sort(([, a], [, b]) => compare(a, b)).map(([key]) => key);
+}
+
+test(`orders are those of the values (SEED=${SEED})`, async () => {
+  const rows = await storeEverything(tempDir(), ROWS);
+  for (const order of orders(ORDERS)) {
+    const { orderBy } = compileOrder(EVERYTHING_PLAN, order);
+    const sql = `SELECT EverythingId FROM everythings ORDER BY ${orderBy}`;
+    const found = rows.connection.prepare(sql).pluck().all() as bigint[];
+    expect(found, order).toEqual(sortedKeys(rows, order));
+  }
+  rows.connection.close();
+});
+
+test(`pages by keyset have every row once, in the order (SEED=${SEED})`, async () => {
+  const rows = await storeEverything(tempDir(), ROWS);
+  const random = randomOf(SEED + 1);
+  const chosen = orders(ORDERS).filter(() => random() < PAGED_ORDERS / ORDERS);
+  for (const order of chosen) {
+    const expected = sortedKeys(rows, order);
+    const pageSize = 1 + Math.floor(random() * random() * ROWS);
+    expect(pageThrough(rows, order, pageSize, false), `${order} / ${pageSize}`).toEqual(expected);
+    expect(pageThrough(rows, order, pageSize, true), `${order} / ${pageSize}`).toEqual(expected);
+  }
+  for (let pageSize = 1; pageSize <= ROWS; pageSize += 5) {
+    const order = "c_string_optional desc, j_node.value";
+    expect(pageThrough(rows, order, pageSize, true)).toEqual(sortedKeys(rows, order));
+  }
+  rows.connection.close();
+});
+
+/** The keys of all pages; each page is read by the whole condition, or by its parts in turn. */
+function pageThrough(
+  { connection }: Rows,
+  order: string,
+  size: number,
+  byParts: boolean,
+): bigint[] {
+  const { orderBy, select, keyset } = compileOrder(EVERYTHING_PLAN, order);
+  const read = (where: string, parameters: readonly SqlValue[], limit: number) => {
+    const sql = `SELECT EverythingId, ${select} FROM everythings WHERE ${where} ORDER BY ${orderBy} LIMIT ?`;
+    return connection
+      .prepare(sql)
+      .raw()
+      .all(...parameters, BigInt(limit)) as SqlValue[][];
+  };
+  const keys: bigint[] = [];
+  let page = read("TRUE", [], size);
+  while (page.length > 0 && keys.length <= ROWS) {
+    keys.push(...page.map(([key]) => key as bigint));
+    const after = keyset((page.at(-1) as SqlValue[]).slice(1));
+    page = [];
+    const parts = byParts ? after.parts : [{ sql: after.where, parameters: after.parameters }];
+    for (const { sql, parameters } of parts) {
+      if (page.length < size) page.push(...read(sql, parameters, size - page.length));
+    }
+  }
+  return keys;
+}
