@@ -10,12 +10,11 @@ import { describeTables } from "../../src/database/sqlite/describe.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
 import { loadFixtures } from "../../src/fixtures.ts";
 import { migrateUp } from "../../src/migrate/migrate.ts";
-import { compileFilter } from "../../src/query/filter/compile.ts";
 import type { TableFacts } from "../../src/query/filter/source.ts";
 import { readTableFacts } from "../../src/query/generated.ts";
-import { compileOrder } from "../../src/query/order/compile.ts";
-import { type Statement, selectPage } from "../../src/query/statements.ts";
+import type { Statement } from "../../src/query/statements.ts";
 import type { ListText } from "../../src/repositories/explain.ts";
+import { listStatement as firstPage } from "../../src/repositories/list.ts";
 import { RESOURCES } from "../../src/resources.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
@@ -89,21 +88,12 @@ export function factsOf(connection: Connection, plan: ResourcePlan): TableFacts 
   return readTableFacts(plan, describeTables(connection));
 }
 
-/** The statement of a List's first page, in the one way in which List makes it. */
+/** The statement of a List's first page, as List itself makes it. */
 export function listStatement(
   connection: Connection,
   plan: ResourcePlan,
-  { filter, orderBy: order }: ListText,
+  list: ListText,
 ): Statement {
-  const facts = factsOf(connection, plan);
-  const { where, parameters } = compileFilter(plan, filter, facts);
-  const conditions = filter === "" ? [] : [{ sql: where, parameters }];
-  const { terms, orderBy } = compileOrder(plan, order, facts);
-  return selectPage(plan, {
-    conditions,
-    sortTerms: terms.map(({ expression }) => ({ sql: expression, parameters: [] })),
-    orderBy: { sql: orderBy, parameters: [] },
-    limit: 51,
-    offset: 0,
-  });
+  const page = { pageSize: 50, skip: 0, after: undefined };
+  return firstPage(plan, { ...list, ...page }, factsOf(connection, plan));
 }
