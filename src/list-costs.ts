@@ -65,4 +65,4 @@ export function createListCosts(
   };
 }
 
-const FIRST_PAGE = { pageSize: 1, skip: 0, after: undefined } as const;
+const FIRST_PAGE = { pageSize: 1, skip: 0 } as const;

@@ -11,7 +11,7 @@ import type { CallContext } from "./handler.ts";
 const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
 /** The value of a field of the request; undefined if the request has no such field. */
-export function fieldValue(desc: DescMessage, request: Message, name: string): unknown {
+function fieldValue(desc: DescMessage, request: Message, name: string): unknown {
   const field = desc.fields.find((candidate) => candidate.name === name);
   if (!field) return undefined;
   const value = reflect(desc, request).get(field);

@@ -85,7 +85,7 @@ function verifyCopy(connection: Connection, path: string): void {
 }
 
 /** The number of rows of each table, with a hash over all their values, and of the schema itself. */
-export function digestTables(connection: Connection): ReadonlyMap<string, string> {
+function digestTables(connection: Connection): ReadonlyMap<string, string> {
   // The rows of a virtual table are in ordinary tables, which are compared.
   const names = connection
     .prepare(

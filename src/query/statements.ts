@@ -5,6 +5,7 @@
 import type { ChildPlan, ResourcePlan, TablePlan } from "../schema/plan.ts";
 import type { ChildRow, ResourceRow } from "../schema/row.ts";
 import type { Row, SqlValue } from "../schema/sql-value.ts";
+import type { Fragment } from "./filter/fragment.ts";
 
 /** SQL text and the values of its parameters, in order. */
 export interface Statement {
@@ -18,12 +19,6 @@ export function selectByKey(plan: ResourcePlan, key: bigint): Statement {
     sql: `SELECT ${resourceColumns(plan)} FROM ${plan.table} WHERE ${plan.key} = ?`,
     parameters: [key],
   };
-}
-
-/** SQL for a part of a statement, and the values of its parameters, in order. */
-export interface Fragment {
-  readonly sql: string;
-  readonly parameters: readonly SqlValue[];
 }
 
 /** Which rows a page has. */

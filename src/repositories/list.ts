@@ -5,15 +5,10 @@ import type { Registry } from "@bufbuild/protobuf";
 import type { Limits } from "../config.ts";
 import type { CallLimits, Database } from "../database/database.ts";
 import { compileFilter } from "../query/filter/compile.ts";
+import type { Fragment } from "../query/filter/fragment.ts";
 import type { TableFacts } from "../query/filter/source.ts";
-import { compileOrder } from "../query/order/compile.ts";
-import {
-  type Fragment,
-  type Statement,
-  selectCount,
-  selectPage,
-  sortValues,
-} from "../query/statements.ts";
+import { type CompiledOrder, compileOrder } from "../query/order/compile.ts";
+import { type Statement, selectCount, selectPage, sortValues } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import type { SqlValue } from "../schema/sql-value.ts";
 import { countForPage, messageBytes, readRows } from "./rows.ts";
@@ -62,11 +57,10 @@ export async function listResources(
   query: ListQuery,
   call?: CallLimits,
 ): Promise<Page> {
-  await guard?.(plan, listStatement(plan, { ...query, after: undefined }, facts), query.filter);
-  const statements = listStatements(plan, query, facts);
-  const counting = query.includeTotalSize
-    ? [selectCount(plan, filterConditions(plan, query.filter, facts))]
-    : [];
+  const list = compileList(plan, query, facts);
+  await guard?.(plan, pageStatement(list, query), query.filter);
+  const statements = pageStatements(list, query);
+  const counting = query.includeTotalSize ? [selectCount(plan, list.filter)] : [];
   const { rows, more, revision } = await readRows(database, plan, statements, call, counting);
   const messages = messageBytes(plan, rows, registry);
   const count = countForPage(messages, query.pageSize, limits.pageBytes);
@@ -79,44 +73,60 @@ export async function listResources(
   };
 }
 
+/** The statement of a first page. */
+export function listStatement(
+  plan: ResourcePlan,
+  query: Pick<ListQuery, "filter" | "orderBy" | "pageSize" | "skip">,
+  facts: TableFacts,
+): Statement {
+  return pageStatement(compileList(plan, query, facts), query);
+}
+
+/** What all pages of a List have in common. */
+interface CompiledList {
+  readonly plan: ResourcePlan;
+  readonly filter: readonly Fragment[];
+  readonly order: CompiledOrder;
+}
+
+function compileList(
+  plan: ResourcePlan,
+  { filter, orderBy }: Pick<ListQuery, "filter" | "orderBy">,
+  facts: TableFacts,
+): CompiledList {
+  const isFiltered = filter.trim() !== "";
+  return {
+    plan,
+    filter: isFiltered ? [toFragment(compileFilter(plan, filter, facts))] : [],
+    order: compileOrder(plan, orderBy, facts),
+  };
+}
+
 /**
  * The statements whose rows, one after the other, are a page: what comes after a row is one range of
  * an index for each term of the order, and to ask for all of them at once would read from the start.
  */
-function listStatements(plan: ResourcePlan, query: ListQuery, facts: TableFacts): Statement[] {
-  if (!query.after || query.skip > 0) return [listStatement(plan, query, facts)];
-  const { parts } = compileOrder(plan, query.orderBy, facts).keyset(query.after);
-  return parts.map((part) => pageStatement(plan, query, facts, [part]));
+function pageStatements(list: CompiledList, query: ListQuery): Statement[] {
+  if (!query.after) return [pageStatement(list, query)];
+  const keyset = list.order.keyset(query.after);
+  // What is passed over may end in any of the ranges, so only one statement can count it.
+  const ranges = query.skip > 0 ? [toFragment(keyset)] : keyset.parts;
+  return ranges.map((range) => pageStatement(list, query, [range]));
 }
 
-/** The statement of a page: one row more than asked for tells whether there is a next page. */
-export function listStatement(
-  plan: ResourcePlan,
-  { filter, orderBy, pageSize, skip, after }: Omit<ListQuery, "includeTotalSize">,
-  facts: TableFacts,
-): Statement {
-  const range = after ? [toFragment(compileOrder(plan, orderBy, facts).keyset(after))] : [];
-  return pageStatement(plan, { filter, orderBy, pageSize, skip }, facts, range);
-}
-
+/** One row more than asked for tells whether there is a next page. */
 function pageStatement(
-  plan: ResourcePlan,
-  { filter, orderBy, pageSize, skip }: Pick<ListQuery, "filter" | "orderBy" | "pageSize" | "skip">,
-  facts: TableFacts,
-  range: readonly Fragment[],
+  { plan, filter, order }: CompiledList,
+  { pageSize, skip }: Pick<ListQuery, "pageSize" | "skip">,
+  range: readonly Fragment[] = [],
 ): Statement {
-  const order = compileOrder(plan, orderBy, facts);
   return selectPage(plan, {
-    conditions: [...filterConditions(plan, filter, facts), ...range],
+    conditions: [...filter, ...range],
     sortTerms: order.terms.map(({ expression }) => ({ sql: expression, parameters: [] })),
     orderBy: { sql: order.orderBy, parameters: [] },
     limit: pageSize + 1,
     offset: skip,
   });
-}
-
-function filterConditions(plan: ResourcePlan, filter: string, facts: TableFacts): Fragment[] {
-  return filter.trim() === "" ? [] : [toFragment(compileFilter(plan, filter, facts))];
 }
 
 function toFragment(condition: {

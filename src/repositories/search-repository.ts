@@ -136,7 +136,7 @@ export async function checkSearchIndex(database: Database): Promise<Finding[]> {
  * Must come before any `integrity_check`, in one read with it: FTS5 would compare pages that others
  * have written since with what the connection remembers of the index, and call that a mismatch.
  */
-export const REFRESH_INDEX: Statement = {
+const REFRESH_INDEX: Statement = {
   sql: "SELECT rowid FROM track_search LIMIT 1",
   parameters: [],
 };

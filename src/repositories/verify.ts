@@ -4,13 +4,8 @@
 import { type Registry, toBinary } from "@bufbuild/protobuf";
 import type { Database } from "../database/database.ts";
 import { StoreError } from "../errors.ts";
-import {
-  afterKey,
-  type Fragment,
-  keyOrder,
-  type Statement,
-  selectPage,
-} from "../query/statements.ts";
+import type { Fragment } from "../query/filter/fragment.ts";
+import { afterKey, keyOrder, type Statement, selectPage } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { formatName } from "../schema/resource-name.ts";
 import { type ChildRow, decodeRow, type ResourceRow, rebuildRow } from "../schema/row.ts";

@@ -94,6 +94,6 @@ export function listStatement(
   plan: ResourcePlan,
   list: ListText,
 ): Statement {
-  const page = { pageSize: 50, skip: 0, after: undefined };
+  const page = { pageSize: 50, skip: 0 };
   return firstPage(plan, { ...list, ...page }, factsOf(connection, plan));
 }

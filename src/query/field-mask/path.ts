@@ -9,7 +9,7 @@ import type { MapKey, Step } from "./selection.ts";
 export const MASK_LIMITS = { paths: 256, pathBytes: 1024 } as const;
 
 /** The path that stands for the whole message. */
-export const EVERYTHING_PATH = "*";
+const EVERYTHING_PATH = "*";
 
 /**
  * True if the only path is `*`.

@@ -69,7 +69,7 @@ function compareDouble(double: number, decimal: Decimal): number {
 }
 
 /** Negative, zero or positive, as for sorting. */
-export function compareDecimals(a: Decimal, b: Decimal): number {
+function compareDecimals(a: Decimal, b: Decimal): number {
   const left = a.digits * 10n ** BigInt(Math.max(0, b.scale - a.scale));
   const right = b.digits * 10n ** BigInt(Math.max(0, a.scale - b.scale));
   return left < right ? -1 : left > right ? 1 : 0;

@@ -10,12 +10,13 @@ import { sortExpressions } from "./term.ts";
 
 /** An order as SQL, for a statement in which the plan's table has its own name. */
 export interface CompiledOrder {
-  /** Together no two rows have the same values of them: the key is among them. */
+  /**
+   * Together no two rows have the same values of them: the key is among them. Their values in a row
+   * are what `keyset` takes.
+   */
   readonly terms: readonly OrderTerm[];
   /** Without the words ORDER BY. */
   readonly orderBy: string;
-  /** The terms to select beside a row's columns: the values that `keyset` takes. */
-  readonly select: string;
   /** The paths that are sorted by, as they were written. */
   readonly fields: readonly string[];
   /** The rows after the one with these values of the terms. */
@@ -52,7 +53,6 @@ export function compileOrder(
   return {
     terms,
     orderBy: terms.map((term) => term.expression + (term.descending ? " DESC" : "")).join(", "),
-    select: terms.map(({ expression }) => expression).join(", "),
     fields: fields.map(({ path }) => path),
     keyset: (values) => rowsAfter(terms, values),
   };

@@ -101,7 +101,8 @@ function pageThrough(
   size: number,
   byParts: boolean,
 ): bigint[] {
-  const { orderBy, select, keyset } = compileOrder(EVERYTHING_PLAN, order);
+  const { orderBy, terms, keyset } = compileOrder(EVERYTHING_PLAN, order);
+  const select = terms.map(({ expression }) => expression).join(", ");
   const read = (where: string, parameters: readonly SqlValue[], limit: number) => {
     const sql = `SELECT EverythingId, ${select} FROM everythings WHERE ${where} ORDER BY ${orderBy} LIMIT ?`;
     return connection
