@@ -12,7 +12,7 @@ import { openSqlite } from "../src/database/sqlite/sqlite-database.ts";
 import { migrateUp } from "../src/migrate/migrate.ts";
 import type { ListQuery } from "../src/repositories/list.ts";
 import { createRepository } from "../src/repositories/resource-repository.ts";
-import { RESOURCES } from "../src/resources.ts";
+import { DEFINITIONS, RESOURCES } from "../src/resources.ts";
 import { planResources } from "../src/schema/plan.ts";
 import { registryOf } from "../src/schema/registry.ts";
 
@@ -39,8 +39,9 @@ async function run(path: string): Promise<void> {
   fill(path);
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
+  const tools = { plans, registry, definitions: DEFINITIONS };
   const limits = DEFAULT_LIMITS;
-  const database = openSqlite({ path, readOnly: true, plans, registry, limits });
+  const database = openSqlite({ path, readOnly: true, ...tools, limits });
   const plan = plans.find(({ table }) => table === "artists");
   if (!plan) throw new Error("there is no plan for artists");
   const { factsOf } = createSchemaView(database.connection);

@@ -8,10 +8,17 @@ export interface Config {
   /** Where to listen, `host:port`. */
   readonly address: string;
   readonly readOnly: boolean;
+  readonly durability: Durability;
   /** The folder of the rows that a new database gets; none if absent. */
   readonly fixtures?: string;
   readonly limits: Limits;
 }
+
+/**
+ * When a write is acknowledged: `full`, after its commit is synced to the disk; `relaxed`, before, so
+ * that a loss of power may take the newest commits, though never a part of one.
+ */
+export type Durability = "full" | "relaxed";
 
 /** Every limit of the service. */
 export interface Limits {
@@ -37,6 +44,12 @@ export interface Limits {
   readonly pageSizeMax: number;
   /** The most names in one request, for example tracks added to a playlist. */
   readonly batchSizeMax: number;
+  /** The most commits that wait for the writer; more are refused. */
+  readonly commitQueueMax: number;
+  /** The most bytes of messages that wait for the writer. */
+  readonly commitQueueBytes: number;
+  /** The most operations that share a transaction; a larger commit has one alone. */
+  readonly groupOperationsMax: number;
   /** How long the answer to a request_id is remembered. */
   readonly requestRetentionMs: number;
   readonly concurrentStreams: number;
@@ -63,6 +76,9 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   pageSizeDefault: 50,
   pageSizeMax: 1_000,
   batchSizeMax: 1_000,
+  commitQueueMax: 1_000,
+  commitQueueBytes: 64 * 1024 * 1024,
+  groupOperationsMax: 1_000,
   requestRetentionMs: 24 * 60 * 60 * 1_000,
   concurrentStreams: 100,
   keepaliveTimeMs: 20_000,

@@ -31,6 +31,8 @@ import { registryOf } from "./schema/registry.ts";
 /** What is served. */
 export interface Served {
   readonly resources: readonly ResourceService[];
+  /** The URL of the module that exports the resources as RESOURCES: threads import it. */
+  readonly definitions: string;
   readonly services?: readonly OwnService[];
 }
 
@@ -47,15 +49,16 @@ export interface RunningService {
  */
 export async function serve(
   config: Config,
-  { resources, services: others = [] }: Served,
+  { resources, definitions, services: others = [] }: Served,
   log: Log,
 ): Promise<RunningService> {
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
-  const { database: path, limits, readOnly, fixtures } = config;
+  const { database: path, limits, readOnly, durability, fixtures } = config;
   await prepareFile(config);
 
-  const database = openSqlite({ path, readOnly, plans, registry, limits });
+  const options = { path, readOnly, durability, plans, definitions, registry, limits };
+  const database = openSqlite(options);
   const schema = createSchemaProbe(database.connection, plans, readMigrationFiles());
   const monitor = createHealthMonitor({
     services: [...resources, ...others].map(({ service }) => service.typeName),
@@ -69,6 +72,7 @@ export async function serve(
     await database.close();
   };
   try {
+    await database.opened();
     schema.refuseDifferences();
     if (fixtures !== undefined && schema.look().serving && (await isUntouched(database))) {
       const count = await loadFixtures(database, plans, registry, fixtures);

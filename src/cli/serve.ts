@@ -3,10 +3,10 @@
 
 import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
-import { DEFAULT_ADDRESS, DEFAULT_LIMITS } from "../config.ts";
+import { DEFAULT_ADDRESS, DEFAULT_LIMITS, type Durability } from "../config.ts";
 import { createLog } from "../observe/log.ts";
 import { PACKAGE_ROOT } from "../package-root.ts";
-import { RESOURCES, SERVICES } from "../resources.ts";
+import { DEFINITIONS, RESOURCES, SERVICES } from "../resources.ts";
 import { serve } from "../serve.ts";
 import { databaseOption, lockTimeoutOption, parseCount } from "./migrate.ts";
 
@@ -14,6 +14,7 @@ interface ServeOptions {
   readonly database: string;
   readonly address: string;
   readonly readOnly: boolean;
+  readonly durability: Durability;
   readonly fixtures: boolean;
   readonly lockTimeout: number;
   readonly maxScanRows: number;
@@ -27,6 +28,15 @@ export function serveCommand(): Command {
     .addOption(addressOption())
     .addOption(
       new Option("--read-only", "refuse every write").env("PROTOSTORE_READ_ONLY").default(false),
+    )
+    .addOption(
+      new Option(
+        "--durability <level>",
+        "when a write is acknowledged: full, once it is synced to the disk; relaxed, before",
+      )
+        .env("PROTOSTORE_DURABILITY")
+        .choices(["full", "relaxed"])
+        .default("full"),
     )
     .addOption(
       new Option("--fixtures", "fill a new database with sample rows")
@@ -57,6 +67,7 @@ async function runServe(options: ServeOptions): Promise<void> {
       database: resolve(options.database),
       address: options.address,
       readOnly: options.readOnly,
+      durability: options.durability,
       ...(options.fixtures && { fixtures: join(PACKAGE_ROOT, "fixtures") }),
       limits: {
         ...DEFAULT_LIMITS,
@@ -64,7 +75,7 @@ async function runServe(options: ServeOptions): Promise<void> {
         scanRowsMax: options.maxScanRows,
       },
     }),
-    { resources: RESOURCES, services: SERVICES },
+    { resources: RESOURCES, definitions: DEFINITIONS, services: SERVICES },
     createLog(),
   );
   // Before anything is printed: whoever reads it may send a signal at once.

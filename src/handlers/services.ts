@@ -88,9 +88,10 @@ export function assembleService(entry: ResourceService | OwnService, tools: Hand
     repository: tools.repositoryOf(entry.resource),
   };
   const handlers = entry.service.methods.map((method) => {
-    const implement = own[method.localName] ?? (standard && implementStandard(method, standard));
-    if (!implement) throw unimplemented(method);
-    return { kind: method.methodKind, method, implement };
+    const implement = own[method.localName];
+    const functions = implement ? { implement } : standard && implementStandard(method, standard);
+    if (!functions) throw unimplemented(method);
+    return { kind: method.methodKind, method, ...functions };
   });
   return { desc: entry.service, handlers: handlers as unknown as Handler[] };
 }

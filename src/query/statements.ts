@@ -139,6 +139,18 @@ export function insertResource(plan: ResourcePlan, row: ResourceRow): Statement 
   return insert(plan.table, [plan.key, ...resourceNames(plan)], [row.key, ...resourceCells(row)]);
 }
 
+/** Inserts resource rows with one statement. */
+export function insertResources(plan: ResourcePlan, rows: readonly ResourceRow[]): Statement {
+  const names = [plan.key, ...resourceNames(plan)];
+  const marks = `(${names.map(() => "?").join(", ")})`;
+  return {
+    sql:
+      `INSERT INTO ${plan.table} (${names.join(", ")}) ` +
+      `VALUES ${rows.map(() => marks).join(", ")}`,
+    parameters: rows.flatMap((row) => [row.key, ...resourceCells(row)]),
+  };
+}
+
 /** Replaces all of a resource row but its key. */
 export function updateResource(plan: ResourcePlan, row: ResourceRow): Statement {
   return update(plan, resourceNames(plan), resourceCells(row), row.key);

@@ -32,7 +32,8 @@ export async function retryWhileBusy<T>(
   }
 }
 
-function checkLimits({ signal, deadlineMs }: CallLimits): void {
+/** @throws StoreError DEADLINE_EXCEEDED, CANCELLED if the call has ended. */
+export function checkLimits({ signal, deadlineMs }: CallLimits): void {
   if (deadlineMs !== undefined && Date.now() >= deadlineMs) {
     throw new StoreError("DEADLINE_EXCEEDED", "the deadline has passed");
   }
