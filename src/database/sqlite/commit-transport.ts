@@ -122,12 +122,13 @@ function unpackCheck(check: PortableCheck): ExecuteCheck {
 export function packOutcomes(outcomes: readonly Outcome[]): PortableOutcomes {
   const parts: Uint8Array[] = [];
   const portable = outcomes.map((outcome): PortableOutcome => {
-    if ("error" in outcome) return { id: outcome.id, error: toPlainError(outcome.error) };
-    const sizes = outcome.messages.map((message) => {
+    if (outcome.error) return { id: outcome.id, error: toPlainError(outcome.error) };
+    const { revision, messages } = outcome.commit;
+    const sizes = messages.map((message) => {
       if (message) parts.push(message);
       return message?.length ?? -1;
     });
-    return { id: outcome.id, revision: outcome.revision, sizes };
+    return { id: outcome.id, revision, sizes };
   });
   return { outcomes: portable, bytes: concatenate(parts) };
 }
@@ -142,7 +143,7 @@ export function unpackOutcomes({ outcomes, bytes }: PortableOutcomes): Outcome[]
       offset += size;
       return bytes.subarray(offset - size, offset);
     });
-    return { id: outcome.id, revision: outcome.revision, messages };
+    return { id: outcome.id, commit: { revision: outcome.revision, messages } };
   });
 }
 

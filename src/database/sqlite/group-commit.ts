@@ -5,6 +5,7 @@ import type { Registry } from "@bufbuild/protobuf";
 import { StoreError } from "../../errors.ts";
 import type { Statement } from "../../query/statements.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
+import type { Commit } from "../database.ts";
 import { applyOperations } from "./apply.ts";
 import type { PendingCommit } from "./commit-transport.ts";
 import { type Connection, isBusy, translateSqliteError } from "./connection.ts";
@@ -17,11 +18,7 @@ import type { Transaction } from "./transaction.ts";
 
 /** How a commit ended. */
 export type Outcome =
-  | {
-      readonly id: number;
-      readonly revision: bigint;
-      readonly messages: readonly (Uint8Array | undefined)[];
-    }
+  | { readonly id: number; readonly commit: Commit; readonly error?: undefined }
   | { readonly id: number; readonly error: StoreError };
 
 export interface CommitterOptions {
@@ -114,7 +111,7 @@ export function createCommitter(connection: Connection, options: CommitterOption
       const together = news.length > 1 ? insertTogether(shared, news) : undefined;
       if (together) {
         some.forEach(({ id }, i) => {
-          outcomes.push({ id, revision: base + BigInt(i), messages: [together[i]] });
+          outcomes.push({ id, commit: { revision: base + BigInt(i), messages: [together[i]] } });
         });
         revision += BigInt(some.length);
         changed = true;
@@ -125,7 +122,7 @@ export function createCommitter(connection: Connection, options: CommitterOption
         const outcome = applyAlone(shared, next, entry);
         outcomes.push(outcome);
         // A request that was carried out before keeps the revision that it had.
-        if (entry.validateOnly || "error" in outcome || outcome.revision < next) continue;
+        if (entry.validateOnly || outcome.error || outcome.commit.revision < next) continue;
         revision = next;
         changed = true;
       }
@@ -138,20 +135,25 @@ export function createCommitter(connection: Connection, options: CommitterOption
     const { id, validateOnly } = entry;
     runner.run(SAVEPOINT);
     try {
-      const outcome = { id, ...applyEntry({ ...shared, revision }, entry) };
-      if (validateOnly) runner.run(ROLLBACK_TO);
+      const commit = applyEntry({ ...shared, revision }, entry);
+      if (validateOnly) takeBack(shared);
       runner.run(RELEASE);
-      return outcome;
+      return { id, commit };
     } catch (error) {
       // If the whole transaction is gone, so is what others did in it.
       if (!connection.inTransaction) throw error;
-      runner.run(ROLLBACK_TO);
+      takeBack(shared);
       runner.run(RELEASE);
       return { id, error: translateSqliteError(error) };
     }
   }
 
-  function applyEntry(tx: Transaction, { operations, request, validateOnly }: Entry) {
+  function takeBack({ nextKeys }: Shared): void {
+    runner.run(ROLLBACK_TO);
+    nextKeys.clear();
+  }
+
+  function applyEntry(tx: Transaction, { operations, request, validateOnly }: Entry): Commit {
     const nowMs = Date.parse(tx.now);
     const notBeforeMs = nowMs - retentionMs;
     const identity = validateOnly ? undefined : request;

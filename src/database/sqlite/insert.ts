@@ -52,16 +52,14 @@ export function insertTogether(
 ): Uint8Array[] | undefined {
   const plan = news[0]?.create.plan;
   if (!plan) return undefined;
-  const nextBefore = tx.nextKeys.get(plan.table);
   const rows = news.map(({ create, revision }) => toRow({ ...tx, revision }, create));
+  if (rows.some(({ wire }) => wire.length > tx.messageBytesMax)) return undefined;
   try {
-    if (rows.some(({ wire }) => wire.length > tx.messageBytesMax)) return undefined;
     tx.runner.run(insertResources(plan, rows));
     return rows.map(({ wire }) => wire);
   } catch (error) {
     if (!isSqliteError(error) || !error.code.startsWith("SQLITE_CONSTRAINT")) throw error;
-    if (nextBefore === undefined) tx.nextKeys.delete(plan.table);
-    else tx.nextKeys.set(plan.table, nextBefore);
+    tx.nextKeys.clear();
     return undefined;
   }
 }

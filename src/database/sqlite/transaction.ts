@@ -19,7 +19,7 @@ export interface Transaction {
   readonly revision: bigint;
   /** The time of the commit, RFC 3339 in UTC. */
   readonly now: string;
-  /** The next free key of each table whose keys were asked for. */
+  /** The next free key of each table whose keys were asked for; cleared when rows are taken back. */
   readonly nextKeys: Map<string, bigint>;
 }
 

@@ -64,8 +64,8 @@ export function startWriter(data: WriterData): Writer {
           const waiting = sent.get(outcome.id);
           sent.delete(outcome.id);
           waitingBytes -= waiting?.bytes ?? 0;
-          if ("error" in outcome) waiting?.reject(outcome.error);
-          else waiting?.resolve(outcome);
+          if (outcome.error) waiting?.reject(outcome.error);
+          else waiting?.resolve(outcome.commit);
         }
         return;
       case "group-done":
