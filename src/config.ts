@@ -9,6 +9,10 @@ export interface Config {
   readonly address: string;
   readonly readOnly: boolean;
   readonly durability: Durability;
+  /** How many processes serve on the one port. */
+  readonly processes: number;
+  /** What they share for secrets that a read-only database does not hold. */
+  readonly secretSeed?: string;
   /** The folder of the rows that a new database gets; none if absent. */
   readonly fixtures?: string;
   readonly limits: Limits;

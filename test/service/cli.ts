@@ -25,6 +25,8 @@ export async function runProgram(
 ): Promise<Ended> {
   const child = spawn(program, args, { cwd: REPO_ROOT, env: environment() });
   const output = collect(child);
+  // A program that does not read its input may be gone before it comes.
+  child.stdin.on("error", () => {});
   child.stdin.end(input);
   const [code] = (await once(child, "close")) as [number | null];
   return { code, ...output() };
@@ -33,6 +35,9 @@ export async function runProgram(
 /** A server in a process of its own. */
 export interface ServerProcess {
   readonly address: string;
+  readonly pid: number;
+  /** What it has printed so far. */
+  output(): Pick<Ended, "stdout" | "stderr">;
   /** Sends the signal and waits until the process has ended. */
   end(signal: NodeJS.Signals): Promise<Ended>;
 }
@@ -56,6 +61,8 @@ export async function startServerProcess(...args: readonly string[]): Promise<Se
   });
   return {
     address,
+    pid: child.pid as number,
+    output,
     async end(signal) {
       child.kill(signal);
       const [code] = (await closed) as [number | null];

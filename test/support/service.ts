@@ -50,6 +50,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       address: "127.0.0.1:0",
       readOnly: options.readOnly ?? false,
       durability: options.durability ?? "full",
+      processes: 1,
       ...(options.fixtures && { fixtures: join(REPO_ROOT, "fixtures") }),
       limits: { ...DEFAULT_LIMITS, ...options.limits },
     },

@@ -1,7 +1,7 @@
 // Opens a SQLite file as a Database: a thread with the connection that writes, and one connection
 // here that reads. Must not migrate: the schema is brought up to date before.
 
-import { randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import type { Registry } from "@bufbuild/protobuf";
 import type { Durability, Limits } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
@@ -23,6 +23,8 @@ export interface SqliteOptions {
   /** The URL of the module that exports the resources, for the threads. */
   readonly definitions: string;
   readonly limits: Limits;
+  /** What secrets that cannot be stored are made from; they are random if it is absent. */
+  readonly secretSeed?: string;
 }
 
 /** A database, and the connection that probes look at it with. */
@@ -37,7 +39,7 @@ export interface SqliteDatabase extends Database {
  * @throws StoreError DATABASE_UNAVAILABLE, DATABASE_CORRUPT
  */
 export function openSqlite(options: SqliteOptions): SqliteDatabase {
-  const { path, limits, readOnly, durability = "full", definitions } = options;
+  const { path, limits, readOnly, durability = "full", definitions, secretSeed } = options;
   const reading = openConnection(path, { readOnly: true, busyTimeoutMs: limits.busyTimeoutMs });
   const reader = createReader(reading, limits.writeTimeoutMs);
   const writer = readOnly ? undefined : startWriter({ path, definitions, durability, limits });
@@ -54,8 +56,8 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     async secret(name) {
       const known = await readSecret(database, name);
       if (known) return known;
-      const proposed = randomBytes(SECRET_BYTES);
-      // Without a writer, the secret lasts as long as this server.
+      const proposed = makeSecret(name, secretSeed);
+      // Without a writer, the secret lasts as long as this server, or its seed.
       if (!writer) return proposed;
       await writer.commit([
         { kind: "execute", statement: insertSecret(name, proposed), unseen: true },
@@ -89,6 +91,11 @@ async function readSecret(database: Database, name: string): Promise<Uint8Array 
   const sql = "SELECT value FROM store_secrets WHERE name = ?";
   const { rows } = await database.read([{ sql, parameters: [name] }]);
   return rows[0]?.[0]?.[0] as Uint8Array | undefined;
+}
+
+function makeSecret(name: string, seed: string | undefined): Uint8Array {
+  if (seed !== undefined) return createHmac("sha256", seed).update(name).digest();
+  return randomBytes(SECRET_BYTES);
 }
 
 function insertSecret(name: string, value: Uint8Array): Statement {
