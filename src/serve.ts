@@ -31,6 +31,8 @@ import { registryOf } from "./schema/registry.ts";
 /** What is served. */
 export interface Served {
   readonly resources: readonly ResourceService[];
+  /** The URL of the module that exports the resources as RESOURCES: threads import it. */
+  readonly definitions: string;
   readonly services?: readonly OwnService[];
 }
 
@@ -47,7 +49,7 @@ export interface RunningService {
  */
 export async function serve(
   config: Config,
-  { resources, services: others = [] }: Served,
+  { resources, definitions, services: others = [] }: Served,
   log: Log,
 ): Promise<RunningService> {
   const plans = planResources(resources);
@@ -55,7 +57,7 @@ export async function serve(
   const { database: path, limits, readOnly, fixtures } = config;
   await prepareFile(config);
 
-  const database = openSqlite({ path, readOnly, plans, registry, limits });
+  const database = openSqlite({ path, readOnly, plans, definitions, registry, limits });
   const schema = createSchemaProbe(database.connection, plans, readMigrationFiles());
   const monitor = createHealthMonitor({
     services: [...resources, ...others].map(({ service }) => service.typeName),

@@ -6,7 +6,7 @@ import { Command, Option } from "commander";
 import { DEFAULT_ADDRESS, DEFAULT_LIMITS } from "../config.ts";
 import { createLog } from "../observe/log.ts";
 import { PACKAGE_ROOT } from "../package-root.ts";
-import { RESOURCES, SERVICES } from "../resources.ts";
+import { DEFINITIONS, RESOURCES, SERVICES } from "../resources.ts";
 import { serve } from "../serve.ts";
 import { databaseOption, lockTimeoutOption, parseCount } from "./migrate.ts";
 
@@ -64,7 +64,7 @@ async function runServe(options: ServeOptions): Promise<void> {
         scanRowsMax: options.maxScanRows,
       },
     }),
-    { resources: RESOURCES, services: SERVICES },
+    { resources: RESOURCES, definitions: DEFINITIONS, services: SERVICES },
     createLog(),
   );
   // Before anything is printed: whoever reads it may send a signal at once.

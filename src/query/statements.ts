@@ -21,6 +21,17 @@ export function selectByKey(plan: ResourcePlan, key: bigint): Statement {
   };
 }
 
+/**
+ * One row in any case: the revision of the database, then key and bytes of the row with the key that
+ * is the only parameter, NULL if there is none.
+ */
+export function selectItem(plan: ResourcePlan): string {
+  return (
+    `SELECT store_state.revision, ${itemColumns(plan, `${plan.table}.`)} FROM store_state ` +
+    `LEFT JOIN ${plan.table} ON ${plan.table}.${plan.key} = ?`
+  );
+}
+
 /** Which rows a page has. */
 export interface PageQuery {
   /** The conditions that all rows must meet. */
@@ -33,9 +44,13 @@ export interface PageQuery {
   readonly offset: number;
 }
 
-/** The rows of a page: `resourceColumns` and then the values of the sort terms. */
-export function selectPage(plan: ResourcePlan, query: PageQuery): Statement {
-  const selected = [resourceColumns(plan), ...query.sortTerms.map(({ sql }) => sql)];
+/** The rows of a page: `columns` and then the values of the sort terms. */
+export function selectPage(
+  plan: ResourcePlan,
+  query: PageQuery,
+  columns = itemColumns(plan),
+): Statement {
+  const selected = [columns, ...query.sortTerms.map(({ sql }) => sql)];
   return {
     sql:
       `SELECT ${selected.join(", ")} FROM ${plan.table}${where(query.conditions)} ` +
@@ -57,10 +72,14 @@ export function selectCount(plan: ResourcePlan, conditions: readonly Fragment[])
 }
 
 /** The rows with these keys, in no order; a key without a row has none. */
-export function selectByKeys(plan: ResourcePlan, keys: readonly bigint[]): Statement {
+export function selectByKeys(
+  plan: ResourcePlan,
+  keys: readonly bigint[],
+  columns = resourceColumns(plan),
+): Statement {
   return {
     sql:
-      `SELECT ${resourceColumns(plan)} FROM ${plan.table} ` +
+      `SELECT ${columns} FROM ${plan.table} ` +
       `WHERE ${plan.key} IN (SELECT value FROM json_each(?))`,
     parameters: [`[${keys.join(",")}]`],
   };
@@ -98,19 +117,18 @@ export function selectChildren(
   };
 }
 
+/** The columns that a row of a page begins with: its key and its bytes. */
+export function itemColumns(plan: ResourcePlan, qualifier = ""): string {
+  return `${qualifier}${plan.key}, ${qualifier}wire`;
+}
+
+/** How many values `itemColumns` are. */
+export const ITEM_COLUMNS = 2;
+
 /** The columns of a resource row, in the order that `toResourceRow` reads them. */
-export function resourceColumns(plan: ResourcePlan, qualifier = ""): string {
-  return [
-    plan.key,
-    "revision",
-    "created_at",
-    "updated_at",
-    "wire",
-    "data",
-    ...plan.columns.map(({ name }) => name),
-  ]
-    .map((name) => qualifier + name)
-    .join(", ");
+export function resourceColumns(plan: ResourcePlan): string {
+  const columns = plan.columns.map(({ name }) => name);
+  return [plan.key, "revision", "created_at", "updated_at", "wire", "data", ...columns].join(", ");
 }
 
 /** A row that was selected with `resourceColumns`, and whatever stands behind them. */
@@ -119,14 +137,6 @@ export function toResourceRow(plan: ResourcePlan, row: Row): ResourceRow {
   const columns = rest.slice(0, plan.columns.length);
   return { key, revision, createdAt, updatedAt, wire, data, columns } as ResourceRow;
 }
-
-/** The values of the sort terms in a row of `selectPage`. */
-export function sortValues(plan: ResourcePlan, row: Row): readonly SqlValue[] {
-  return row.slice(SYSTEM_VALUES + plan.columns.length);
-}
-
-/** The values before those of the plan's columns. */
-const SYSTEM_VALUES = 6;
 
 /** A row that was selected by `selectChildren`. */
 export function toChildRow(row: Row): ChildRow {

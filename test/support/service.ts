@@ -6,7 +6,7 @@ import pino from "pino";
 import { onTestFinished } from "vitest";
 import { type Connection, connect } from "../../src/client/client.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config.ts";
-import { RESOURCES, SERVICES } from "../../src/resources.ts";
+import { DEFINITIONS, RESOURCES, SERVICES } from "../../src/resources.ts";
 import { serve } from "../../src/serve.ts";
 import { makeTempDir } from "./temp.ts";
 import { REPO_ROOT } from "./tools.ts";
@@ -51,7 +51,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       ...(options.fixtures && { fixtures: join(REPO_ROOT, "fixtures") }),
       limits: { ...DEFAULT_LIMITS, ...options.limits },
     },
-    { resources: RESOURCES, services: SERVICES },
+    { resources: RESOURCES, definitions: DEFINITIONS, services: SERVICES },
     pino({ level: "silent" }),
   ).catch((error: unknown) => {
     removeDirectory();

@@ -1,4 +1,5 @@
-// Opens a SQLite file as a Database: one connection that writes, one that reads.
+// Opens a SQLite file as a Database: a connection that writes, one for point reads and probes, and
+// those of the reader threads.
 // Must not migrate: the schema is brought up to date before.
 
 import { randomBytes } from "node:crypto";
@@ -9,7 +10,9 @@ import type { ResourcePlan } from "../../schema/plan.ts";
 import type { Database } from "../database.ts";
 import { retryWhileBusy } from "./busy-retry.ts";
 import { type Connection, openConnection, readPragma, translateSqliteError } from "./connection.ts";
-import { createReader } from "./reader.ts";
+import { createPointReader } from "./point-reader.ts";
+import { createReaderPool } from "./reader-pool.ts";
+import { scansIn } from "./scans.ts";
 import { readStatus } from "./status.ts";
 import { keepWal } from "./wal.ts";
 import { createWriter } from "./writer.ts";
@@ -18,6 +21,8 @@ export interface SqliteOptions {
   readonly path: string;
   readonly readOnly: boolean;
   readonly plans: readonly ResourcePlan[];
+  /** The URL of the module that exports, as RESOURCES, what the plans are of: threads import it. */
+  readonly definitions: string;
   /** The types that an Any may hold to be kept as JSON. */
   readonly registry: Registry;
   readonly limits: Limits;
@@ -38,7 +43,16 @@ export interface SqliteDatabase extends Database {
 export function openSqlite(options: SqliteOptions): SqliteDatabase {
   const { path, limits, readOnly } = options;
   const reading = openConnection(path, { readOnly: true, busyTimeoutMs: limits.busyTimeoutMs });
-  const reader = createReader(reading, limits.writeTimeoutMs);
+  const readPoint = createPointReader(reading, options.registry, limits.writeTimeoutMs);
+  const readers = createReaderPool(
+    {
+      path,
+      definitions: options.definitions,
+      busyTimeoutMs: limits.busyTimeoutMs,
+      lockTimeoutMs: limits.writeTimeoutMs,
+    },
+    limits,
+  );
   const writing = readOnly ? undefined : openWriteConnection(path, limits);
   const wal = writing && keepWal(writing, limits.walSizeBytes);
   const writer =
@@ -53,7 +67,8 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     });
   return {
     connection: reading,
-    read: reader.read,
+    get: readPoint,
+    ...scansIn(readers),
     async commit(operations, commitOptions) {
       if (!writer) throw new StoreError("READ_ONLY_MODE", "the server is read-only");
       return writer.commit(operations, commitOptions);
@@ -69,13 +84,14 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
         return readStatus(writing ?? reading, {
           readOnly,
           lastCheckpointMs: wal?.lastCheckpointMs,
-          oldestReaderMs: reader.oldestReadMs,
+          oldestReaderMs: readers.oldestReadMs,
         });
       } catch (error) {
         throw translateSqliteError(error);
       }
     },
     async close() {
+      await readers.close();
       reading.close();
       // Closing the last connection checkpoints the log and removes it.
       writing?.close();
