@@ -27,9 +27,23 @@ export function selectByKey(plan: ResourcePlan, key: bigint): Statement {
  */
 export function selectItem(plan: ResourcePlan): string {
   return (
-    `SELECT store_state.revision, ${itemColumns(plan, `${plan.table}.`)} FROM store_state ` +
-    `LEFT JOIN ${plan.table} ON ${plan.table}.${plan.key} = ?`
+    `SELECT store_state.revision, ${plan.table}.${plan.key}, ${plan.table}.wire ` +
+    `FROM store_state LEFT JOIN ${plan.table} ON ${plan.table}.${plan.key} = ?`
   );
+}
+
+/** The bytes of the rows with these keys, in their order: a row for each, or one with all `joined`. */
+export function selectWires(
+  { table, key }: ResourcePlan,
+  keys: readonly bigint[],
+  joined: boolean,
+): Statement {
+  const wire = joined ? `CAST(group_concat(${table}.wire, '') AS BLOB)` : `${table}.wire`;
+  return {
+    // The order of the loops is the order of the keys.
+    sql: `SELECT ${wire} FROM json_each(?) CROSS JOIN ${table} ON ${table}.${key} = json_each.value`,
+    parameters: [`[${keys.join(",")}]`],
+  };
 }
 
 /** Which rows a page has. */
@@ -117,9 +131,9 @@ export function selectChildren(
   };
 }
 
-/** The columns that a row of a page begins with: its key and its bytes. */
-export function itemColumns(plan: ResourcePlan, qualifier = ""): string {
-  return `${qualifier}${plan.key}, ${qualifier}wire`;
+/** The columns that a row of a page begins with: its key and how many bytes it has, if it has any. */
+export function itemColumns({ table, key }: ResourcePlan): string {
+  return `${table}.${key}, length(${table}.wire)`;
 }
 
 /** How many values `itemColumns` are. */

@@ -103,7 +103,7 @@ export function createPlaylistRepository(
       };
       const page: Statement = {
         sql:
-          `SELECT ${itemColumns(plans.track, "tracks.")} FROM playlist_track ` +
+          `SELECT ${itemColumns(plans.track)} FROM playlist_track ` +
           "JOIN tracks ON tracks.TrackId = playlist_track.TrackId " +
           "WHERE PlaylistId = ? AND playlist_track.TrackId > ? " +
           "ORDER BY playlist_track.TrackId LIMIT ?",

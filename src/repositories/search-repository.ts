@@ -106,7 +106,7 @@ function selectPage(
       ${after ? "WHERE (rank, id) >= (SELECT rank, id FROM begin)" : ""}
       ORDER BY rank, id LIMIT ?
     )
-    SELECT page.id, tracks.wire, ${SNIPPET}, -page.rank, page.rank
+    SELECT page.id, length(tracks.wire), ${SNIPPET}, -page.rank, page.rank
     FROM track_search
     JOIN page ON page.id = +track_search.rowid
     JOIN tracks ON tracks.TrackId = page.id

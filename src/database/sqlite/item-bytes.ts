@@ -18,8 +18,8 @@ interface Frame {
 
 /** Gives the size of items, and writes them; `row` is the one that a message is of. */
 export interface ItemWriter {
-  /** The bytes of an item without tag and length. */
-  sizeOf(message: Uint8Array, row: Row): number;
+  /** The bytes of an item, without tag and length, whose message has `length` bytes. */
+  sizeOf(length: number, row: Row): number;
   /** The items one after the other. */
   write(messages: readonly Uint8Array[], rows: readonly Row[]): Uint8Array<ArrayBuffer>;
 }
@@ -27,13 +27,14 @@ export interface ItemWriter {
 /** The writer of items of this form. */
 export function createItemWriter({ field, envelope }: ItemForm): ItemWriter {
   const tag = tagBytes(field);
-  const frameOf = envelope && ((message: Uint8Array, row: Row) => frame(envelope, message, row));
+  const frameOf = envelope && ((length: number, row: Row) => frame(envelope, length, row));
 
   return {
-    sizeOf: (message, row) => message.length + frameLength(frameOf?.(message, row)),
+    sizeOf: (length, row) => length + frameLength(frameOf?.(length, row)),
 
     write(messages, rows) {
-      const frames = frameOf && messages.map((message, i) => frameOf(message, rows[i] as Row));
+      const frames =
+        frameOf && messages.map((message, i) => frameOf(message.length, rows[i] as Row));
       let total = 0;
       for (let i = 0; i < messages.length; i++) {
         const size = (messages[i] as Uint8Array).length + frameLength(frames?.[i]);
@@ -59,12 +60,12 @@ export function createItemWriter({ field, envelope }: ItemForm): ItemWriter {
   };
 }
 
-function frame({ before, message: field, after }: Envelope, message: Uint8Array, row: Row): Frame {
-  const tag = tagBytes(field);
-  const head = new Uint8Array(before.length + tag.length + varintLength(message.length));
+function frame({ before, message, after }: Envelope, length: number, row: Row): Frame {
+  const tag = tagBytes(message);
+  const head = new Uint8Array(before.length + tag.length + varintLength(length));
   head.set(before);
   head.set(tag, before.length);
-  writeVarint(head, before.length + tag.length, message.length);
+  writeVarint(head, before.length + tag.length, length);
   return { before: head, after: encodeFields(after, row) };
 }
 

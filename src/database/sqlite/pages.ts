@@ -10,14 +10,23 @@ import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../page-r
 import { createItemWriter } from "./item-bytes.ts";
 import { rebuildByKeys } from "./rebuild.ts";
 import type { StatementRunner } from "./statement-cache.ts";
+import type { ReadWires } from "./wires.ts";
 
-/** What assembles the pages of one connection. */
+/** What the pages of one connection are read with. */
 export interface PageSource {
   readonly runner: StatementRunner;
   readonly registry: Registry;
+  readonly readWires: ReadWires;
 }
 
 type WithoutRevision<T> = T extends unknown ? Omit<T, "revision"> : never;
+
+/** A row whose bytes were made anew, or that has some. */
+interface Item {
+  readonly key: bigint;
+  readonly length: number;
+  readonly rebuilt: Uint8Array | undefined;
+}
 
 /** Rows that are rebuilt together: their texts and messages are all in memory. */
 const REBUILT_ROWS = 100;
@@ -27,24 +36,22 @@ const REBUILT_ROWS = 100;
  * @throws StoreError ROW_UNREADABLE, or what a statement fails with.
  */
 export function assemblePage(source: PageSource, request: PageRequest): WithoutRevision<PageBytes> {
-  const { plan, pageSize, pageBytes, item, mask, more = [] } = request;
+  const { plan, pageSize, pageBytes, mask, more = [] } = request;
+  const writer = createItemWriter(request.item);
   const rows = readPage(source.runner, request);
-  const writer = createItemWriter(item);
-  const stored = storedBytes(source, plan, rows);
-  const messages: Uint8Array[] = [];
+  const items: Item[] = [];
   let bytes = 0;
-  for (let i = 0; i < rows.length && i < pageSize; i++) {
-    const message = stored(i);
-    bytes += writer.sizeOf(message, rows[i] as Row);
-    if (i > 0 && bytes > pageBytes) break;
-    messages.push(message);
+  for (const item of itemsOf(source, plan, rows.slice(0, pageSize))) {
+    bytes += writer.sizeOf(item.length, rows[items.length] as Row);
+    if (items.length > 0 && bytes > pageBytes) break;
+    items.push(item);
   }
-  const count = messages.length;
+  const count = items.length;
   return {
-    bytes: writer.write(cutAll(plan, messages, mask), rows),
+    bytes: writer.write(cutAll(plan, bytesOf(source, plan, items), mask), rows),
     count,
-    last: count > 0 ? withoutBytes(rows[count - 1] as Row) : undefined,
-    following: count < rows.length ? withoutBytes(rows[count] as Row) : undefined,
+    last: count > 0 ? withoutLength(rows[count - 1] as Row) : undefined,
+    following: count < rows.length ? withoutLength(rows[count] as Row) : undefined,
     more: more.map((statement) => source.runner.all(statement)),
   };
 }
@@ -58,20 +65,10 @@ export function assembleBatch(
   const indexOf = new Map(rows.map(([key], index) => [key as bigint, index]));
   const missing = keys.find((key) => !indexOf.has(key));
   if (missing !== undefined) return { missing };
-  const stored = storedBytes(source, plan, rows);
-  const found = cutAll(
-    plan,
-    rows.map((_, index) => stored(index)),
-    mask,
-  );
-  const indexes = keys.map((key) => indexOf.get(key) as number);
-  const messages = indexes.map((index) => found[index] as Uint8Array);
-  return {
-    bytes: createItemWriter(item).write(
-      messages,
-      indexes.map((index) => rows[index] as Row),
-    ),
-  };
+  const items = [...itemsOf(source, plan, rows)];
+  const found = cutAll(plan, bytesOf(source, plan, items), mask);
+  const messages = keys.map((key) => found[indexOf.get(key) as number] as Uint8Array);
+  return { bytes: createItemWriter(item).write(messages, []) };
 }
 
 /** Rows up to the one behind the page, as far as that can be told before any is rebuilt. */
@@ -82,37 +79,39 @@ function readPage(
   const rows: Row[] = [];
   let bytes = 0;
   for (const statement of statements) {
-    for (const row of runner.iterate(statement)) {
+    for (const row of runner.all(statement)) {
       rows.push(row);
-      bytes += (row[1] as Uint8Array | null)?.length ?? 0;
+      bytes += Number(row[1]);
       if (rows.length > pageSize || (rows.length > 1 && bytes > pageBytes)) return rows;
     }
   }
   return rows;
 }
 
-/** The bytes of the row with an index; rows without bytes are rebuilt when the first is asked for. */
-function storedBytes(
-  { runner, registry }: PageSource,
-  plan: ResourcePlan,
-  rows: readonly Row[],
-): (index: number) => Uint8Array {
+/** The rows, as far as they are asked for; those without bytes are rebuilt, some at a time. */
+function* itemsOf(source: PageSource, plan: ResourcePlan, rows: readonly Row[]): Generator<Item> {
   let rebuilt = new Map<bigint, Uint8Array>();
-  const isBare = (row: Row) => row[1] === null;
-  return (index) => {
-    const [key, wire] = rows[index] as [bigint, Uint8Array | null];
-    if (wire) return wire;
-    if (!rebuilt.has(key)) {
-      const keys = rows.slice(index).filter(isBare).slice(0, REBUILT_ROWS);
-      rebuilt = rebuildByKeys(
-        runner,
-        plan,
-        registry,
-        keys.map(([bare]) => bare as bigint),
-      );
+  for (const [index, [key, length]] of (rows as readonly [bigint, bigint | null][]).entries()) {
+    if (length === null && !rebuilt.has(key)) {
+      const bare = rows.slice(index).filter(([, bytes]) => bytes === null);
+      const keys = bare.slice(0, REBUILT_ROWS).map(([bareKey]) => bareKey as bigint);
+      rebuilt = rebuildByKeys(source.runner, plan, source.registry, keys);
     }
-    return rebuilt.get(key) as Uint8Array;
-  };
+    const bytes = length === null ? rebuilt.get(key) : undefined;
+    yield { key, length: bytes?.length ?? Number(length), rebuilt: bytes };
+  }
+}
+
+function bytesOf(
+  { readWires }: PageSource,
+  plan: ResourcePlan,
+  items: readonly Item[],
+): readonly Uint8Array[] {
+  const stored = items.filter(({ rebuilt }) => !rebuilt);
+  const wires = readWires(plan, stored);
+  if (stored.length === items.length) return wires;
+  const next = wires.values();
+  return items.map(({ rebuilt }) => rebuilt ?? (next.next().value as Uint8Array));
 }
 
 function cutAll(
@@ -125,6 +124,6 @@ function cutAll(
   return messages.map((message) => cutBytes(plan, message, mask));
 }
 
-function withoutBytes(row: Row): Row {
+function withoutLength(row: Row): Row {
   return [row[0] as bigint, ...row.slice(ITEM_COLUMNS)];
 }

@@ -8,6 +8,7 @@ import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../page-r
 import type { Connection } from "./connection.ts";
 import { assembleBatch, assemblePage } from "./pages.ts";
 import { createStatementRunner, type StatementRunner } from "./statement-cache.ts";
+import { createWireReader } from "./wires.ts";
 
 /** Reads, blocking its thread. Every method fails with what SQLite or the rows fail with. */
 export interface Reader {
@@ -23,7 +24,7 @@ const COMMIT: Statement = { sql: "COMMIT", parameters: [] };
 /** The reader of `connection`. */
 export function createReader(connection: Connection, registry: Registry): Reader {
   const runner = createStatementRunner(connection);
-  const source = { runner, registry };
+  const source = { runner, registry, readWires: createWireReader(connection, runner) };
   return {
     read: (statements) =>
       inSnapshot(connection, runner, () => ({

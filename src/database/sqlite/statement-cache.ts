@@ -10,8 +10,6 @@ import type { Connection } from "./connection.ts";
 export interface StatementRunner {
   /** The rows of a statement. */
   all(statement: Statement): Row[];
-  /** The rows of a statement one by one; the statement is open until the last or the loop's end. */
-  iterate(statement: Statement): IterableIterator<Row>;
   /** The only row of a statement, if it has one. */
   get(statement: Statement): Row | undefined;
   /** Runs a statement that has no rows; the number of rows that it changed. */
@@ -52,7 +50,6 @@ export function createStatementRunner(
 
   return {
     all: ({ sql, parameters }) => prepare(sql).all(...parameters),
-    iterate: ({ sql, parameters }) => prepare(sql).iterate(...parameters),
     get: ({ sql, parameters }) => prepare(sql).get(...parameters),
     run: ({ sql, parameters }) => prepare(sql).run(...parameters).changes,
   };
