@@ -21,15 +21,9 @@ export function selectByKey(plan: ResourcePlan, key: bigint): Statement {
   };
 }
 
-/**
- * One row in any case: the revision of the database, then key and bytes of the row with the key that
- * is the only parameter, NULL if there is none.
- */
-export function selectItem(plan: ResourcePlan): string {
-  return (
-    `SELECT store_state.revision, ${plan.table}.${plan.key}, ${plan.table}.wire ` +
-    `FROM store_state LEFT JOIN ${plan.table} ON ${plan.table}.${plan.key} = ?`
-  );
+/** Bytes and revision of the database; the only parameter is the key. A join takes twice the time. */
+export function selectWire({ table, key }: ResourcePlan): string {
+  return `SELECT wire, (SELECT revision FROM store_state) FROM ${table} WHERE ${key} = ?`;
 }
 
 /** The bytes of the rows with these keys, in their order: a row for each, or one with all `joined`. */

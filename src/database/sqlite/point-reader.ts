@@ -3,7 +3,7 @@
 
 import type { Registry } from "@bufbuild/protobuf";
 import type Database from "better-sqlite3";
-import { selectItem } from "../../query/statements.ts";
+import { selectWire } from "../../query/statements.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import type { CallLimits } from "../database.ts";
 import type { StoredMessage } from "../page-request.ts";
@@ -13,7 +13,7 @@ import { inSnapshot } from "./reader.ts";
 import { rebuildByKeys } from "./rebuild.ts";
 import { createStatementRunner } from "./statement-cache.ts";
 
-type ItemRow = [revision: bigint, key: bigint | null, wire: Uint8Array | null];
+type WireRow = [wire: Uint8Array | null, revision: bigint];
 
 /** Reads the message with a key; fails with StoreError only. */
 export type ReadPoint = (
@@ -29,12 +29,12 @@ export function createPointReader(
   timeoutMs: number,
 ): ReadPoint {
   const runner = createStatementRunner(connection);
-  const prepared = new Map<ResourcePlan, Database.Statement<[bigint], ItemRow>>();
+  const prepared = new Map<ResourcePlan, Database.Statement<[bigint], WireRow>>();
 
-  function statementOf(plan: ResourcePlan): Database.Statement<[bigint], ItemRow> {
+  function statementOf(plan: ResourcePlan): Database.Statement<[bigint], WireRow> {
     let statement = prepared.get(plan);
     if (!statement) {
-      statement = connection.prepare<[bigint], ItemRow>(selectItem(plan)).raw(true);
+      statement = connection.prepare<[bigint], WireRow>(selectWire(plan)).raw(true);
       prepared.set(plan, statement);
     }
     return statement;
@@ -42,12 +42,12 @@ export function createPointReader(
 
   // One statement is a read transaction by itself.
   function readOnce(plan: ResourcePlan, key: bigint): StoredMessage {
-    const [revision, found, wire] = statementOf(plan).get(key) as ItemRow;
-    if (wire) return { message: wire, revision };
-    return found === null ? { message: undefined, revision } : rebuild(plan, key);
+    const row = statementOf(plan).get(key);
+    return row?.[0] ? { message: row[0], revision: row[1] } : readWhole(plan, key);
   }
 
-  function rebuild(plan: ResourcePlan, key: bigint): StoredMessage {
+  /** A row without bytes, or none. */
+  function readWhole(plan: ResourcePlan, key: bigint): StoredMessage {
     return inSnapshot(connection, runner, () => ({
       message: rebuildByKeys(runner, plan, registry, [key]).get(key),
     }));

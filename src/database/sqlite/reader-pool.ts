@@ -38,7 +38,7 @@ interface Reader {
 }
 
 /** A thread has the modules, one page and a few hundred statements to hold. */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 16 };
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 4 };
 
 const OVERLOADED_RETRY_DELAY_MS = 200;
 
