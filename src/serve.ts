@@ -57,7 +57,7 @@ export async function serve(
   const { database: path, limits, readOnly, fixtures } = config;
   await prepareFile(config);
 
-  const database = openSqlite({ path, readOnly, plans, definitions, registry, limits });
+  const database = openSqlite({ path, readOnly, plans, definitions, registry, limits, log });
   const schema = createSchemaProbe(database.connection, plans, readMigrationFiles());
   const monitor = createHealthMonitor({
     services: [...resources, ...others].map(({ service }) => service.typeName),

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import type { Registry } from "@bufbuild/protobuf";
 import type { Limits } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
+import type { Log } from "../../observe/log.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import type { Database } from "../database.ts";
 import { retryWhileBusy } from "./busy-retry.ts";
@@ -26,6 +27,8 @@ export interface SqliteOptions {
   /** The types that an Any may hold to be kept as JSON. */
   readonly registry: Registry;
   readonly limits: Limits;
+  /** Told of threads that die or have to be ended. */
+  readonly log?: Log;
 }
 
 /** As much as a List response has beside the one message of its page. */
@@ -52,6 +55,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
       lockTimeoutMs: limits.writeTimeoutMs,
     },
     limits,
+    options.log,
   );
   const writing = readOnly ? undefined : openWriteConnection(path, limits);
   const wal = writing && keepWal(writing, limits.walSizeBytes);
