@@ -28,6 +28,14 @@ export type Durability = "full" | "relaxed";
 export interface Limits {
   /** How long SQLite itself blocks for a lock; the server tries again without blocking. */
   readonly busyTimeoutMs: number;
+  /** The most threads that scans, searches and batches are read in. */
+  readonly readerThreads: number;
+  /** The most calls that wait for a reader; one more is answered with OVERLOADED. */
+  readonly readQueueMax: number;
+  /** How long a scan may take, with its wait for a reader, if its call has no deadline. */
+  readonly readTimeoutMs: number;
+  /** How long a reader may go on with a call that is over before it is ended and replaced. */
+  readonly readGraceMs: number;
   /** How long a call waits for the write lock if it has no deadline of its own. */
   readonly writeTimeoutMs: number;
   /** How long a migration waits for others to finish theirs. */
@@ -69,6 +77,10 @@ export interface Limits {
 /** The limits in force unless a flag or the environment says otherwise. */
 export const DEFAULT_LIMITS: Limits = Object.freeze({
   busyTimeoutMs: 20,
+  readerThreads: 2,
+  readQueueMax: 256,
+  readTimeoutMs: 30_000,
+  readGraceMs: 100,
   writeTimeoutMs: 10_000,
   migrationLockTimeoutMs: 15_000,
   shutdownTimeoutMs: 5_000,

@@ -34,7 +34,8 @@ async function runVerify({ database: path, repair }: VerifyOptions): Promise<voi
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
   const tools = { plans, registry, definitions: DEFINITIONS };
-  const limits = DEFAULT_LIMITS;
+  // It may take as long as it takes: whoever waits can end it.
+  const limits = { ...DEFAULT_LIMITS, readTimeoutMs: Number.POSITIVE_INFINITY };
   const database = openSqlite({ path, readOnly: !repair, ...tools, limits });
   const progress = createProgress("verify");
   let [rows, problems] = [0, 0];

@@ -6,6 +6,13 @@ import type { StoreError } from "../errors.ts";
 import type { Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import type { Row } from "../schema/sql-value.ts";
+import type {
+  BatchBytes,
+  BatchRequest,
+  PageBytes,
+  PageRequest,
+  StoredMessage,
+} from "./page-request.ts";
 
 /** How long a call may take and who may end it. */
 export interface CallLimits {
@@ -108,6 +115,12 @@ export interface Commit {
 
 /** A database that is open. Every method fails with StoreError only. */
 export interface Database {
+  /** The message with this key, at once and without waiting for other reads. */
+  get(plan: ResourcePlan, key: bigint, limits?: CallLimits): Promise<StoredMessage>;
+  /** A page of rows, assembled where they are read, in one read transaction. */
+  page(request: PageRequest, limits?: CallLimits): Promise<PageBytes>;
+  /** The messages with these keys, assembled where they are read, in one read transaction. */
+  batch(request: BatchRequest, limits?: CallLimits): Promise<BatchBytes>;
   /** Runs the statements in one read transaction. */
   read(statements: readonly Statement[], limits?: CallLimits): Promise<Snapshot>;
   /** Runs the operations in one transaction, all or none; durable when it resolves. */

@@ -121,7 +121,7 @@ async function answerStream(
 ): Promise<void> {
   // Sent at once, as a stream may have nothing else to say for long; grpc-js sends them only once.
   const open = openCall(call, (metadata) => call.sendMetadata(metadata));
-  const unregister = options.openStreams.add(open.abort);
+  const unregister = options.openStreams.add((reason) => open.abort(reason));
   try {
     refuse(open, options);
     await sendResponses(start(open), {
@@ -143,8 +143,8 @@ async function answerStream(
 }
 
 /** Throws why the call must not reach its handler, if there is a reason. */
-function refuse({ context }: OpenCall, { gate }: AdapterOptions): void {
-  context.signal.throwIfAborted();
+function refuse(open: OpenCall, { gate }: AdapterOptions): void {
+  open.throwIfOver();
   const closed = gate?.();
   if (closed) throw closed;
 }

@@ -55,7 +55,7 @@ export function createHandlerTools(
 ): HandlerTools {
   let tokens: Promise<PageTokens> | undefined;
   const repositories = new Map(
-    plans.map((plan) => [plan.desc, createRepository(database, plan, registry, limits, extras)]),
+    plans.map((plan) => [plan.desc, createRepository(database, plan, limits, extras)]),
   );
   return {
     database,

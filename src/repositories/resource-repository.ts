@@ -1,7 +1,6 @@
 // The standard methods of one resource, from its plan alone: what is read, and the operations of a
 // commit. Knows no requests: handlers take them apart.
 
-import type { Registry } from "@bufbuild/protobuf";
 import type { Limits } from "../config.ts";
 import type {
   CallLimits,
@@ -10,25 +9,26 @@ import type {
   Database,
   Operation,
 } from "../database/database.ts";
+import type { BatchRequest } from "../database/page-request.ts";
 import { notFound } from "../errors.ts";
 import type { TableFacts } from "../query/filter/source.ts";
-import { selectByKey, selectByKeys } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { formatName } from "../schema/resource-name.ts";
 import { type ListGuard, type ListQuery, listResources, type Page } from "./list.ts";
-import { messageBytes, readRows } from "./rows.ts";
 
-/** Stored messages as bytes, and the revision of the database that they are of. */
+/** What was read, as bytes, and the revision of the database that it is of. */
 export interface Stored {
-  readonly messages: readonly Uint8Array[];
+  readonly bytes: Uint8Array;
   readonly revision: bigint;
 }
 
 /** The standard methods of one resource. Every method fails with StoreError only. */
 export interface ResourceRepository {
   readonly plan: ResourcePlan;
-  /** The messages with these keys, in this order. */
-  get(keys: readonly bigint[], call?: CallLimits): Promise<Stored>;
+  /** The message with this key. */
+  get(key: bigint, call?: CallLimits): Promise<Stored>;
+  /** The messages with these keys, in this order, as they stand in the response. */
+  getBatch(batch: Omit<BatchRequest, "plan">, call?: CallLimits): Promise<Stored>;
   list(query: ListQuery, call?: CallLimits): Promise<Page>;
   commit(operations: readonly Operation[], options?: CommitOptions): Promise<Commit>;
 }
@@ -44,31 +44,30 @@ export interface ListExtras {
 export function createRepository(
   database: Database,
   plan: ResourcePlan,
-  registry: Registry,
   limits: Limits,
   extras: ListExtras = {},
 ): ResourceRepository {
   let facts: TableFacts | undefined;
+  const missing = (key: bigint) =>
+    notFound({ type: plan.resource.type, name: formatName(plan.resource, key) });
   return {
     plan,
 
-    async get(keys, call) {
-      const [only, ...others] = keys;
-      const isOne = only !== undefined && others.length === 0;
-      const statement = isOne ? selectByKey(plan, only) : selectByKeys(plan, keys);
-      const { rows, revision } = await readRows(database, plan, [statement], call);
-      const found = new Map(messageBytes(plan, rows, registry).map((row) => [row.key, row.bytes]));
-      const messages = keys.map((key) => {
-        const bytes = found.get(key);
-        if (bytes) return bytes;
-        throw notFound({ type: plan.resource.type, name: formatName(plan.resource, key) });
-      });
-      return { messages, revision };
+    async get(key, call) {
+      const { message, revision } = await database.get(plan, key, call);
+      if (!message) throw missing(key);
+      return { bytes: message, revision };
+    },
+
+    async getBatch(batch, call) {
+      const answer = await database.batch({ plan, ...batch }, call);
+      if ("missing" in answer) throw missing(answer.missing);
+      return answer;
     },
 
     list(query, call) {
       facts ??= extras.factsOf?.(plan) ?? {};
-      const source = { database, plan, registry, limits, facts, guard: extras.guard };
+      const source = { database, plan, limits, facts, guard: extras.guard };
       return listResources(source, query, call);
     },
 

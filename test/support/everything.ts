@@ -51,8 +51,8 @@ export function openEverything(directory: string): { database: Database; connect
     path,
     readOnly: false,
     plans: [EVERYTHING_PLAN],
-    registry: EVERYTHING_REGISTRY,
     definitions: DEFINITIONS,
+    registry: EVERYTHING_REGISTRY,
     limits: DEFAULT_LIMITS,
   });
   return { database, connection };

@@ -1,5 +1,6 @@
-// Opens a SQLite file as a Database: a thread with the connection that writes, and one connection
-// here that reads. Must not migrate: the schema is brought up to date before.
+// Opens a SQLite file as a Database: a thread with the connection that writes, one connection here
+// for point reads and probes, and those of the reader threads.
+// Must not migrate: the schema is brought up to date before.
 
 import { createHmac, randomBytes } from "node:crypto";
 import type { Registry } from "@bufbuild/protobuf";
@@ -9,7 +10,9 @@ import type { Statement } from "../../query/statements.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import type { Database } from "../database.ts";
 import { type Connection, openConnection, translateSqliteError } from "./connection.ts";
-import { createReader } from "./reader.ts";
+import { createPointReader } from "./point-reader.ts";
+import { createReaderPool } from "./reader-pool.ts";
+import { scansIn } from "./scans.ts";
 import { readStatus } from "./status.ts";
 import { startWriter } from "./writer.ts";
 
@@ -18,10 +21,10 @@ export interface SqliteOptions {
   readonly readOnly: boolean;
   readonly durability?: Durability;
   readonly plans: readonly ResourcePlan[];
+  /** The URL of the module that exports, as RESOURCES, what the plans are of: threads import it. */
+  readonly definitions: string;
   /** The types that an Any may hold to be kept as JSON. */
   readonly registry: Registry;
-  /** The URL of the module that exports the resources, for the threads. */
-  readonly definitions: string;
   readonly limits: Limits;
   /** What secrets that cannot be stored are made from; they are random if it is absent. */
   readonly secretSeed?: string;
@@ -41,14 +44,24 @@ export interface SqliteDatabase extends Database {
 export function openSqlite(options: SqliteOptions): SqliteDatabase {
   const { path, limits, readOnly, durability = "full", definitions, secretSeed } = options;
   const reading = openConnection(path, { readOnly: true, busyTimeoutMs: limits.busyTimeoutMs });
-  const reader = createReader(reading, limits.writeTimeoutMs);
   const writer = readOnly ? undefined : startWriter({ path, definitions, durability, limits });
+  const readPoint = createPointReader(reading, options.registry, limits.writeTimeoutMs);
+  const readers = createReaderPool(
+    {
+      path,
+      definitions,
+      busyTimeoutMs: limits.busyTimeoutMs,
+      lockTimeoutMs: limits.writeTimeoutMs,
+    },
+    limits,
+  );
   const database: SqliteDatabase = {
     connection: reading,
     async opened() {
       await writer?.opened();
     },
-    read: reader.read,
+    get: readPoint,
+    ...scansIn(readers),
     async commit(operations, commitOptions) {
       if (!writer) throw new StoreError("READ_ONLY_MODE", "the server is read-only");
       return writer.commit(operations, commitOptions);
@@ -71,13 +84,14 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
           readOnly,
           durability,
           lastCheckpointMs: writer?.lastCheckpointMs,
-          oldestReaderMs: reader.oldestReadMs,
+          oldestReaderMs: readers.oldestReadMs,
         });
       } catch (error) {
         throw translateSqliteError(error);
       }
     },
     async close() {
+      await readers.close();
       reading.close();
       await writer?.close();
     },

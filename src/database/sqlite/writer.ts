@@ -3,7 +3,7 @@
 
 import { StoreError } from "../../errors.ts";
 import type { Commit, CommitOptions, Operation } from "../database.ts";
-import { checkLimits } from "./busy-retry.ts";
+import { endReason } from "./busy-retry.ts";
 import {
   messageBytesOf,
   type PendingCommit,
@@ -112,14 +112,11 @@ export function startWriter(data: WriterData): Writer {
 
   /** A call that has ended meanwhile runs no SQL. */
   function stillWanted(waiting: Waiting): boolean {
-    try {
-      checkLimits(waiting.options);
-      return true;
-    } catch (error) {
-      waitingBytes -= waiting.bytes;
-      waiting.reject(error as StoreError);
-      return false;
-    }
+    const reason = endReason(waiting.options);
+    if (!reason) return true;
+    waitingBytes -= waiting.bytes;
+    waiting.reject(reason);
+    return false;
   }
 
   function enqueue(waiting: Waiting): void {
