@@ -18,12 +18,14 @@ import {
 import { databaseService } from "./health/database-service.ts";
 import { createHealthMonitor } from "./health/monitor.ts";
 import { createSchemaProbe } from "./health/schema-probe.ts";
+import { type QueueLengths, readServerStatus } from "./health/server-status.ts";
 import { healthService } from "./health/service.ts";
 import { createListCosts } from "./list-costs.ts";
 import { refuseUnmanaged } from "./migrate/detect.ts";
 import { readMigrationFiles } from "./migrate/files.ts";
 import { migrateUp } from "./migrate/migrate.ts";
 import { nameDatabase, openDatabase } from "./migrate/target.ts";
+import { watchEventLoop } from "./observe/event-loop.ts";
 import type { Log } from "./observe/log.ts";
 import { planResources } from "./schema/plan.ts";
 import { registryOf } from "./schema/registry.ts";
@@ -55,6 +57,7 @@ export async function serve(
   const { database: path, limits, readOnly, fixtures } = config;
   await prepareFile(config);
 
+  const metrics = watchEventLoop();
   const database = openSqlite({ path, readOnly, plans, registry, limits });
   const schema = createSchemaProbe(database.connection, plans, readMigrationFiles());
   const monitor = createHealthMonitor({
@@ -67,6 +70,7 @@ export async function serve(
   const stop = async () => {
     monitor.stop();
     await database.close();
+    metrics.stop();
   };
   try {
     schema.refuseDifferences();
@@ -82,7 +86,11 @@ export async function serve(
     const services = [
       ...[...resources, ...others].map((entry) => assembleService(entry, tools)),
       databaseService(
-        async () => ({ ...(await database.status()), schema: schema.describe() }),
+        async () => ({
+          ...(await database.status()),
+          schema: schema.describe(),
+          server: readServerStatus(metrics, queueLengths()),
+        }),
         costs.explain,
       ),
       healthService(monitor),
@@ -101,6 +109,11 @@ export async function serve(
     await stop();
     throw error;
   }
+}
+
+/** Commits and reads are run in this thread, as they come: nothing waits for them in a queue. */
+function queueLengths(): QueueLengths {
+  return { queuedCommits: 0, queuedReads: 0 };
 }
 
 /** Makes a new file; an old one must be ours, and is migrated only by the operator's command. */
