@@ -25,6 +25,8 @@ export interface ListQuery {
   /** The sort values of the row before the page; absent for the first page. */
   readonly after: readonly SqlValue[] | undefined;
   readonly includeTotalSize: boolean;
+  /** The bytes of rows after which the page ends; as `Limits.pageBytes` has it if absent. */
+  readonly pageBytes?: number;
 }
 
 /** Messages in the order that was asked for. */
@@ -63,7 +65,7 @@ export async function listResources(
   const counting = query.includeTotalSize ? [selectCount(plan, list.filter)] : [];
   const { rows, more, revision } = await readRows(database, plan, statements, call, counting);
   const messages = messageBytes(plan, rows, registry);
-  const count = countForPage(messages, query.pageSize, limits.pageBytes);
+  const count = countForPage(messages, query.pageSize, query.pageBytes ?? limits.pageBytes);
   const last = count < messages.length ? rows.resources[count - 1] : undefined;
   return {
     items: messages.slice(0, count).map(({ bytes }) => bytes),

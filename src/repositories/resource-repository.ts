@@ -41,6 +41,8 @@ export interface Input {
 export interface CreateInput extends Input {
   /** The key that the client chose, if it did. */
   readonly key?: bigint;
+  /** Whether child rows keep the keys that are in the message. */
+  readonly keepChildKeys?: boolean;
 }
 
 export interface UpdateInput extends Input {
@@ -102,7 +104,7 @@ export function createRepository(
       return listResources(source, query, call);
     },
 
-    createOperation({ message, path, key, item }) {
+    createOperation({ message, path, key, keepChildKeys, item }) {
       clearOutputOnly(plan.desc, message);
       checkRequired(plan.desc, message, path);
       applyDefaults(plan, message);
@@ -112,6 +114,7 @@ export function createRepository(
         message,
         path,
         ...(key !== undefined && { key }),
+        ...(keepChildKeys !== undefined && { keepChildKeys }),
         ...(item !== undefined && { item }),
       };
     },

@@ -39,10 +39,10 @@ function nameItem(error: unknown, item: string): unknown {
 }
 
 function applyCreate(tx: Transaction, operation: CreateOperation): Uint8Array {
-  const { plan, message, path } = operation;
+  const { plan, message, path, keepChildKeys } = operation;
   const key = operation.key ?? nextKey(tx, plan);
   const identity = { key, revision: tx.revision, createdAt: tx.now, updatedAt: tx.now };
-  return store(tx, plan, message, identity, path, undefined);
+  return store(tx, plan, message, identity, path, undefined, keepChildKeys);
 }
 
 function applyUpdate(tx: Transaction, operation: UpdateOperation): Uint8Array {

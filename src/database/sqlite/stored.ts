@@ -72,10 +72,12 @@ export function store(
   identity: RowIdentity,
   path: string,
   previous: Stored | undefined,
+  keepChildKeys = false,
 ): Uint8Array {
   const children = plan.children.map((child, index) => {
     const rows = previous?.children[index] ?? [];
-    const changes = prepareChildren(tx, plan, child, message, identity.key, rows, path);
+    const target = { plan, child, message, parentKey: identity.key, path, keepKeys: keepChildKeys };
+    const changes = prepareChildren(tx, target, rows);
     return { child, changes };
   });
   plan.derive?.(message, previous?.message);
