@@ -50,6 +50,8 @@ export interface Limits {
   readonly sendMessageBytes: number;
   /** The bytes of rows after which a page of a List ends. */
   readonly pageBytes: number;
+  /** The bytes of rows after which a response of an Export ends: what a slow reader holds. */
+  readonly exportPageBytes: number;
   /** The most rows that a filter may scan, estimated; 0 is unlimited. */
   readonly scanRowsMax: number;
   readonly pageSizeDefault: number;
@@ -88,6 +90,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   receiveMessageBytes: 4 * 1024 * 1024,
   sendMessageBytes: 4 * 1024 * 1024,
   pageBytes: 3 * 1024 * 1024,
+  exportPageBytes: 64 * 1024,
   scanRowsMax: 0,
   pageSizeDefault: 50,
   pageSizeMax: 1_000,

@@ -11,9 +11,11 @@ import { MediaTypeSchema, MediaTypeService } from "../gen/chinook/v1/media_type_
 import { PlaylistSchema, PlaylistService } from "../gen/chinook/v1/playlist_pb.ts";
 import { SalesService } from "../gen/chinook/v1/sales_service_pb.ts";
 import { TrackSchema, TrackService } from "../gen/chinook/v1/track_pb.ts";
+import { StoreService } from "../gen/protostore/v1/store_service_pb.ts";
 import { playlistMethods } from "./handlers/playlist-service.ts";
 import { salesMethods } from "./handlers/sales-service.ts";
 import type { OwnService, ResourceService } from "./handlers/services.ts";
+import { storeMethods } from "./handlers/store-service.ts";
 import { trackMethods } from "./handlers/track-service.ts";
 import { deriveInvoiceTotal } from "./repositories/invoice-total.ts";
 import { searchTriggers } from "./repositories/search-triggers.ts";
@@ -46,4 +48,7 @@ export const RESOURCES: readonly ResourceService[] = [
 export const DEFINITIONS: string = import.meta.url;
 
 /** The services that have no resource of their own. */
-export const SERVICES: readonly OwnService[] = [{ service: SalesService, own: salesMethods }];
+export const SERVICES: readonly OwnService[] = [
+  { service: SalesService, own: salesMethods },
+  { service: StoreService, own: storeMethods },
+];

@@ -18,12 +18,14 @@ import {
 import { databaseService } from "./health/database-service.ts";
 import { createHealthMonitor } from "./health/monitor.ts";
 import { createSchemaProbe } from "./health/schema-probe.ts";
+import { readServerStatus } from "./health/server-status.ts";
 import { healthService } from "./health/service.ts";
 import { createListCosts } from "./list-costs.ts";
 import { refuseUnmanaged } from "./migrate/detect.ts";
 import { readMigrationFiles } from "./migrate/files.ts";
 import { migrateUp } from "./migrate/migrate.ts";
 import { nameDatabase, openDatabase } from "./migrate/target.ts";
+import { watchEventLoop } from "./observe/event-loop.ts";
 import type { Log } from "./observe/log.ts";
 import { planResources } from "./schema/plan.ts";
 import { registryOf } from "./schema/registry.ts";
@@ -86,10 +88,18 @@ type Store = ReturnType<typeof openStore>;
 function openStore(config: Config, { resources, definitions }: Served) {
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
-  const database = openSqlite({ ...config, path: config.database, plans, definitions, registry });
+  const metrics = watchEventLoop();
+  const database = openSqlite({
+    ...config,
+    path: config.database,
+    plans,
+    definitions,
+    registry,
+    onStatement: metrics.recordStatement,
+  });
   const schema = createSchemaProbe(database.connection, plans, readMigrationFiles());
   const costs = createListCosts(database, plans, config.limits);
-  return { plans, registry, database, schema, costs };
+  return { plans, registry, database, schema, costs, metrics };
 }
 
 async function closeIfFailed<T>({ database }: Store, action: () => Promise<T>): Promise<T> {
@@ -115,7 +125,7 @@ async function prepareStore(store: Store, { fixtures }: Config, log: Log): Promi
 }
 
 async function serveStore(
-  { plans, registry, database, schema, costs }: Store,
+  { plans, registry, database, schema, costs, metrics }: Store,
   { address, limits }: Config,
   { resources, services: others = [] }: Served,
   log: Log,
@@ -133,7 +143,11 @@ async function serveStore(
     const services = [
       ...[...resources, ...others].map((entry) => assembleService(entry, tools)),
       databaseService(
-        async () => ({ ...(await database.status()), schema: schema.describe() }),
+        async () => ({
+          ...(await database.status()),
+          schema: schema.describe(),
+          server: readServerStatus(metrics, database.queues()),
+        }),
         costs.explain,
       ),
       healthService(monitor),

@@ -46,6 +46,8 @@ export interface CreateOperation extends ResourceOperation {
   readonly message: Uint8Array;
   /** The key of the new row; the database chooses one if it is absent. */
   readonly key?: bigint;
+  /** Whether its child rows keep the keys that are in the message; they are given new ones if not. */
+  readonly keepChildKeys?: boolean;
   /** Where the message is in the request, for example `artist`. */
   readonly path: string;
 }

@@ -4,6 +4,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type {
   handleBidiStreamingCall,
+  handleClientStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
   ServiceDefinition,
@@ -41,8 +42,8 @@ export function adaptService(service: Service, options: AdapterOptions): Adapted
     const { localName } = handler.method;
     definition[localName] = {
       path: methodPath(handler.method),
-      requestStream: handler.kind === "bidi_streaming",
-      responseStream: handler.kind !== "unary",
+      requestStream: handler.kind === "client_streaming" || handler.kind === "bidi_streaming",
+      responseStream: handler.kind === "server_streaming" || handler.kind === "bidi_streaming",
       requestSerialize: asIs,
       requestDeserialize: asIs,
       responseSerialize: asIs,
@@ -66,6 +67,8 @@ function adaptHandler(handler: Handler, options: AdapterOptions) {
       return adaptUnary(handler, options);
     case "server_streaming":
       return adaptServerStreaming(handler, options);
+    case "client_streaming":
+      return adaptClientStreaming(handler, options);
     case "bidi_streaming":
       return adaptBidiStreaming(handler, options);
   }
@@ -101,6 +104,28 @@ function adaptServerStreaming(
     answerStream(call, method, options, ({ context }) =>
       implement(decodeRequest(method.input, call.request), context),
     );
+}
+
+function adaptClientStreaming(
+  { method, implement }: Of<"client_streaming">,
+  options: AdapterOptions,
+): handleClientStreamingCall<Buffer, Buffer> {
+  return async (call, callback) => {
+    const open = openCall(call);
+    const unregister = options.openStreams.add(open.abort);
+    try {
+      refuse(open, options);
+      const requests = receiveRequests(call, method.input, open.context.signal);
+      const bytes = encodeResponse(method.output, await implement(requests, open.context));
+      call.sendMetadata(open.metadata);
+      callback(null, bytes);
+    } catch (error) {
+      callback(failureStatus(error, methodPath(method), options.log));
+    } finally {
+      unregister();
+      open.close();
+    }
+  };
 }
 
 function adaptBidiStreaming(

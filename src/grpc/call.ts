@@ -4,6 +4,7 @@
 import {
   Metadata,
   type ServerDuplexStream,
+  type ServerReadableStream,
   type ServerUnaryCall,
   type ServerWritableStream,
 } from "@grpc/grpc-js";
@@ -14,6 +15,8 @@ import type { CallContext } from "../handlers/handler.ts";
 export type RawUnaryCall = ServerUnaryCall<Buffer, Buffer>;
 /** A server stream as grpc-js gives it, its messages as bytes. */
 export type RawServerStream = ServerWritableStream<Buffer, Buffer>;
+/** A client stream as grpc-js gives it, its messages as bytes. */
+export type RawClientStream = ServerReadableStream<Buffer, Buffer>;
 /** A bidirectional stream as grpc-js gives it, its messages as bytes. */
 export type RawBidiStream = ServerDuplexStream<Buffer, Buffer>;
 

@@ -4,7 +4,7 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import type { Response } from "../handlers/handler.ts";
 import { decodeRequest } from "../handlers/raw-request.ts";
-import type { RawBidiStream, RawServerStream } from "./call.ts";
+import type { RawBidiStream, RawClientStream, RawServerStream } from "./call.ts";
 import { encodeResponse } from "./codec.ts";
 
 /** A response of this size is on its way before the next one is asked for. */
@@ -45,20 +45,56 @@ export async function sendResponses(responses: AsyncIterable<Response>, outlet: 
   }
 }
 
-/** The requests of a bidirectional stream; it leaves the call open for responses. */
+/**
+ * The requests of a stream, each taken from the client only when it is asked for; the call is left
+ * open for responses. Rejects with the signal's reason as soon as it aborts. The end of the requests
+ * is not the client's consent to anything: a Node client that cancels ends them first.
+ */
 export async function* receiveRequests(
-  call: RawBidiStream,
+  call: RawClientStream | RawBidiStream,
   input: DescMessage,
   signal: AbortSignal,
 ): AsyncIterable<Message> {
+  const allowRead = readOnDemand(call);
+  const requests: AsyncIterator<Buffer> = call.iterator({ destroyOnReturn: false });
   try {
-    for await (const bytes of call.iterator({ destroyOnReturn: false })) {
-      yield decodeRequest(input, bytes);
+    for (;;) {
+      allowRead();
+      const next = await untilAborted(requests.next(), signal);
+      if (next.done) return;
+      yield decodeRequest(input, next.value);
     }
   } catch (error) {
     signal.throwIfAborted();
     throw error;
+  } finally {
+    // Not awaited: a request that is still waited for ends with the call.
+    requests.return?.().then(undefined, () => {});
   }
+}
+
+/**
+ * Keeps a stream from reading ahead, which it would for 16 requests of up to four megabytes each;
+ * every call of the result lets it read one, or the end.
+ */
+function readOnDemand(call: RawClientStream | RawBidiStream): () => void {
+  const read = call._read.bind(call);
+  let allowed = 0;
+  let waiting = false;
+  const readAllowed = () => {
+    if (!waiting || allowed === 0) return;
+    allowed -= 1;
+    waiting = false;
+    read(0);
+  };
+  call._read = () => {
+    waiting = true;
+    readAllowed();
+  };
+  return () => {
+    allowed += 1;
+    readAllowed();
+  };
 }
 
 /** Resolves as soon as there is room for another response. */

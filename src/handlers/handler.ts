@@ -1,8 +1,9 @@
-// What a handler is, without any transport: a function from request to response, or to a stream of
-// them. Errors are thrown as StoreError; the edge (grpc/) gives them their status.
+// What a handler is, without any transport: a function from request to response, each of which may
+// be a stream of them. Errors are thrown as StoreError; the edge (grpc/) gives them their status.
 
 import type {
   DescMethodBiDiStreaming,
+  DescMethodClientStreaming,
   DescMethodServerStreaming,
   DescMethodUnary,
   DescService,
@@ -31,12 +32,17 @@ export type Implementation<M extends GenServiceMethods[string]> = M extends {
   ? (request: MessageShape<M["input"]>, context: CallContext) => Promise<ResponseOf<M>>
   : M extends { readonly methodKind: "server_streaming" }
     ? (request: MessageShape<M["input"]>, context: CallContext) => AsyncIterable<ResponseOf<M>>
-    : M extends { readonly methodKind: "bidi_streaming" }
+    : M extends { readonly methodKind: "client_streaming" }
       ? (
           requests: AsyncIterable<MessageShape<M["input"]>>,
           context: CallContext,
-        ) => AsyncIterable<ResponseOf<M>>
-      : never;
+        ) => Promise<ResponseOf<M>>
+      : M extends { readonly methodKind: "bidi_streaming" }
+        ? (
+            requests: AsyncIterable<MessageShape<M["input"]>>,
+            context: CallContext,
+          ) => AsyncIterable<ResponseOf<M>>
+        : never;
 
 type ResponseOf<M extends GenServiceMethods[string]> = Response<MessageShape<M["output"]>>;
 
@@ -66,6 +72,14 @@ export type Handler =
       readonly kind: "server_streaming";
       readonly method: DescMethodServerStreaming;
       readonly implement: (request: Message, context: CallContext) => AsyncIterable<Response>;
+    }
+  | {
+      readonly kind: "client_streaming";
+      readonly method: DescMethodClientStreaming;
+      readonly implement: (
+        requests: AsyncIterable<Message>,
+        context: CallContext,
+      ) => Promise<Response>;
     }
   | {
       readonly kind: "bidi_streaming";

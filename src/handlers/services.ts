@@ -22,6 +22,8 @@ export interface HandlerTools {
   readonly limits: Limits;
   /** The page tokens of the database; their key is read when the first one is needed. */
   pageTokens(): Promise<PageTokens>;
+  /** The repository of each resource. */
+  readonly repositories: readonly ResourceRepository[];
   /** The repository of the resource with this message. */
   repositoryOf(desc: DescMessage): ResourceRepository;
 }
@@ -61,6 +63,7 @@ export function createHandlerTools(
     database,
     registry,
     limits,
+    repositories: [...repositories.values()],
     pageTokens() {
       tokens ??= database.secret("page_token").then(createPageTokens);
       // A database that could not be read may be read the next time.

@@ -28,11 +28,15 @@ export interface ListQuery {
   readonly item: ItemForm;
   /** The paths of the read mask; all of each message if absent. */
   readonly mask?: readonly string[] | undefined;
+  /** The bytes of rows after which the page ends; as `Limits.pageBytes` has it if absent. */
+  readonly pageBytes?: number;
 }
 
 /** Messages in the order that was asked for, as they stand in the response. */
 export interface Page {
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** How many messages there are. */
+  readonly count: number;
   /** The values by which the next page is found; absent if none follows. */
   readonly next: readonly SqlValue[] | undefined;
   /** The number of rows on all pages, if that was asked for. */
@@ -61,12 +65,12 @@ export async function listResources(
 ): Promise<Page> {
   const list = compileList(plan, query, facts);
   await guard?.(plan, pageStatement(list, query), query.filter);
-  const { bytes, last, following, more, revision } = await database.page(
+  const { bytes, count, last, following, more, revision } = await database.page(
     {
       plan,
       statements: pageStatements(list, query),
       pageSize: query.pageSize,
-      pageBytes: limits.pageBytes,
+      pageBytes: query.pageBytes ?? limits.pageBytes,
       item: query.item,
       mask: query.mask,
       more: query.includeTotalSize ? [selectCount(plan, list.filter)] : [],
@@ -76,7 +80,7 @@ export async function listResources(
   // The values behind the key are those of the order.
   const next = following && last?.slice(1);
   const totalSize = query.includeTotalSize ? Number(more[0]?.[0]?.[0]) : undefined;
-  return { bytes, next, totalSize, revision };
+  return { bytes, count, next, totalSize, revision };
 }
 
 /** The statement of a first page. */

@@ -109,7 +109,7 @@ export function createPlaylistRepository(
           "ORDER BY playlist_track.TrackId LIMIT ?",
         parameters: [playlist, after?.[0] ?? BEFORE_ALL, BigInt(pageSize + 1)],
       };
-      const { bytes, last, following, more, revision } = await database.page(
+      const { bytes, count, last, following, more, revision } = await database.page(
         {
           plan: plans.track,
           statements: [page],
@@ -121,7 +121,7 @@ export function createPlaylistRepository(
         call,
       );
       if (more[0]?.length === 0) throw notFound(identify(plans.playlist, playlist));
-      return { bytes, next: following && last, totalSize: undefined, revision };
+      return { bytes, count, next: following && last, totalSize: undefined, revision };
     },
   };
 }

@@ -38,7 +38,7 @@ export function createSearchRepository(
 ): SearchRepository {
   return {
     async search(expression, after, pageSize, call) {
-      const { bytes, last, following, revision } = await database.page(
+      const { bytes, count, last, following, revision } = await database.page(
         {
           plan: trackPlan,
           // One row more than asked for tells whether there is a next page.
@@ -50,7 +50,7 @@ export function createSearchRepository(
         call,
       );
       const next = last && following && [following[RANK_VALUE], following[0], last[0]];
-      return { bytes, next: next as SqlValue[] | undefined, totalSize: undefined, revision };
+      return { bytes, count, next: next as SqlValue[] | undefined, totalSize: undefined, revision };
     },
   };
 }

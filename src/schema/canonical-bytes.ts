@@ -8,7 +8,7 @@ import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { type Check, type Cursor, mapCheck, readUint, scalarCheck } from "./canonical-values.ts";
 
 /** Is told of each field of the top level, with the place where its tag begins, in order. */
-export type FieldVisitor = (number: number, start: number) => void;
+type FieldVisitor = (number: number, start: number) => void;
 
 /**
  * True if `bytes`, of which the library reads a message of this type, are what it would write for

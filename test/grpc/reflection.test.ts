@@ -31,6 +31,7 @@ import {
 import { ServerReflection as V1Alpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { Health } from "../../gen/health/v1/health_pb.ts";
 import { DatabaseService } from "../../gen/protostore/v1/database_service_pb.ts";
+import { StoreService } from "../../gen/protostore/v1/store_service_pb.ts";
 import { reflectionServices } from "../../src/grpc/reflection.ts";
 import { collect, openBidi, serve } from "./support.ts";
 
@@ -49,6 +50,7 @@ const services = [
   TrackService,
   Health,
   DatabaseService,
+  StoreService,
 ];
 const versions = [ServerReflection, V1Alpha];
 

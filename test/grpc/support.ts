@@ -14,6 +14,7 @@ import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import {
   Client,
   type ClientReadableStream,
+  type ClientWritableStream,
   credentials,
   type Metadata,
   type ServiceError,
@@ -113,6 +114,29 @@ export function callStream<I extends DescMessage, O extends DescMessage>(
     (bytes) => fromBinary(method.output, bytes),
     encode(method.input, request),
   );
+}
+
+/** Opens a stream of bytes in, and the one answer to it. */
+export function openClientStream<O extends DescMessage>(
+  client: Client,
+  method: DescMethod & { output: O },
+  deadlineMs = 20_000,
+): { stream: ClientWritableStream<Buffer>; answer: Promise<MessageShape<O>> } {
+  let stream: ClientWritableStream<Buffer> | undefined;
+  const answer = new Promise<MessageShape<O>>((resolve, reject) => {
+    stream = client.makeClientStreamRequest<Buffer, MessageShape<O>>(
+      methodPath(method),
+      asIs,
+      (bytes) => fromBinary(method.output, bytes),
+      { deadline: Date.now() + deadlineMs },
+      (error, response) =>
+        response ? resolve(response) : reject(error ?? new Error("no response")),
+    );
+  });
+  // A server that answers early ends the stream under the hands of who still writes.
+  stream?.on("error", () => {});
+  answer.catch(() => {});
+  return { stream: stream as ClientWritableStream<Buffer>, answer };
 }
 
 /** Opens a bidirectional stream of bytes in and messages out. */

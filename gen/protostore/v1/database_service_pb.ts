@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file protostore/v1/database_service.proto.
  */
 export const file_protostore_v1_database_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Il0KE0V4cGxhaW5RdWVyeVJlcXVlc3QSGgoNcmVzb3VyY2VfdHlwZRgBIAEoCUID4EECEhMKBmZpbHRlchgCIAEoCUID4EEBEhUKCG9yZGVyX2J5GAMgASgJQgPgQQEirQIKFEV4cGxhaW5RdWVyeVJlc3BvbnNlEjcKBXN0ZXBzGAEgAygLMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5TdGVwEhYKDmVzdGltYXRlZF9yb3dzGAIgASgDEg8KB2luZGV4ZWQYAyABKAgaZQoEU3RlcBI2CgRraW5kGAEgASgOMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5LaW5kEhUKDXJlc291cmNlX3R5cGUYAiABKAkSDgoGZmllbGRzGAMgAygJIkwKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEgoKBlNFQVJDSBABEg4KClNDQU5fSU5ERVgQAhIICgRTQ0FOEAMSCAoEU09SVBAEIuwHCg5EYXRhYmFzZVN0YXR1cxI8Cgpjb25uZWN0aW9uGAEgASgLMigucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25uZWN0aW9uEjgKA3dhbBgCIAEoCzIrLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuV3JpdGVBaGVhZExvZxI0CgZzY2hlbWEYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNjaGVtYRI2CgdzdG9yYWdlGAQgASgLMiUucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TdG9yYWdlEhAKCHJldmlzaW9uGAUgASgDGuIBCgpDb25uZWN0aW9uEgwKBG9wZW4YASABKAgSEQoJcmVhZF9vbmx5GAIgASgIEhQKDGpvdXJuYWxfbW9kZRgDIAEoCRI+CgtzeW5jaHJvbm91cxgEIAEoDjIpLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU3luY2hyb25vdXMSFAoMZm9yZWlnbl9rZXlzGAUgASgIEi8KDGJ1c3lfdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIWCg5zcWxpdGVfdmVyc2lvbhgHIAEoCRq9AQoNV3JpdGVBaGVhZExvZxISCgpzaXplX2J5dGVzGAEgASgDEg4KBmZyYW1lcxgCIAEoAxIWCg5wZW5kaW5nX2ZyYW1lcxgDIAEoAxI4ChRsYXN0X2NoZWNrcG9pbnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSb2xkZXN0X3JlYWRlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBpXCgZTY2hlbWESDwoHdmVyc2lvbhgBIAEoAxIYChBleHBlY3RlZF92ZXJzaW9uGAIgASgDEg0KBWRpcnR5GAMgASgIEhMKC2RpZmZlcmVuY2VzGAQgAygJGo0BCgdTdG9yYWdlEhcKD3BhZ2Vfc2l6ZV9ieXRlcxgBIAEoAxISCgpwYWdlX2NvdW50GAIgASgDEhYKDmZyZWVsaXN0X2NvdW50GAMgASgDEhsKE2RhdGFiYXNlX3NpemVfYnl0ZXMYBCABKAMSIAoYc2hhcmVkX21lbW9yeV9zaXplX2J5dGVzGAUgASgDIlQKC1N5bmNocm9ub3VzEhsKF1NZTkNIUk9OT1VTX1VOU1BFQ0lGSUVEEAASBwoDT0ZGEAESCgoGTk9STUFMEAISCAoERlVMTBADEgkKBUVYVFJBEAQyjQIKD0RhdGFiYXNlU2VydmljZRJ3ChFHZXREYXRhYmFzZVN0YXR1cxInLnByb3Rvc3RvcmUudjEuR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Gh0ucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cyIagtPkkwIUEhIvdjEvZGF0YWJhc2VTdGF0dXMSgAEKDEV4cGxhaW5RdWVyeRIiLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVxdWVzdBojLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UiJ4LT5JMCIRIfL3YxL2RhdGFiYXNlU3RhdHVzOmV4cGxhaW5RdWVyeUJbChljb20uZXhhbXBsZS5wcm90b3N0b3JlLnYxQhREYXRhYmFzZVNlcnZpY2VQcm90b1ABWiZleGFtcGxlLmNvbS9wcm90b3N0b3JlL3YxO3Byb3Rvc3RvcmV2MWIGcHJvdG8z", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Il0KE0V4cGxhaW5RdWVyeVJlcXVlc3QSGgoNcmVzb3VyY2VfdHlwZRgBIAEoCUID4EECEhMKBmZpbHRlchgCIAEoCUID4EEBEhUKCG9yZGVyX2J5GAMgASgJQgPgQQEirQIKFEV4cGxhaW5RdWVyeVJlc3BvbnNlEjcKBXN0ZXBzGAEgAygLMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5TdGVwEhYKDmVzdGltYXRlZF9yb3dzGAIgASgDEg8KB2luZGV4ZWQYAyABKAgaZQoEU3RlcBI2CgRraW5kGAEgASgOMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5LaW5kEhUKDXJlc291cmNlX3R5cGUYAiABKAkSDgoGZmllbGRzGAMgAygJIkwKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEgoKBlNFQVJDSBABEg4KClNDQU5fSU5ERVgQAhIICgRTQ0FOEAMSCAoEU09SVBAEIrwLCg5EYXRhYmFzZVN0YXR1cxI8Cgpjb25uZWN0aW9uGAEgASgLMigucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25uZWN0aW9uEjgKA3dhbBgCIAEoCzIrLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuV3JpdGVBaGVhZExvZxI0CgZzY2hlbWEYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNjaGVtYRI2CgdzdG9yYWdlGAQgASgLMiUucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TdG9yYWdlEhAKCHJldmlzaW9uGAUgASgDEjQKBnNlcnZlchgGIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2VydmVyGuIBCgpDb25uZWN0aW9uEgwKBG9wZW4YASABKAgSEQoJcmVhZF9vbmx5GAIgASgIEhQKDGpvdXJuYWxfbW9kZRgDIAEoCRI+CgtzeW5jaHJvbm91cxgEIAEoDjIpLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU3luY2hyb25vdXMSFAoMZm9yZWlnbl9rZXlzGAUgASgIEi8KDGJ1c3lfdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIWCg5zcWxpdGVfdmVyc2lvbhgHIAEoCRq9AQoNV3JpdGVBaGVhZExvZxISCgpzaXplX2J5dGVzGAEgASgDEg4KBmZyYW1lcxgCIAEoAxIWCg5wZW5kaW5nX2ZyYW1lcxgDIAEoAxI4ChRsYXN0X2NoZWNrcG9pbnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSb2xkZXN0X3JlYWRlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBpXCgZTY2hlbWESDwoHdmVyc2lvbhgBIAEoAxIYChBleHBlY3RlZF92ZXJzaW9uGAIgASgDEg0KBWRpcnR5GAMgASgIEhMKC2RpZmZlcmVuY2VzGAQgAygJGo0BCgdTdG9yYWdlEhcKD3BhZ2Vfc2l6ZV9ieXRlcxgBIAEoAxISCgpwYWdlX2NvdW50GAIgASgDEhYKDmZyZWVsaXN0X2NvdW50GAMgASgDEhsKE2RhdGFiYXNlX3NpemVfYnl0ZXMYBCABKAMSIAoYc2hhcmVkX21lbW9yeV9zaXplX2J5dGVzGAUgASgDGoUCCgZTZXJ2ZXISKQoGdXB0aW1lGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj4KEGV2ZW50X2xvb3BfZGVsYXkYAiABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlbGF5cxJDChVtYWluX3RocmVhZF9zdGF0ZW1lbnQYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlbGF5cxIdChVyZXNpZGVudF9tZW1vcnlfYnl0ZXMYBCABKAMSFgoOcXVldWVkX2NvbW1pdHMYBSABKAUSFAoMcXVldWVkX3JlYWRzGAYgASgFGo8BCgZEZWxheXMSJgoDcDUwGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA3A5ORgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNtYXgYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFY291bnQYBCABKAMiVAoLU3luY2hyb25vdXMSGwoXU1lOQ0hST05PVVNfVU5TUEVDSUZJRUQQABIHCgNPRkYQARIKCgZOT1JNQUwQAhIICgRGVUxMEAMSCQoFRVhUUkEQBDKNAgoPRGF0YWJhc2VTZXJ2aWNlEncKEUdldERhdGFiYXNlU3RhdHVzEicucHJvdG9zdG9yZS52MS5HZXREYXRhYmFzZVN0YXR1c1JlcXVlc3QaHS5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzIhqC0+STAhQSEi92MS9kYXRhYmFzZVN0YXR1cxKAAQoMRXhwbGFpblF1ZXJ5EiIucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXF1ZXN0GiMucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZSIngtPkkwIhEh8vdjEvZGF0YWJhc2VTdGF0dXM6ZXhwbGFpblF1ZXJ5QlsKGWNvbS5leGFtcGxlLnByb3Rvc3RvcmUudjFCFERhdGFiYXNlU2VydmljZVByb3RvUAFaJmV4YW1wbGUuY29tL3Byb3Rvc3RvcmUvdjE7cHJvdG9zdG9yZXYxYgZwcm90bzM", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request message for DatabaseService.GetDatabaseStatus.
@@ -232,6 +232,13 @@ export type DatabaseStatus = Message<"protostore.v1.DatabaseStatus"> & {
    * @generated from field: int64 revision = 5;
    */
   revision: bigint;
+
+  /**
+   * The server's process.
+   *
+   * @generated from field: protostore.v1.DatabaseStatus.Server server = 6;
+   */
+  server?: DatabaseStatus_Server | undefined;
 };
 
 /**
@@ -444,6 +451,105 @@ export type DatabaseStatus_Storage = Message<"protostore.v1.DatabaseStatus.Stora
  */
 export const DatabaseStatus_StorageSchema: GenMessage<DatabaseStatus_Storage> = /*@__PURE__*/
   messageDesc(file_protostore_v1_database_service, 3, 3);
+
+/**
+ * The server's process. What is counted is counted since its start.
+ *
+ * @generated from message protostore.v1.DatabaseStatus.Server
+ */
+export type DatabaseStatus_Server = Message<"protostore.v1.DatabaseStatus.Server"> & {
+  /**
+   * How long the server has been running.
+   *
+   * @generated from field: google.protobuf.Duration uptime = 1;
+   */
+  uptime?: Duration | undefined;
+
+  /**
+   * How late the event loop was, sampled by a timer. All calls wait as long.
+   *
+   * @generated from field: protostore.v1.DatabaseStatus.Delays event_loop_delay = 2;
+   */
+  eventLoopDelay?: DatabaseStatus_Delays | undefined;
+
+  /**
+   * How long each statement took that was run in the main thread, where calls
+   * wait for it.
+   *
+   * @generated from field: protostore.v1.DatabaseStatus.Delays main_thread_statement = 3;
+   */
+  mainThreadStatement?: DatabaseStatus_Delays | undefined;
+
+  /**
+   * The memory that the process has in use, in bytes.
+   *
+   * @generated from field: int64 resident_memory_bytes = 4;
+   */
+  residentMemoryBytes: bigint;
+
+  /**
+   * The commits that wait to be carried out.
+   *
+   * @generated from field: int32 queued_commits = 5;
+   */
+  queuedCommits: number;
+
+  /**
+   * The reads that wait for a reader.
+   *
+   * @generated from field: int32 queued_reads = 6;
+   */
+  queuedReads: number;
+};
+
+/**
+ * Describes the message protostore.v1.DatabaseStatus.Server.
+ * Use `create(DatabaseStatus_ServerSchema)` to create a new message.
+ */
+export const DatabaseStatus_ServerSchema: GenMessage<DatabaseStatus_Server> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 3, 4);
+
+/**
+ * The distribution of how long something took.
+ *
+ * @generated from message protostore.v1.DatabaseStatus.Delays
+ */
+export type DatabaseStatus_Delays = Message<"protostore.v1.DatabaseStatus.Delays"> & {
+  /**
+   * Half of them took at most as long.
+   *
+   * @generated from field: google.protobuf.Duration p50 = 1;
+   */
+  p50?: Duration | undefined;
+
+  /**
+   * 99 of 100 took at most as long.
+   *
+   * @generated from field: google.protobuf.Duration p99 = 2;
+   */
+  p99?: Duration | undefined;
+
+  /**
+   * The longest.
+   *
+   * @generated from field: google.protobuf.Duration max = 3;
+   */
+  max?: Duration | undefined;
+
+  /**
+   * How many there were.
+   *
+   * @generated from field: int64 count = 4;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message protostore.v1.DatabaseStatus.Delays.
+ * Use `create(DatabaseStatus_DelaysSchema)` to create a new message.
+ */
+export const DatabaseStatus_DelaysSchema: GenMessage<DatabaseStatus_Delays> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 3, 5);
 
 /**
  * SQLite's `synchronous` setting.

@@ -56,11 +56,11 @@ function nameItem(error: unknown, item: string | undefined): unknown {
 }
 
 function applyCreate(tx: Transaction, create: PreparedCreate): Uint8Array {
-  const { plan, message, path, cells } = create;
+  const { plan, message, path, cells, keepChildKeys } = create;
   const key = create.key ?? nextKey(tx, plan);
   keyTaken(tx, plan, key);
   const identity = { key, revision: tx.revision, createdAt: tx.now, updatedAt: tx.now };
-  return store(tx, plan, message, identity, path, { cells });
+  return store(tx, plan, message, identity, path, { cells, keepChildKeys });
 }
 
 function applyUpdate(tx: Transaction, operation: PreparedUpdate): Uint8Array {

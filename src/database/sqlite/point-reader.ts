@@ -22,10 +22,16 @@ export type ReadPoint = (
   limits?: CallLimits,
 ) => Promise<StoredMessage>;
 
+export interface PointReaderOptions {
+  readonly registry: Registry;
+  /** Told of each read how long it took, in nanoseconds. */
+  readonly onStatement?: ((ns: number) => void) | undefined;
+}
+
 /** The point reads of `connection`; they wait up to `timeoutMs` while the database is locked. */
 export function createPointReader(
   connection: Connection,
-  registry: Registry,
+  { registry, onStatement }: PointReaderOptions,
   timeoutMs: number,
 ): ReadPoint {
   const runner = createStatementRunner(connection);
@@ -46,6 +52,15 @@ export function createPointReader(
     return row?.[0] ? { message: row[0], revision: row[1] } : readWhole(plan, key);
   }
 
+  function readTimed(plan: ResourcePlan, key: bigint): StoredMessage {
+    const startMs = performance.now();
+    try {
+      return readOnce(plan, key);
+    } finally {
+      onStatement?.((performance.now() - startMs) * 1e6);
+    }
+  }
+
   /** A row without bytes, or none. */
   function readWhole(plan: ResourcePlan, key: bigint): StoredMessage {
     return inSnapshot(connection, runner, () => ({
@@ -56,11 +71,11 @@ export function createPointReader(
   return (plan, key, limits) => {
     // The first attempt takes no time in which a call could end, and is nearly always the last.
     try {
-      return Promise.resolve(readOnce(plan, key));
+      return Promise.resolve(readTimed(plan, key));
     } catch (error) {
       const attempt = () => {
         if (!isBusy(error)) throw error;
-        return readOnce(plan, key);
+        return readTimed(plan, key);
       };
       return retryWhileBusy(attempt, timeoutMs, limits);
     }

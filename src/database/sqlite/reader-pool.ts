@@ -20,6 +20,8 @@ export interface ReaderPool {
    * job fails with.
    */
   run(job: ReaderJob, limits?: CallLimits): Promise<ReaderResult>;
+  /** The calls that have no answer yet. */
+  readonly queued: number;
   /** When the oldest read that is still going on began, in milliseconds since the epoch. */
   readonly oldestReadMs: number | undefined;
   /** Fails all calls and ends all threads; resolves when they have closed their connections. */
@@ -130,6 +132,9 @@ export function createReaderPool(setup: ReaderSetup, limits: Limits): ReaderPool
         queue.delete(call);
         call.fail(overloaded());
       });
+    },
+    get queued() {
+      return queue.size + [...readers].filter(({ call }) => call !== undefined).length;
     },
     get oldestReadMs() {
       const started = [...readers, ...ending].flatMap(({ startedMs }) => startedMs ?? []);

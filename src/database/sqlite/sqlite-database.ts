@@ -26,13 +26,23 @@ export interface SqliteOptions {
   /** The types that an Any may hold to be kept as JSON. */
   readonly registry: Registry;
   readonly limits: Limits;
+  /** Told of each point read how long it has blocked the main thread, in nanoseconds. */
+  readonly onStatement?: (ns: number) => void;
   /** What secrets that cannot be stored are made from; they are random if it is absent. */
   readonly secretSeed?: string;
+}
+
+/** How many calls have no answer yet. */
+export interface QueueLengths {
+  readonly queuedCommits: number;
+  readonly queuedReads: number;
 }
 
 /** A database, and the connection that probes look at it with. */
 export interface SqliteDatabase extends Database {
   readonly connection: Connection;
+  /** How much waits in front of it. */
+  queues(): QueueLengths;
   /** Resolves when the database can be written, if it is to be. @throws StoreError */
   opened(): Promise<void>;
 }
@@ -45,7 +55,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   const { path, limits, readOnly, durability = "full", definitions, secretSeed } = options;
   const reading = openConnection(path, { readOnly: true, busyTimeoutMs: limits.busyTimeoutMs });
   const writer = readOnly ? undefined : startWriter({ path, definitions, durability, limits });
-  const readPoint = createPointReader(reading, options.registry, limits.writeTimeoutMs);
+  const readPoint = createPointReader(reading, options, limits.writeTimeoutMs);
   const readers = createReaderPool(
     {
       path,
@@ -57,6 +67,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   );
   const database: SqliteDatabase = {
     connection: reading,
+    queues: () => ({ queuedCommits: writer?.queued ?? 0, queuedReads: readers.queued }),
     async opened() {
       await writer?.opened();
     },

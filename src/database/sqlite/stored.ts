@@ -70,6 +70,8 @@ interface StoreOptions {
   readonly previous?: Stored;
   /** The cells of the message, if they are made already. */
   readonly cells?: Cells | undefined;
+  /** Whether new child rows keep the keys that they have in the message. */
+  readonly keepChildKeys?: boolean | undefined;
 }
 
 /** Writes the row and its child rows; new child messages get their keys. Gives the bytes. */
@@ -79,11 +81,12 @@ export function store(
   message: Message,
   identity: RowIdentity,
   path: string,
-  { previous, cells: ready }: StoreOptions,
+  { previous, cells: ready, keepChildKeys = false }: StoreOptions,
 ): Uint8Array {
   const children = plan.children.map((child, index) => {
     const rows = previous?.children[index] ?? [];
-    const changes = prepareChildren(tx, plan, child, message, identity.key, rows, path);
+    const target = { plan, child, message, parentKey: identity.key, path, keepKeys: keepChildKeys };
+    const changes = prepareChildren(tx, target, rows);
     return { child, changes };
   });
   const cells = ready ?? makeCells(tx, plan, message, path, previous);
