@@ -18,7 +18,8 @@ const LOGGED = [status.INTERNAL, status.DATA_LOSS, status.RESOURCE_EXHAUSTED];
 export function failureStatus(thrown: unknown, method: string, log: Log): CallStatus {
   const error = toStoreError(thrown);
   const errorId = randomUUID();
-  if (LOGGED.includes(STATUS_BY_CODE[error.code])) {
+  // Of many calls that are refused because they are many, no line each.
+  if (LOGGED.includes(STATUS_BY_CODE[error.code]) && error.code !== "OVERLOADED") {
     const { code, message, details } = error;
     logSafely(log, { errorId, method, code, message }, details.cause ?? error);
   }

@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ItemForm } from "../../src/database/page-request.ts";
 import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
+import { createItemWriter } from "../../src/database/sqlite/item-bytes.ts";
 import { createReader, type Reader } from "../../src/database/sqlite/reader.ts";
 import { createStatementRunner } from "../../src/database/sqlite/statement-cache.ts";
 import { createWireReader } from "../../src/database/sqlite/wires.ts";
@@ -217,6 +218,13 @@ test("a page without rows has no bytes", () => {
     more: [[[5n]]],
   });
   expect(reader.page(request).bytes).toHaveLength(0);
+});
+
+test("items of any length stand behind their length", () => {
+  const edges = [0, 2 ** 7, 2 ** 14, 2 ** 21].flatMap((edge) => [edge, edge + 1, edge - 1]);
+  const items = edges.filter((length) => length >= 0).map((length) => new Uint8Array(length));
+  const { write } = createItemWriter({ field: 2 });
+  expect(encodeItems(2, items).equals(write(items, []))).toBe(true);
 });
 
 test("a read leaves no transaction, whether it succeeds or fails", () => {

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Limits } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
+import type { Log } from "../../observe/log.ts";
 import type { CallLimits } from "../database.ts";
 import { createWaitingCall, type WaitingCall } from "./reader-call.ts";
 import type { ReaderAnswer, ReaderJob, ReaderResult, ReaderSetup } from "./reader-protocol.ts";
@@ -45,7 +46,7 @@ const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb:
 const OVERLOADED_RETRY_DELAY_MS = 200;
 
 /** A pool without threads; they are started when they are needed. */
-export function createReaderPool(setup: ReaderSetup, limits: Limits): ReaderPool {
+export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log): ReaderPool {
   const { readerThreads, readQueueMax, readTimeoutMs, readGraceMs, shutdownTimeoutMs } = limits;
   // A thread that is ended lives on until its statement returns, for that cannot be interrupted.
   const [readers, ending] = [new Set<Reader>(), new Set<Reader>()];
@@ -76,6 +77,7 @@ export function createReaderPool(setup: ReaderSetup, limits: Limits): ReaderPool
     worker.on("message", (answer: ReaderAnswer) => finish(reader, answer));
     worker.on("error", (error) => {
       reader.error = error;
+      log?.error({ err: error }, "a reader thread died");
     });
     worker.on("exit", () => forget(reader));
     return reader;
@@ -85,7 +87,10 @@ export function createReaderPool(setup: ReaderSetup, limits: Limits): ReaderPool
     reader.call = call;
     reader.startedMs = Date.now();
     call.onOver = () => {
-      reader.grace = setTimeout(() => end(reader), readGraceMs);
+      reader.grace = setTimeout(() => {
+        log?.warn({ startedMs: reader.startedMs }, "ending a reader whose call is over");
+        end(reader);
+      }, readGraceMs);
     };
     // Only a thread that is at work keeps the process alive.
     reader.worker.ref();

@@ -6,6 +6,7 @@ import { createHmac, randomBytes } from "node:crypto";
 import type { Registry } from "@bufbuild/protobuf";
 import type { Durability, Limits } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
+import type { Log } from "../../observe/log.ts";
 import type { Statement } from "../../query/statements.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import type { Database } from "../database.ts";
@@ -30,6 +31,8 @@ export interface SqliteOptions {
   readonly onStatement?: (ns: number) => void;
   /** What secrets that cannot be stored are made from; they are random if it is absent. */
   readonly secretSeed?: string;
+  /** Told of threads that die or have to be ended. */
+  readonly log?: Log;
 }
 
 /** How many calls have no answer yet. */
@@ -64,6 +67,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
       lockTimeoutMs: limits.writeTimeoutMs,
     },
     limits,
+    options.log,
   );
   const database: SqliteDatabase = {
     connection: reading,
