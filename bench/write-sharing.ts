@@ -22,6 +22,7 @@ const { values: flags } = parseArgs({
   options: {
     processes: { type: "string", default: "1,2,4" },
     callers: { type: "string", default: "64" },
+    only: { type: "string", default: "" },
     rounds: { type: "string", default: "5" },
     measureMs: { type: "string", default: "2000" },
     workUs: { type: "string", default: "100" },
@@ -35,12 +36,13 @@ const POLLED = [0.05, 0.1, 0.2, 0.5, 1].map((pollMs): [string, Way] => [
   `own connection, polls ${pollMs} ms`,
   { way: "lock", pollMs },
 ]);
-const WAYS: readonly [string, Way][] = [
+const ALL_WAYS: readonly [string, Way][] = [
   ...POLLED,
   ["own connection, SQLite waits", { way: "lock" }],
   ["one writer, IPC", { way: "ipc" }],
   ["one writer, socket", { way: "socket" }],
 ];
+const WAYS = ALL_WAYS.filter(([name]) => name.includes(flags.only));
 const SERVER = join(import.meta.dirname, "write-sharing-server.ts");
 const SCHEMA = `
   CREATE TABLE store_state (revision INTEGER NOT NULL);
@@ -67,7 +69,7 @@ interface Round {
 
 const cases = flags.processes.split(",").flatMap((count) =>
   // A process alone has nobody to share with: one way is enough to compare with.
-  (count === "1" ? WAYS.slice(1, 2) : WAYS).map(([name, way]) => ({
+  (count === "1" ? ALL_WAYS.slice(1, 2) : WAYS).map(([name, way]) => ({
     name: `${count} x ${name}`,
     processes: Number(count),
     way,

@@ -8,6 +8,10 @@ export interface Config {
   /** Where to listen, `host:port`. */
   readonly address: string;
   readonly readOnly: boolean;
+  /** How many processes serve on the one port. */
+  readonly processes: number;
+  /** What they share for secrets that a read-only database does not hold. */
+  readonly secretSeed?: string;
   /** The folder of the rows that a new database gets; none if absent. */
   readonly fixtures?: string;
   readonly limits: Limits;

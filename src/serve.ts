@@ -1,5 +1,5 @@
-// Wires a service together: database, schema check, handlers, health, server.
-// Is the only place where the layers meet.
+// Wires a service together: database, schema check, handlers, health, server. What is done once and
+// what each process does for itself are apart. Is the only place where the layers meet.
 
 import { statSync } from "node:fs";
 import { DatabaseService } from "../gen/protostore/v1/database_service_pb.ts";
@@ -45,18 +45,79 @@ export interface RunningService {
  * Serves what is given as `config` says; creates and migrates the database if there is none.
  * @throws StoreError with an operator code if it cannot.
  */
-export async function serve(
+export async function serve(config: Config, served: Served, log: Log): Promise<RunningService> {
+  await prepareFile(config);
+  const store = openStore(config, served);
+  return closeIfFailed(store, async () => {
+    await prepareStore(store, config, log);
+    return serveStore(store, config, served, log);
+  });
+}
+
+/**
+ * Does all that `serve` does before it serves: what is done once, however many processes serve.
+ * @throws StoreError with an operator code if the database cannot be served.
+ */
+export async function prepare(config: Config, served: Served, log: Log): Promise<void> {
+  await prepareFile(config);
+  const store = openStore(config, served);
+  await closeIfFailed(store, () => prepareStore(store, config, log));
+  await store.database.close();
+}
+
+/**
+ * Serves a database that `prepare` has prepared, perhaps in another process.
+ * @throws StoreError with an operator code if it cannot.
+ */
+export async function servePrepared(
   config: Config,
+  served: Served,
+  log: Log,
+): Promise<RunningService> {
+  const store = openStore(config, served);
+  return closeIfFailed(store, () => serveStore(store, config, served, log));
+}
+
+/** An open database and what is known of it. */
+type Store = ReturnType<typeof openStore>;
+
+function openStore(config: Config, { resources }: Served) {
+  const plans = planResources(resources);
+  const registry = registryOf(resources.map(({ resource }) => resource));
+  const database = openSqlite({ ...config, path: config.database, plans, registry });
+  const schema = createSchemaProbe(database.connection, plans, readMigrationFiles());
+  const costs = createListCosts(database, plans, config.limits);
+  return { plans, registry, database, schema, costs };
+}
+
+async function closeIfFailed<T>({ database }: Store, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** Refuses tables that do not fit, loads the fixtures, and tells of indexes that are missing. */
+async function prepareStore(store: Store, { fixtures }: Config, log: Log): Promise<void> {
+  const { database, plans, registry, schema, costs } = store;
+  schema.refuseDifferences();
+  if (fixtures !== undefined && schema.look().serving && (await isUntouched(database))) {
+    const count = await loadFixtures(database, plans, registry, fixtures);
+    log.info({ count }, "loaded the fixtures");
+  }
+  if (schema.look().serving) {
+    for (const field of costs.findUnindexed()) log.warn(field);
+  }
+}
+
+async function serveStore(
+  { plans, registry, database, schema, costs }: Store,
+  { address, limits }: Config,
   { resources, services: others = [] }: Served,
   log: Log,
 ): Promise<RunningService> {
-  const plans = planResources(resources);
-  const registry = registryOf(resources.map(({ resource }) => resource));
-  const { database: path, limits, readOnly, fixtures } = config;
-  await prepareFile(config);
-
-  const database = openSqlite({ path, readOnly, plans, registry, limits });
-  const schema = createSchemaProbe(database.connection, plans, readMigrationFiles());
   const monitor = createHealthMonitor({
     services: [...resources, ...others].map(({ service }) => service.typeName),
     alwaysServing: [DatabaseService.typeName],
@@ -64,20 +125,7 @@ export async function serve(
     limits,
     log,
   });
-  const stop = async () => {
-    monitor.stop();
-    await database.close();
-  };
   try {
-    schema.refuseDifferences();
-    if (fixtures !== undefined && schema.look().serving && (await isUntouched(database))) {
-      const count = await loadFixtures(database, plans, registry, fixtures);
-      log.info({ count }, "loaded the fixtures");
-    }
-    const costs = createListCosts(database, plans, limits);
-    if (schema.look().serving) {
-      for (const field of costs.findUnindexed()) log.warn(field);
-    }
     const tools = createHandlerTools(database, plans, registry, limits, costs.extras);
     const services = [
       ...[...resources, ...others].map((entry) => assembleService(entry, tools)),
@@ -90,15 +138,15 @@ export async function serve(
     await monitor.start();
     const server = await startServer({
       services: [...services, ...reflectionServices(services.map(({ desc }) => desc))],
-      address: config.address,
+      address,
       limits,
       log,
       gate: monitor.gate,
       onStopping: monitor.stop,
     });
-    return { port: server.port, stop: () => server.stop().then(stop) };
+    return { port: server.port, stop: () => server.stop().then(database.close) };
   } catch (error) {
-    await stop();
+    monitor.stop();
     throw error;
   }
 }

@@ -18,8 +18,9 @@ const WIRING = [...BESIDE_HANDLERS, "migrate", "resources", "fixtures", "health"
 /** What each layer may import beside itself: a layer is a folder, or a file directly, under src/. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ["errors", "cli", "package-root"],
-  cli: [...WIRING, "client", "serve", "package-root"],
+  cli: [...WIRING, "client", "serve", "processes", "package-root"],
   serve: [...WIRING, "list-costs"],
+  processes: [...FLOOR, "observe"],
   "list-costs": REPOSITORIES.concat("repositories"),
   fixtures: BESIDE_HANDLERS,
   resources: BESIDE_HANDLERS,

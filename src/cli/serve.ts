@@ -1,14 +1,20 @@
 // `protostore serve`: runs the server until it is told to stop.
 // Turns flags into a Config; what runs is put together in ../serve.ts.
 
+import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
-import { Command, Option } from "commander";
-import { DEFAULT_ADDRESS, DEFAULT_LIMITS } from "../config.ts";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { type Config, DEFAULT_ADDRESS, DEFAULT_LIMITS } from "../config.ts";
 import { createLog } from "../observe/log.ts";
 import { PACKAGE_ROOT } from "../package-root.ts";
+import { isServerChild, runServerChild, startServerProcesses } from "../processes.ts";
 import { RESOURCES, SERVICES } from "../resources.ts";
-import { serve } from "../serve.ts";
+import { prepare, serve, servePrepared } from "../serve.ts";
 import { databaseOption, lockTimeoutOption, parseCount } from "./migrate.ts";
+
+const PROCESSES_MAX = 256;
+
+const SERVED = { resources: RESOURCES, services: SERVICES };
 
 interface ServeOptions {
   readonly database: string;
@@ -17,6 +23,7 @@ interface ServeOptions {
   readonly fixtures: boolean;
   readonly lockTimeout: number;
   readonly maxScanRows: number;
+  readonly processes: number;
 }
 
 /** The command `serve`; it throws StoreError if the server cannot start. */
@@ -39,6 +46,7 @@ export function serveCommand(): Command {
         .default(DEFAULT_LIMITS.scanRowsMax)
         .argParser(parseCount),
     )
+    .addOption(processesOption())
     .addOption(lockTimeoutOption())
     .addHelpText("after", "\nExample:\n  $ protostore serve --database store.db --fixtures")
     .action(runServe);
@@ -51,22 +59,38 @@ export function addressOption(): Option {
     .default(DEFAULT_ADDRESS);
 }
 
+function processesOption(): Option {
+  return new Option("--processes <count>", "how many processes serve; auto is one for each core")
+    .env("PROTOSTORE_PROCESSES")
+    .default(1)
+    .argParser((text) => {
+      const count = text === "auto" ? availableParallelism() : parseCount(text);
+      if (count >= 1 && count <= PROCESSES_MAX) return count;
+      throw new InvalidArgumentError(`It must be auto or from 1 to ${PROCESSES_MAX}.`);
+    });
+}
+
 async function runServe(options: ServeOptions): Promise<void> {
-  const service = await serve(
-    Object.freeze({
-      database: resolve(options.database),
-      address: options.address,
-      readOnly: options.readOnly,
-      ...(options.fixtures && { fixtures: join(PACKAGE_ROOT, "fixtures") }),
-      limits: {
-        ...DEFAULT_LIMITS,
-        migrationLockTimeoutMs: options.lockTimeout,
-        scanRowsMax: options.maxScanRows,
-      },
-    }),
-    { resources: RESOURCES, services: SERVICES },
-    createLog(),
-  );
+  const config: Config = Object.freeze({
+    database: resolve(options.database),
+    address: options.address,
+    readOnly: options.readOnly,
+    processes: options.processes,
+    ...(options.fixtures && { fixtures: join(PACKAGE_ROOT, "fixtures") }),
+    limits: {
+      ...DEFAULT_LIMITS,
+      migrationLockTimeoutMs: options.lockTimeout,
+      scanRowsMax: options.maxScanRows,
+    },
+  });
+  const log = config.processes === 1 ? createLog() : createLog().child({ pid: process.pid });
+  if (isServerChild(config)) {
+    return runServerChild(config, (own) => servePrepared(own, SERVED, log));
+  }
+  const service =
+    config.processes === 1
+      ? await serve(config, SERVED, log)
+      : await prepare(config, SERVED, log).then(() => startServerProcesses(config, log));
   // Before anything is printed: whoever reads it may send a signal at once.
   const told = new Promise<void>((stop) => {
     process.once("SIGINT", stop);

@@ -60,9 +60,12 @@ export interface Connection {
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
-/** Connects, without encryption, to the server at `host:port`. */
+/** Connects, without encryption, to the server at `host:port`; each connection is its own. */
 export function connect(address: string): Connection {
-  const channel = new Channel(address, credentials.createInsecure());
+  const channel = new Channel(address, credentials.createInsecure(), {
+    // Else all of this process would be one, and with it in one process of the server.
+    "grpc.use_local_subchannel_pool": 1,
+  });
   return {
     service(desc) {
       const methods = (desc as DescService).methods.flatMap((method) =>

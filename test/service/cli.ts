@@ -33,6 +33,9 @@ export async function runProgram(
 /** A server in a process of its own. */
 export interface ServerProcess {
   readonly address: string;
+  readonly pid: number;
+  /** What it has printed so far. */
+  output(): Pick<Ended, "stdout" | "stderr">;
   /** Sends the signal and waits until the process has ended. */
   end(signal: NodeJS.Signals): Promise<Ended>;
 }
@@ -56,6 +59,8 @@ export async function startServerProcess(...args: readonly string[]): Promise<Se
   });
   return {
     address,
+    pid: child.pid as number,
+    output,
     async end(signal) {
       child.kill(signal);
       const [code] = (await closed) as [number | null];

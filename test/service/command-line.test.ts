@@ -16,6 +16,8 @@ const MISTAKES: Readonly<Record<string, readonly [readonly string[], RegExp]>> =
   "no file to adopt": [["adopt"], /missing required argument 'file'/],
   "a timeout that is no number": [["serve", "--lock-timeout", "soon"], /not a whole number/],
   "a negative timeout": [["serve", "--lock-timeout", "-1"], /not a whole number/],
+  "no process at all": [["serve", "--processes", "0"], /must be auto or from 1 to 256/],
+  "processes that are no number": [["serve", "--processes", "all"], /not a whole number/],
   "a version that is no number": [["migrate", "up", "x"], /not a whole number/],
   "an address without a port": [
     ["serve", "--database", "{}/new.db", "--address", "localhost"],

@@ -48,6 +48,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       database,
       address: "127.0.0.1:0",
       readOnly: options.readOnly ?? false,
+      processes: 1,
       ...(options.fixtures && { fixtures: join(REPO_ROOT, "fixtures") }),
       limits: { ...DEFAULT_LIMITS, ...options.limits },
     },

@@ -1,0 +1,165 @@
+// Several server processes on one port: the primary starts them, replaces those that end, and stops
+// them. Must not know what they serve: the database is all that they share.
+
+import cluster, { type Worker } from "node:cluster";
+import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Config } from "./config.ts";
+import { type ErrorCode, StoreError } from "./errors.ts";
+import type { Log } from "./observe/log.ts";
+
+/** What serves on a port until it is stopped. */
+interface Running {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** What a child tells the primary once: that it serves, or why it cannot. */
+type Report = { readonly port: number } | { readonly code: ErrorCode; readonly message: string };
+
+interface Child {
+  readonly worker: Worker;
+  /** Resolves with its port when it serves, rejects if it cannot. */
+  readonly serving: Promise<number>;
+  /** Resolves with its exit code, the signal that killed it, or why it was never there. */
+  readonly ended: Promise<number | string>;
+}
+
+const FIRST_RESTART_MS = 100;
+const LAST_RESTART_MS = 10_000;
+/** A child that has lived so long has not ended of how it began. */
+const STABLE_MS = 30_000;
+/** Set for children: where they listen, and the seed of what they share beside the database. */
+const ADDRESS_VARIABLE = "PROTOSTORE_CHILD_ADDRESS";
+const SEED_VARIABLE = "PROTOSTORE_CHILD_SECRET_SEED";
+const SEED_BYTES = 32;
+
+/** True in a process that `startServerProcesses` has started. */
+export function isServerChild({ processes }: Config): boolean {
+  return processes > 1 && cluster.isWorker;
+}
+
+/**
+ * Runs this command `config.processes` times as children that share the port, and keeps up their
+ * number; resolves when all of them serve.
+ * @throws StoreError as the first child that could not start.
+ */
+export async function startServerProcesses(config: Config, log: Log): Promise<Running> {
+  // Said because it is not the default everywhere: connections are few and live long.
+  cluster.schedulingPolicy = cluster.SCHED_RR;
+  const children = new Set<Child>();
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const seed = randomBytes(SEED_BYTES).toString("hex");
+  let { address } = config;
+  let port: number | undefined;
+
+  function start(): Child {
+    // Children share a port under the address that each asks for. If that lets the system choose
+    // one, the choice is lost with the last child: from then on it is asked for by its number.
+    if (port !== undefined && children.size === 0) {
+      address = address.replace(/:0+$/, `:${port}`);
+    }
+    const own = { [ADDRESS_VARIABLE]: address, [SEED_VARIABLE]: seed };
+    const child = startChild(own, log);
+    children.add(child);
+    void child.ended.then(() => children.delete(child));
+    return child;
+  }
+
+  async function keepServing(first: Child): Promise<void> {
+    let child = first;
+    let pauseMs = 0;
+    for (;;) {
+      const startedMs = Date.now();
+      const ended = await child.ended;
+      if (signal.aborted) return;
+      const isStable = Date.now() - startedMs >= STABLE_MS;
+      pauseMs = isStable || pauseMs === 0 ? FIRST_RESTART_MS : pauseMs * 2;
+      pauseMs = Math.min(pauseMs, LAST_RESTART_MS);
+      const facts = { child: child.worker.process.pid, ended, pauseMs };
+      log.error(facts, "a server process has ended; another will take its place");
+      await delay(pauseMs, undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
+      child = start();
+      child.serving.catch((err: unknown) => log.error({ err }, "a server process cannot start"));
+    }
+  }
+
+  async function stop(): Promise<void> {
+    stopping.abort();
+    for (const { worker } of children) worker.process.kill("SIGTERM");
+    await Promise.all([...children].map(({ ended }) => ended));
+  }
+
+  const first = Array.from({ length: config.processes }, start);
+  try {
+    [port] = await Promise.all(first.map(({ serving }) => serving));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  for (const child of first) void keepServing(child);
+  return { port: port as number, stop };
+}
+
+function startChild(environment: Readonly<Record<string, string>>, log: Log): Child {
+  const worker = cluster.fork(environment);
+  const ended = new Promise<number | string>((resolve) => {
+    worker.once("exit", (code, signal) => {
+      // What it has reported may be read after its exit, but before the end of its channel.
+      if (worker.isConnected()) worker.once("disconnect", () => resolve(signal ?? code));
+      else resolve(signal ?? code);
+    });
+    worker.on("error", (error) => {
+      log.error({ err: error, child: worker.process.pid }, "a server process cannot be reached");
+      // One that could not be made has no exit.
+      if (worker.process.pid === undefined) resolve(error.message);
+    });
+  });
+  const serving = new Promise<number>((resolve, reject) => {
+    worker.once("message", (report: Report) => {
+      if ("port" in report) resolve(report.port);
+      else reject(new StoreError(report.code, report.message));
+    });
+    void ended.then((how) =>
+      reject(new StoreError("INTERNAL", `a server process ended at its start (${how})`)),
+    );
+  });
+  return { worker, serving, ended };
+}
+
+/**
+ * In a child: serves until the primary says stop, or is gone. `start` gets the config with what
+ * the children have in common.
+ */
+export async function runServerChild(
+  config: Config,
+  start: (config: Config) => Promise<Running>,
+): Promise<void> {
+  // Otherwise a child exits at once, in the middle of its calls, when the primary is gone.
+  if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
+  const orphaned = new Promise<void>((stop) => process.once("disconnect", stop));
+  try {
+    const { [ADDRESS_VARIABLE]: address = config.address, [SEED_VARIABLE]: secretSeed = "" } =
+      process.env;
+    const service = await start({ ...config, address, secretSeed });
+    // Not once: it may come from the primary and from whoever stops the whole group.
+    const told = new Promise<void>((stop) => process.on("SIGTERM", stop));
+    // A terminal sends it to the children too, but the primary is to say when they stop.
+    process.on("SIGINT", () => {});
+    await report({ port: service.port });
+    await Promise.race([told, orphaned]);
+    await service.stop();
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    await report({ code: error.code, message: error.message });
+    process.exitCode = 1;
+  }
+  if (process.connected) process.disconnect();
+}
+
+async function report(report: Report): Promise<void> {
+  // That the primary is gone is told by `disconnect`, not by this.
+  await new Promise((resolve) => process.send?.(report, undefined, undefined, resolve));
+}
