@@ -1,7 +1,7 @@
 // Opens a SQLite file as a Database: one connection that writes, one that reads.
 // Must not migrate: the schema is brought up to date before.
 
-import { randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import type { Registry } from "@bufbuild/protobuf";
 import type { Limits } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
@@ -21,6 +21,8 @@ export interface SqliteOptions {
   /** The types that an Any may hold to be kept as JSON. */
   readonly registry: Registry;
   readonly limits: Limits;
+  /** What secrets that cannot be stored are made from; they are random if it is absent. */
+  readonly secretSeed?: string;
 }
 
 /** As much as a List response has beside the one message of its page. */
@@ -59,7 +61,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
       return writer.commit(operations, commitOptions);
     },
     async secret(name) {
-      const attempt = () => readSecret(reading, name) ?? makeSecret(writing, name);
+      const attempt = () => readSecret(reading, name) ?? makeSecret(options, writing, name);
       const proposed = await retryWhileBusy(attempt, limits.writeTimeoutMs);
       // Another server may have been first.
       return readSecret(reading, name) ?? proposed;
@@ -99,8 +101,13 @@ function readSecret(connection: Connection, name: string): Uint8Array | undefine
   return statement.get(name) as Uint8Array | undefined;
 }
 
-/** Without a connection that writes, the secret lasts as long as this server. */
-function makeSecret(connection: Connection | undefined, name: string): Uint8Array {
+/** Without a connection that writes, the secret lasts as long as this server, or its seed. */
+function makeSecret(
+  { secretSeed }: SqliteOptions,
+  connection: Connection | undefined,
+  name: string,
+): Uint8Array {
+  if (!connection && secretSeed) return createHmac("sha256", secretSeed).update(name).digest();
   const value = randomBytes(SECRET_BYTES);
   connection
     ?.prepare("INSERT INTO store_secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING")
