@@ -89,7 +89,9 @@ export async function startServerProcesses(config: Config, log: Log): Promise<Ru
   async function stop(): Promise<void> {
     stopping.abort();
     for (const { worker } of children) worker.process.kill("SIGTERM");
+    log.info("stopping");
     await Promise.all([...children].map(({ ended }) => ended));
+    log.info("stopped");
   }
 
   const first = Array.from({ length: config.processes }, start);

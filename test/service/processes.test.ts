@@ -193,9 +193,14 @@ for (const args of [[], ["--read-only"]]) {
   });
 }
 
-test("fixtures are loaded once, and both tell the same status", async () => {
-  const { server } = await startTwo("--fixtures");
+test("the database is prepared once, and both tell the same status", async () => {
+  const database = join(tempDir(), "store.db");
+  expect((await runCli("migrate", "up", "--database", database)).code).toBe(0);
+  openSql(database).exec("DROP INDEX customers_email");
+  const args = ["--fixtures", "--processes", "2", "--database", database];
+  const server = await startServerProcess(...args);
   expect(logged(server, "loaded the fixtures")).toEqual([server.pid]);
+  expect(server.output().stderr.match(/Customer\.email/g)).toHaveLength(1);
   const connections = await connectEach(server.address);
   await connections[0]?.service(GenreService).createGenre({ genre: { displayName: "New" } });
   for (const connection of connections) {
@@ -236,13 +241,19 @@ for (const [what, [signal, whom]] of Object.entries(STOPS)) {
     // Answered behind them on the same connection: they have arrived, and wait for the lock.
     await Promise.all(both.map((connection) => connection.service(Health).check({})));
     if (whom === "all") for (const pid of logged(server, "serving")) process.kill(pid, signal);
+    // Children that stop already are told again by the primary.
+    if (whom === "all" && signal === "SIGTERM") {
+      await expect.poll(() => logged(server, "stopping"), PATIENCE).toHaveLength(2);
+    }
     const ended = server.end(signal);
-    await expect.poll(() => logged(server, "stopping"), PATIENCE).toHaveLength(2);
+    const stopping = signal === "SIGKILL" ? 2 : 3;
+    await expect.poll(() => logged(server, "stopping"), PATIENCE).toHaveLength(stopping);
     sql.exec("ROLLBACK");
     expect(new Set((await Promise.all(calls)).map(({ name }) => name)).size).toBe(10);
     // It ends when nobody has its output open any more: the children have ended before.
     expect((await ended).code).toBe(signal === "SIGKILL" ? null : 0);
-    expect(logged(server, "stopped")).toHaveLength(2);
+    expect(logged(server, "stopped")).toHaveLength(stopping);
+    if (signal !== "SIGKILL") expect(logged(server, "stopped").at(-1)).toBe(server.pid);
     const listener = createServer().listen(Number(server.address.split(":")[1]), "127.0.0.1");
     await once(listener, "listening");
     listener.close();
