@@ -5,6 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { fromBinary } from "@bufbuild/protobuf";
+import { ListArtistsResponseSchema } from "../gen/chinook/v1/artist_pb.ts";
 import { DEFAULT_LIMITS } from "../src/config.ts";
 import { openConnection } from "../src/database/sqlite/connection.ts";
 import { createSchemaView } from "../src/database/sqlite/schema-view.ts";
@@ -12,7 +14,7 @@ import { openSqlite } from "../src/database/sqlite/sqlite-database.ts";
 import { migrateUp } from "../src/migrate/migrate.ts";
 import type { ListQuery } from "../src/repositories/list.ts";
 import { createRepository } from "../src/repositories/resource-repository.ts";
-import { RESOURCES } from "../src/resources.ts";
+import { DEFINITIONS, RESOURCES } from "../src/resources.ts";
 import { planResources } from "../src/schema/plan.ts";
 import { registryOf } from "../src/schema/registry.ts";
 
@@ -39,12 +41,13 @@ async function run(path: string): Promise<void> {
   fill(path);
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
+  const tools = { plans, registry, definitions: DEFINITIONS };
   const limits = DEFAULT_LIMITS;
-  const database = openSqlite({ path, readOnly: true, plans, registry, limits });
+  const database = openSqlite({ path, readOnly: true, ...tools, limits });
   const plan = plans.find(({ table }) => table === "artists");
   if (!plan) throw new Error("there is no plan for artists");
   const { factsOf } = createSchemaView(database.connection);
-  const repository = createRepository(database, plan, registry, limits, { factsOf });
+  const repository = createRepository(database, plan, limits, { factsOf });
   const lastPage = Math.floor(rows / pageSize) - 1;
   const first: ListQuery = {
     filter: "",
@@ -53,6 +56,7 @@ async function run(path: string): Promise<void> {
     skip: 0,
     after: undefined,
     includeTotalSize: false,
+    item: { field: ListArtistsResponseSchema.field.artists.number },
   };
   const late = { ...first, after: [BigInt(lastPage * pageSize)] };
   // Every artist has the same region: a million rows that only their keys tell apart.
@@ -72,9 +76,10 @@ async function run(path: string): Promise<void> {
       // Skipping a million rows is slow: a few rounds tell as much.
       if (query.skip > 0 && round >= Math.min(rounds, 10)) continue;
       const started = performance.now();
-      const { items } = await repository.list(query);
+      const { bytes } = await repository.list(query);
       times.get(name)?.push(performance.now() - started);
-      if (items.length !== pageSize) throw new Error(`${name} has ${items.length} rows`);
+      const { artists } = fromBinary(ListArtistsResponseSchema, bytes);
+      if (artists.length !== pageSize) throw new Error(`${name} has ${artists.length} rows`);
     }
   }
   await database.close();

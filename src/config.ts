@@ -8,6 +8,7 @@ export interface Config {
   /** Where to listen, `host:port`. */
   readonly address: string;
   readonly readOnly: boolean;
+  readonly durability: Durability;
   /** How many processes serve on the one port. */
   readonly processes: number;
   /** What they share for secrets that a read-only database does not hold. */
@@ -17,10 +18,24 @@ export interface Config {
   readonly limits: Limits;
 }
 
+/**
+ * When a write is acknowledged: `full`, after its commit is synced to the disk; `relaxed`, before, so
+ * that a loss of power may take the newest commits, though never a part of one.
+ */
+export type Durability = "full" | "relaxed";
+
 /** Every limit of the service. */
 export interface Limits {
   /** How long SQLite itself blocks for a lock; the server tries again without blocking. */
   readonly busyTimeoutMs: number;
+  /** The most threads that scans, searches and batches are read in. */
+  readonly readerThreads: number;
+  /** The most calls that wait for a reader; one more is answered with OVERLOADED. */
+  readonly readQueueMax: number;
+  /** How long a scan may take, with its wait for a reader, if its call has no deadline. */
+  readonly readTimeoutMs: number;
+  /** How long a reader may go on with a call that is over before it is ended and replaced. */
+  readonly readGraceMs: number;
   /** How long a call waits for the write lock if it has no deadline of its own. */
   readonly writeTimeoutMs: number;
   /** How long a migration waits for others to finish theirs. */
@@ -41,6 +56,12 @@ export interface Limits {
   readonly pageSizeMax: number;
   /** The most names in one request, for example tracks added to a playlist. */
   readonly batchSizeMax: number;
+  /** The most commits that wait for the writer; more are refused. */
+  readonly commitQueueMax: number;
+  /** The most bytes of messages that wait for the writer. */
+  readonly commitQueueBytes: number;
+  /** The most operations that share a transaction; a larger commit has one alone. */
+  readonly groupOperationsMax: number;
   /** How long the answer to a request_id is remembered. */
   readonly requestRetentionMs: number;
   readonly concurrentStreams: number;
@@ -56,6 +77,10 @@ export interface Limits {
 /** The limits in force unless a flag or the environment says otherwise. */
 export const DEFAULT_LIMITS: Limits = Object.freeze({
   busyTimeoutMs: 20,
+  readerThreads: 2,
+  readQueueMax: 256,
+  readTimeoutMs: 30_000,
+  readGraceMs: 100,
   writeTimeoutMs: 10_000,
   migrationLockTimeoutMs: 15_000,
   shutdownTimeoutMs: 5_000,
@@ -67,6 +92,9 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   pageSizeDefault: 50,
   pageSizeMax: 1_000,
   batchSizeMax: 1_000,
+  commitQueueMax: 1_000,
+  commitQueueBytes: 64 * 1024 * 1024,
+  groupOperationsMax: 1_000,
   requestRetentionMs: 24 * 60 * 60 * 1_000,
   concurrentStreams: 100,
   keepaliveTimeMs: 20_000,

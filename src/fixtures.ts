@@ -3,11 +3,10 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fromJson, type JsonValue, type Registry } from "@bufbuild/protobuf";
+import { fromJson, type JsonValue, type Registry, toBinary } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { AddPlaylistTracksRequestSchema } from "../gen/chinook/v1/playlist_pb.ts";
 import type { Database, Operation } from "./database/database.ts";
-import { applyDefaults, checkRequired } from "./schema/behavior.ts";
 import type { ResourcePlan } from "./schema/plan.ts";
 import { parseName } from "./schema/resource-name.ts";
 
@@ -32,11 +31,9 @@ function createOperations(plan: ResourcePlan, registry: Registry, directory: str
   return readArray(directory, file).map((json, index) => {
     const path = `${file}[${index}]`;
     const message = fromJson(plan.desc, json, { registry });
-    checkRequired(plan.desc, message, path);
-    applyDefaults(plan, message);
     const name = reflect(plan.desc, message).get(plan.standard.name) as string;
     const key = parseName(plan.resource, name, `${path}.name`);
-    return { kind: "create", plan, message, key, path };
+    return { kind: "create", plan, message: toBinary(plan.desc, message), key, path };
   });
 }
 

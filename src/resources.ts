@@ -42,5 +42,8 @@ export const RESOURCES: readonly ResourceService[] = [
   },
 ];
 
+/** Where this list is, for threads that make their own plans. */
+export const DEFINITIONS: string = import.meta.url;
+
 /** The services that have no resource of their own. */
 export const SERVICES: readonly OwnService[] = [{ service: SalesService, own: salesMethods }];

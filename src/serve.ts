@@ -31,6 +31,8 @@ import { registryOf } from "./schema/registry.ts";
 /** What is served. */
 export interface Served {
   readonly resources: readonly ResourceService[];
+  /** The URL of the module that exports the resources as RESOURCES: threads import it. */
+  readonly definitions: string;
   readonly services?: readonly OwnService[];
 }
 
@@ -81,10 +83,10 @@ export async function servePrepared(
 /** An open database and what is known of it. */
 type Store = ReturnType<typeof openStore>;
 
-function openStore(config: Config, { resources }: Served) {
+function openStore(config: Config, { resources, definitions }: Served) {
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
-  const database = openSqlite({ ...config, path: config.database, plans, registry });
+  const database = openSqlite({ ...config, path: config.database, plans, definitions, registry });
   const schema = createSchemaProbe(database.connection, plans, readMigrationFiles());
   const costs = createListCosts(database, plans, config.limits);
   return { plans, registry, database, schema, costs };
@@ -126,6 +128,7 @@ async function serveStore(
     log,
   });
   try {
+    await database.opened();
     const tools = createHandlerTools(database, plans, registry, limits, costs.extras);
     const services = [
       ...[...resources, ...others].map((entry) => assembleService(entry, tools)),

@@ -4,22 +4,23 @@
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type Config, DEFAULT_ADDRESS, DEFAULT_LIMITS } from "../config.ts";
+import { type Config, DEFAULT_ADDRESS, DEFAULT_LIMITS, type Durability } from "../config.ts";
 import { createLog } from "../observe/log.ts";
 import { PACKAGE_ROOT } from "../package-root.ts";
 import { isServerChild, runServerChild, startServerProcesses } from "../processes.ts";
-import { RESOURCES, SERVICES } from "../resources.ts";
+import { DEFINITIONS, RESOURCES, SERVICES } from "../resources.ts";
 import { prepare, serve, servePrepared } from "../serve.ts";
 import { databaseOption, lockTimeoutOption, parseCount } from "./migrate.ts";
 
 const PROCESSES_MAX = 256;
 
-const SERVED = { resources: RESOURCES, services: SERVICES };
+const SERVED = { resources: RESOURCES, definitions: DEFINITIONS, services: SERVICES };
 
 interface ServeOptions {
   readonly database: string;
   readonly address: string;
   readonly readOnly: boolean;
+  readonly durability: Durability;
   readonly fixtures: boolean;
   readonly lockTimeout: number;
   readonly maxScanRows: number;
@@ -34,6 +35,15 @@ export function serveCommand(): Command {
     .addOption(addressOption())
     .addOption(
       new Option("--read-only", "refuse every write").env("PROTOSTORE_READ_ONLY").default(false),
+    )
+    .addOption(
+      new Option(
+        "--durability <level>",
+        "when a write is acknowledged: full, once it is synced to the disk; relaxed, before",
+      )
+        .env("PROTOSTORE_DURABILITY")
+        .choices(["full", "relaxed"])
+        .default("full"),
     )
     .addOption(
       new Option("--fixtures", "fill a new database with sample rows")
@@ -75,6 +85,7 @@ async function runServe(options: ServeOptions): Promise<void> {
     database: resolve(options.database),
     address: options.address,
     readOnly: options.readOnly,
+    durability: options.durability,
     processes: options.processes,
     ...(options.fixtures && { fixtures: join(PACKAGE_ROOT, "fixtures") }),
     limits: {

@@ -9,7 +9,7 @@ import { createSchemaProbe } from "../health/schema-probe.ts";
 import { readMigrationFiles } from "../migrate/files.ts";
 import { checkSearchIndex, rebuildSearchIndex } from "../repositories/search-repository.ts";
 import { type Finding, verifyDatabase } from "../repositories/verify.ts";
-import { RESOURCES } from "../resources.ts";
+import { DEFINITIONS, RESOURCES } from "../resources.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
 import { databaseOption } from "./migrate.ts";
@@ -33,8 +33,10 @@ export function verifyCommand(): Command {
 async function runVerify({ database: path, repair }: VerifyOptions): Promise<void> {
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
-  const limits = DEFAULT_LIMITS;
-  const database = openSqlite({ path, readOnly: !repair, plans, registry, limits });
+  const tools = { plans, registry, definitions: DEFINITIONS };
+  // It may take as long as it takes: whoever waits can end it.
+  const limits = { ...DEFAULT_LIMITS, readTimeoutMs: Number.POSITIVE_INFINITY };
+  const database = openSqlite({ path, readOnly: !repair, ...tools, limits });
   const progress = createProgress("verify");
   let [rows, problems] = [0, 0];
   const report = (findings: readonly Finding[]) => {

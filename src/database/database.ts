@@ -1,12 +1,18 @@
 // The contract between repositories and databases: reads are statements, a transaction is a value.
 // Asynchronous throughout, so that a database may be in another thread or on another machine.
 
-import type { Message } from "@bufbuild/protobuf";
 import type { DatabaseStatus } from "../../gen/protostore/v1/database_service_pb.ts";
-import type { Mask } from "../query/field-mask.ts";
+import type { StoreError } from "../errors.ts";
 import type { Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import type { Row } from "../schema/sql-value.ts";
+import type {
+  BatchBytes,
+  BatchRequest,
+  PageBytes,
+  PageRequest,
+  StoredMessage,
+} from "./page-request.ts";
 
 /** How long a call may take and who may end it. */
 export interface CallLimits {
@@ -22,7 +28,10 @@ export interface Snapshot {
   readonly revision: bigint;
 }
 
-/** One step of a commit. The database takes over the messages in it. */
+/**
+ * One step of a commit. Messages are bytes as the client encoded them: they are decoded, checked and
+ * stored in one place, where the commit is carried out.
+ */
 export type Operation = CreateOperation | UpdateOperation | DeleteOperation | ExecuteOperation;
 
 /** What operations on resources have in common. */
@@ -34,7 +43,7 @@ interface ResourceOperation {
 
 export interface CreateOperation extends ResourceOperation {
   readonly kind: "create";
-  readonly message: Message;
+  readonly message: Uint8Array;
   /** The key of the new row; the database chooses one if it is absent. */
   readonly key?: bigint;
   /** Where the message is in the request, for example `artist`. */
@@ -43,13 +52,13 @@ export interface CreateOperation extends ResourceOperation {
 
 export interface UpdateOperation extends ResourceOperation {
   readonly kind: "update";
-  readonly key: bigint;
-  readonly patch: Message;
-  readonly mask: Mask;
-  /** The etag that the row must have; none if empty. */
-  readonly etag: string;
-  /** Creates the row from the patch if there is none. */
+  /** A message whose name says which row is changed and whose etag, if any, it must have. */
+  readonly message: Uint8Array;
+  /** The paths of the update mask; empty if the request has none. */
+  readonly mask: readonly string[];
+  /** Creates the row from the message if there is none. */
   readonly allowMissing: boolean;
+  /** Where the message is in the request, for example `artist`. */
   readonly path: string;
 }
 
@@ -70,6 +79,8 @@ export interface ExecuteOperation {
   readonly statement: Statement;
   readonly check?: ExecuteCheck;
   readonly item?: string;
+  /** It changes nothing that clients see: a commit of nothing else takes no revision. */
+  readonly unseen?: true;
 }
 
 /** How a commit is carried out. */
@@ -90,9 +101,9 @@ export interface RequestIdentity {
 
 /** What is wrong if a statement changes no row, or if a constraint refuses it. */
 export interface ExecuteCheck {
-  readonly noRow?: Error;
-  readonly exists?: Error;
-  readonly foreignKey?: Error;
+  readonly noRow?: StoreError;
+  readonly exists?: StoreError;
+  readonly foreignKey?: StoreError;
 }
 
 /** What a commit has done. */
@@ -104,6 +115,12 @@ export interface Commit {
 
 /** A database that is open. Every method fails with StoreError only. */
 export interface Database {
+  /** The message with this key, at once and without waiting for other reads. */
+  get(plan: ResourcePlan, key: bigint, limits?: CallLimits): Promise<StoredMessage>;
+  /** A page of rows, assembled where they are read, in one read transaction. */
+  page(request: PageRequest, limits?: CallLimits): Promise<PageBytes>;
+  /** The messages with these keys, assembled where they are read, in one read transaction. */
+  batch(request: BatchRequest, limits?: CallLimits): Promise<BatchBytes>;
   /** Runs the statements in one read transaction. */
   read(statements: readonly Statement[], limits?: CallLimits): Promise<Snapshot>;
   /** Runs the operations in one transaction, all or none; durable when it resolves. */

@@ -11,9 +11,10 @@ import type {
 } from "@grpc/grpc-js";
 import type { StoreError } from "../errors.ts";
 import type { Handler, Response, Service } from "../handlers/handler.ts";
+import { decodeRequest } from "../handlers/raw-request.ts";
 import type { Log } from "../observe/log.ts";
 import { type OpenCall, openCall, type RawBidiStream, type RawServerStream } from "./call.ts";
-import { decodeRequest, encodeResponse } from "./codec.ts";
+import { encodeResponse } from "./codec.ts";
 import { failureStatus, logLateFailure } from "./failure.ts";
 import type { OpenStreams } from "./open-streams.ts";
 import { receiveRequests, sendResponses } from "./streams.ts";
@@ -71,15 +72,17 @@ function adaptHandler(handler: Handler, options: AdapterOptions) {
 }
 
 function adaptUnary(
-  { method, implement }: Of<"unary">,
+  { method, implement, implementRaw }: Of<"unary">,
   options: AdapterOptions,
 ): handleUnaryCall<Buffer, Buffer> {
   return async (call, callback) => {
     const open = openCall(call);
     try {
       refuse(open, options);
-      const request = decodeRequest(method.input, call.request);
-      const bytes = encodeResponse(method.output, await implement(request, open.context));
+      const response = implement
+        ? await implement(decodeRequest(method.input, call.request), open.context)
+        : await implementRaw(call.request, open.context);
+      const bytes = encodeResponse(method.output, response);
       call.sendMetadata(open.metadata);
       callback(null, bytes);
     } catch (error) {
@@ -118,7 +121,7 @@ async function answerStream(
 ): Promise<void> {
   // Sent at once, as a stream may have nothing else to say for long; grpc-js sends them only once.
   const open = openCall(call, (metadata) => call.sendMetadata(metadata));
-  const unregister = options.openStreams.add(open.abort);
+  const unregister = options.openStreams.add((reason) => open.abort(reason));
   try {
     refuse(open, options);
     await sendResponses(start(open), {
@@ -140,8 +143,8 @@ async function answerStream(
 }
 
 /** Throws why the call must not reach its handler, if there is a reason. */
-function refuse({ context }: OpenCall, { gate }: AdapterOptions): void {
-  context.signal.throwIfAborted();
+function refuse(open: OpenCall, { gate }: AdapterOptions): void {
+  open.throwIfOver();
   const closed = gate?.();
   if (closed) throw closed;
 }

@@ -25,6 +25,8 @@ export interface OpenCall {
   readonly context: CallContext;
   /** The response metadata collected so far. */
   readonly metadata: Metadata;
+  /** @throws StoreError DEADLINE_EXCEEDED, CANCELLED if nobody waits for an answer any more. */
+  throwIfOver(): void;
   abort(reason: StoreError): void;
   /** Forgets the call; to be called once it is answered. */
   close(): void;
@@ -38,37 +40,77 @@ interface CancellableCall {
   off(event: "cancelled", listener: () => void): unknown;
 }
 
-/** Starts to watch a call for cancellation and deadline; `onRevision` runs after each setRevision. */
+/** A call, and what its handler is told of it; `onRevision` runs after each setRevision. */
 export function openCall(
   call: CancellableCall,
   onRevision?: (metadata: Metadata) => void,
 ): OpenCall {
-  const controller = new AbortController();
-  const metadata = new Metadata();
-  const deadlineMs = Number(call.getDeadline());
-  const endsItself = () => Date.now() >= deadlineMs;
-  // grpc-js reports a passed deadline as a cancellation, too.
-  const onCancelled = () =>
-    controller.abort(
-      endsItself()
-        ? new StoreError("DEADLINE_EXCEEDED", "the deadline has passed")
-        : new StoreError("CANCELLED", "the call was cancelled"),
-    );
-  call.on("cancelled", onCancelled);
-  // A deadline may pass before the request is complete; nothing is reported after that.
-  if (call.cancelled || endsItself()) onCancelled();
-  return {
-    metadata,
-    context: {
-      signal: controller.signal,
-      ...(Number.isFinite(deadlineMs) ? { deadlineMs } : {}),
-      setRevision(revision) {
-        metadata.set(REVISION_KEY, String(revision));
-        onRevision?.(metadata);
-      },
-    },
-    abort: (reason) => controller.abort(reason),
+  return new Call(call, onRevision);
+}
+
+/** Most calls are answered at once: what watches for their end is made when it is asked for. */
+class Call implements OpenCall, CallContext {
+  readonly metadata = new Metadata();
+  readonly deadlineMs?: number;
+  readonly #call: CancellableCall;
+  readonly #onRevision: ((metadata: Metadata) => void) | undefined;
+  #controller: AbortController | undefined;
+  #onCancelled: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(call: CancellableCall, onRevision: ((metadata: Metadata) => void) | undefined) {
+    this.#call = call;
+    this.#onRevision = onRevision;
+    const deadlineMs = Number(call.getDeadline());
+    if (Number.isFinite(deadlineMs)) this.deadlineMs = deadlineMs;
+  }
+
+  get context(): CallContext {
+    return this;
+  }
+
+  get signal(): AbortSignal {
+    return this.#watch().signal;
+  }
+
+  setRevision(revision: bigint): void {
+    this.metadata.set(REVISION_KEY, String(revision));
+    this.#onRevision?.(this.metadata);
+  }
+
+  throwIfOver(): void {
+    const reason = this.#endReason();
+    if (reason) throw reason;
+  }
+
+  abort(reason: StoreError): void {
+    this.#watch().abort(reason);
+  }
+
+  close(): void {
+    this.#isClosed = true;
     // It is also emitted after an answer: an abort would then cost every call an error.
-    close: () => call.off("cancelled", onCancelled),
-  };
+    if (this.#onCancelled) this.#call.off("cancelled", this.#onCancelled);
+  }
+
+  #watch(): AbortController {
+    if (this.#controller) return this.#controller;
+    const controller = new AbortController();
+    this.#controller = controller;
+    if (this.#isClosed) return controller;
+    this.#onCancelled = () => controller.abort(this.#endReason());
+    this.#call.on("cancelled", this.#onCancelled);
+    // A deadline may pass before the request is complete; nothing is reported after that.
+    const reason = this.#endReason();
+    if (reason) controller.abort(reason);
+    return controller;
+  }
+
+  /** grpc-js reports a passed deadline as a cancellation, too. */
+  #endReason(): StoreError | undefined {
+    if (this.deadlineMs !== undefined && Date.now() >= this.deadlineMs) {
+      return new StoreError("DEADLINE_EXCEEDED", "the deadline has passed");
+    }
+    return this.#call.cancelled ? new StoreError("CANCELLED", "the call was cancelled") : undefined;
+  }
 }

@@ -1,22 +1,8 @@
-// Requests from bytes, responses to bytes: the only place where the transport decodes or encodes.
-// Must not repeat what a decoder says of a request: that is the users' data.
+// Responses to bytes: the only place where the transport encodes.
+// Must not pass on an answer of another type than the method's.
 
-import { create, type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
-import { StoreError } from "../errors.ts";
+import { create, type DescMessage, toBinary } from "@bufbuild/protobuf";
 import type { Response } from "../handlers/handler.ts";
-
-/**
- * Decodes a request.
- * @throws StoreError INVALID_FIELD if the bytes are not a message of that type.
- */
-export function decodeRequest(schema: DescMessage, bytes: Uint8Array): Message {
-  try {
-    return fromBinary(schema, bytes);
-  } catch (error) {
-    const message = `the request cannot be decoded as ${schema.typeName}`;
-    throw new StoreError("INVALID_FIELD", message, { cause: error });
-  }
-}
 
 /**
  * Encodes a response; one that is bytes already is passed through untouched.

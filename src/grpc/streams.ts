@@ -3,8 +3,9 @@
 
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import type { Response } from "../handlers/handler.ts";
+import { decodeRequest } from "../handlers/raw-request.ts";
 import type { RawBidiStream, RawServerStream } from "./call.ts";
-import { decodeRequest, encodeResponse } from "./codec.ts";
+import { encodeResponse } from "./codec.ts";
 
 /** A response of this size is on its way before the next one is asked for. */
 const LARGE_RESPONSE_BYTES = 16 * 1024;

@@ -45,11 +45,21 @@ export type Implementations<S extends GenServiceMethods> = {
   readonly [K in keyof S]: Implementation<S[K]>;
 };
 
+/** A function that takes a unary request as the bytes that came. */
+export type RawFunction = (request: Uint8Array, context: CallContext) => Promise<Response>;
+
 /** One method with its function; `implement` is called with what its kind of method takes. */
 export type Handler =
   | {
       readonly kind: "unary";
       readonly method: DescMethodUnary;
+      readonly implementRaw: RawFunction;
+      readonly implement?: undefined;
+    }
+  | {
+      readonly kind: "unary";
+      readonly method: DescMethodUnary;
+      readonly implementRaw?: undefined;
       readonly implement: (request: Message, context: CallContext) => Promise<Response>;
     }
   | {

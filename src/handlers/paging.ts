@@ -1,5 +1,5 @@
-// What all methods that answer in pages share: page_size, page_token, skip, and the response made of
-// rows' own bytes. Must not know how rows are found: each method brings its own way to load a page.
+// What all methods that answer in pages share: page_size, page_token, skip, and what the response has
+// behind its items. Must not know how rows are found: each method brings its own way to load a page.
 
 import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
@@ -9,7 +9,6 @@ import type { PageTokens } from "../query/page-token.ts";
 import { digestPagedRequest } from "../query/request-digest.ts";
 import type { Page } from "../repositories/list.ts";
 import type { SqlValue } from "../schema/sql-value.ts";
-import type { Shape } from "./read-shape.ts";
 
 /** The paging fields of a request and its response. */
 export interface PagingMessages {
@@ -40,7 +39,6 @@ export interface Paging {
   readonly messages: PagingMessages;
   readonly limits: Limits;
   pageTokens(): Promise<PageTokens>;
-  readonly shape?: Shape;
 }
 
 /**
@@ -49,7 +47,7 @@ export interface Paging {
  */
 export async function answerPage(
   request: PagingRequest,
-  { messages, limits, pageTokens, shape = (bytes) => bytes }: Paging,
+  { messages, limits, pageTokens }: Paging,
   load: (range: PageRange) => Promise<Page>,
 ): Promise<{ bytes: Uint8Array; revision: bigint }> {
   const { pageToken, skip = 0, includeTotalSize = false } = request;
@@ -60,18 +58,25 @@ export async function answerPage(
   const tokens = await pageTokens();
   const after = tokens.open(pageToken, digest);
   const page = await load({ after, pageSize, skip, includeTotalSize });
+  const { bytes, next, totalSize, revision } = page;
   const writer = new BinaryWriter();
-  for (const item of page.items) {
-    writer.tag(messages.items.number, WireType.LengthDelimited).bytes(shape(item));
-  }
-  if (page.next) {
-    const token = tokens.seal(page.next, digest);
+  if (next) {
+    const token = tokens.seal(next, digest);
     writer.tag(messages.nextPageToken.number, WireType.LengthDelimited).string(token);
   }
-  if (page.totalSize !== undefined && messages.totalSize) {
-    writer.tag(messages.totalSize.number, WireType.Varint).int32(page.totalSize);
+  if (totalSize !== undefined && messages.totalSize) {
+    writer.tag(messages.totalSize.number, WireType.Varint).int32(totalSize);
   }
-  return { bytes: writer.finish(), revision: page.revision };
+  return { bytes: append(bytes, writer.finish()), revision };
+}
+
+/** A page has room for a few fields behind its items, so that it is hardly ever copied. */
+function append(items: Uint8Array<ArrayBuffer>, fields: Uint8Array): Uint8Array {
+  if (fields.length === 0) return items;
+  const end = items.byteOffset + items.length;
+  if (end + fields.length > items.buffer.byteLength) return Buffer.concat([items, fields]);
+  new Uint8Array(items.buffer).set(fields, end);
+  return new Uint8Array(items.buffer, items.byteOffset, items.length + fields.length);
 }
 
 /** The paging fields of a method's messages; undefined if they are not those of a List. */

@@ -24,10 +24,10 @@ type OwnMethod = "addPlaylistTracks" | "removePlaylistTracks" | "listPlaylistTra
 export function playlistMethods(
   tools: HandlerTools,
 ): Pick<Implementations<(typeof PlaylistService)["method"]>, OwnMethod> {
-  const { database, registry, limits, pageTokens } = tools;
+  const { database, limits, pageTokens } = tools;
   const playlist = tools.repositoryOf(PlaylistSchema).plan;
   const track = tools.repositoryOf(TrackSchema).plan;
-  const repository = createPlaylistRepository(database, { playlist, track }, registry, limits);
+  const repository = createPlaylistRepository(database, { playlist, track }, limits);
   const messages = pagingMessages(
     ListPlaylistTracksRequestSchema,
     ListPlaylistTracksResponseSchema,

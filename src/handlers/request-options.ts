@@ -18,6 +18,14 @@ function fieldValue(desc: DescMessage, request: Message, name: string): unknown 
   return field.fieldKind === "message" ? undefined : value;
 }
 
+/** A function that reads a string field of requests; empty if they have no such field. */
+export function stringGetter(desc: DescMessage, name: string): (request: Message) => string {
+  const field = desc.fields.find((candidate) => candidate.name === name);
+  if (!field) return () => "";
+  const { localName } = field;
+  return (request) => (request as Message & Readonly<Record<string, string>>)[localName] ?? "";
+}
+
 /** The value of a string field; empty if the request has no such field. */
 export function stringField(desc: DescMessage, request: Message, name: string): string {
   return (fieldValue(desc, request, name) as string | undefined) ?? "";

@@ -55,7 +55,7 @@ export function createHandlerTools(
 ): HandlerTools {
   let tokens: Promise<PageTokens> | undefined;
   const repositories = new Map(
-    plans.map((plan) => [plan.desc, createRepository(database, plan, registry, limits, extras)]),
+    plans.map((plan) => [plan.desc, createRepository(database, plan, limits, extras)]),
   );
   return {
     database,
@@ -88,9 +88,10 @@ export function assembleService(entry: ResourceService | OwnService, tools: Hand
     repository: tools.repositoryOf(entry.resource),
   };
   const handlers = entry.service.methods.map((method) => {
-    const implement = own[method.localName] ?? (standard && implementStandard(method, standard));
-    if (!implement) throw unimplemented(method);
-    return { kind: method.methodKind, method, implement };
+    const implement = own[method.localName];
+    const functions = implement ? { implement } : standard && implementStandard(method, standard);
+    if (!functions) throw unimplemented(method);
+    return { kind: method.methodKind, method, ...functions };
   });
   return { desc: entry.service, handlers: handlers as unknown as Handler[] };
 }

@@ -4,21 +4,23 @@
 import type { DescField, DescMethod, Message } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { invalidField } from "../errors.ts";
+import { cutBytes, resolveReadMask } from "../query/read-mask.ts";
 import { parseName } from "../schema/resource-name.ts";
 import { answerPage, type PagingMessages, type PagingRequest } from "./paging.ts";
-import { readShape } from "./read-shape.ts";
-import { stringField } from "./request-options.ts";
+import { readPaths } from "./read-shape.ts";
+import { stringGetter } from "./request-options.ts";
 import type { StandardTools, UnaryFunction } from "./standard.ts";
 
 /** Get (AIP-131). */
 export function getMethod(method: DescMethod, { repository }: StandardTools): UnaryFunction {
   const { plan } = repository;
+  const nameOf = stringGetter(method.input, "name");
   return async (request, context) => {
-    const shape = readShape(plan, request);
-    const key = parseName(plan.resource, stringField(method.input, request, "name"), "name");
-    const { messages, revision } = await repository.get([key], context);
+    const paths = readPaths(plan, request);
+    const key = parseName(plan.resource, nameOf(request), "name");
+    const { bytes, revision } = await repository.get(key, context);
     context.setRevision(revision);
-    return shape(messages[0] as Uint8Array);
+    return paths ? cutBytes(plan, bytes, resolveReadMask(plan, paths)) : bytes;
   };
 }
 
@@ -28,13 +30,14 @@ export function listMethod(
   messages: PagingMessages,
   { repository, limits, pageTokens }: StandardTools,
 ): UnaryFunction {
+  const { plan } = repository;
+  const filterOf = stringGetter(method.input, "filter");
+  const orderByOf = stringGetter(method.input, "order_by");
+  const item = { field: messages.items.number };
+  const paging = { messages, limits, pageTokens };
   return async (request, context) => {
-    const shape = readShape(repository.plan, request);
-    const query = {
-      filter: stringField(method.input, request, "filter"),
-      orderBy: stringField(method.input, request, "order_by"),
-    };
-    const paging = { messages, limits, pageTokens, shape };
+    const mask = readPaths(plan, request);
+    const query = { filter: filterOf(request), orderBy: orderByOf(request), item, mask };
     const { bytes, revision } = await answerPage(request as PagingRequest, paging, (page) =>
       repository.list({ ...query, ...page }, context),
     );
@@ -49,17 +52,18 @@ export function batchGetMethod(
   { repository, limits }: StandardTools,
 ): UnaryFunction {
   const { plan } = repository;
+  const item = { field: items.number };
   return async (request, context) => {
-    const shape = readShape(plan, request);
+    const mask = readPaths(plan, request);
     const { names } = request as Message & { names: readonly string[] };
     if (names.length === 0) throw invalidField("names", "is required");
     if (names.length > limits.batchSizeMax) {
       throw invalidField("names", `must have at most ${limits.batchSizeMax} names`);
     }
     const keys = names.map((name, i) => parseName(plan.resource, name, `names[${i}]`));
-    const { messages, revision } = await repository.get(keys, context);
+    const { bytes, revision } = await repository.getBatch({ keys, item, mask }, context);
     context.setRevision(revision);
-    return encodeItems(items, messages.map(shape));
+    return bytes;
   };
 }
 

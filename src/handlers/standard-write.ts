@@ -1,31 +1,26 @@
 // Create, Update and Delete of any resource, alone and in batches: one commit for each call.
 // Must not know which it is: the request is taken apart in write-requests.ts.
 
-import {
-  create,
-  type DescField,
-  type DescMessage,
-  type DescMethod,
-  type Message,
-} from "@bufbuild/protobuf";
+import { create, type DescField, type DescMessage, type DescMethod } from "@bufbuild/protobuf";
 import { EmptySchema } from "@bufbuild/protobuf/wkt";
+import type { CommitOptions } from "../database/database.ts";
 import { invalidField } from "../errors.ts";
-import type { CallContext } from "./handler.ts";
-import { commitOptions, refuseItemOptions } from "./request-options.ts";
-import type { StandardTools, UnaryFunction } from "./standard.ts";
+import type { CallContext, RawFunction } from "./handler.ts";
+import { decodeRequest, type RawRequest, splitBy } from "./raw-request.ts";
+import { commitOptions, refuseItemOptions, stringField } from "./request-options.ts";
+import type { StandardTools } from "./standard.ts";
 import { encodeItems } from "./standard-read.ts";
-import type { ParseWrite } from "./write-requests.ts";
+import type { WriteParser } from "./write-requests.ts";
 
 /** A method of one operation; it answers with the resource or, if it stores none, with Empty. */
 export function writeMethod(
-  method: DescMethod,
   { repository }: StandardTools,
-  parse: ParseWrite,
-): UnaryFunction {
-  return async (request, context: CallContext) => {
-    const options = commitOptions(method.input, request, context);
-    const operation = parse(method.input, request, repository, "");
-    const { messages, revision } = await repository.commit([operation], options);
+  { split, parse }: WriteParser,
+): RawFunction {
+  return async (bytes, context) => {
+    const request = split(bytes);
+    const options = optionsOf(request, bytes, context);
+    const { messages, revision } = await repository.commit([parse(request, "")], options);
     context.setRevision(revision);
     return messages[0] ?? create(EmptySchema);
   };
@@ -46,22 +41,34 @@ export function writeBatchMethod(
   method: DescMethod,
   { requests, item, answer }: Items,
   { repository, limits }: StandardTools,
-  parse: ParseWrite,
-): UnaryFunction {
-  return async (request, context) => {
-    const options = commitOptions(method.input, request, context);
-    const items = (request as Message & Record<string, unknown>)[requests.localName] as Message[];
-    if (items.length === 0) throw invalidField("requests", "is required");
-    if (items.length > limits.batchSizeMax) {
+  { split, parse }: WriteParser,
+): RawFunction {
+  const splitBatch = splitBy(method.input, requests);
+  return async (bytes, context) => {
+    const request = splitBatch(bytes);
+    const options = optionsOf(request, bytes, context);
+    if (request.left.length === 0) throw invalidField("requests", "is required");
+    if (request.left.length > limits.batchSizeMax) {
       throw invalidField("requests", `must have at most ${limits.batchSizeMax} requests`);
     }
-    const operations = items.map((each, index) => {
+    const operations = request.left.map((each, index) => {
       const path = `requests[${index}]`;
-      refuseItemOptions(item, each, path);
-      return parse(item, each, repository, path);
+      const parts = split(each);
+      refuseItemOptions(item, parts.message, path);
+      return parse(parts, path);
     });
     const { messages, revision } = await repository.commit(operations, options);
     context.setRevision(revision);
     return answer ? encodeItems(answer, messages as Uint8Array[]) : create(EmptySchema);
   };
+}
+
+/** A request that may be sent again is decoded as a whole: its digest is of everything in it. */
+function optionsOf(
+  { desc, message }: RawRequest,
+  bytes: Uint8Array,
+  context: CallContext,
+): CommitOptions {
+  const isRepeatable = stringField(desc, message, "request_id") !== "";
+  return commitOptions(desc, isRepeatable ? decodeRequest(desc, bytes) : message, context);
 }

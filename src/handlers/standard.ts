@@ -6,11 +6,11 @@ import { EmptySchema } from "@bufbuild/protobuf/wkt";
 import type { Limits } from "../config.ts";
 import type { PageTokens } from "../query/page-token.ts";
 import type { ResourceRepository } from "../repositories/resource-repository.ts";
-import type { CallContext, Response } from "./handler.ts";
+import type { CallContext, RawFunction, Response } from "./handler.ts";
 import { pagingMessages } from "./paging.ts";
 import { batchGetMethod, getMethod, listMethod } from "./standard-read.ts";
 import { type Items, writeBatchMethod, writeMethod } from "./standard-write.ts";
-import { parseCreate, parseDelete, parseUpdate } from "./write-requests.ts";
+import { createParser, deleteParser, type MakeParser, updateParser } from "./write-requests.ts";
 
 /** A function that answers a unary method. */
 export type UnaryFunction = (request: Message, context: CallContext) => Promise<Response>;
@@ -22,11 +22,16 @@ export interface StandardTools {
   pageTokens(): Promise<PageTokens>;
 }
 
+/** A function that answers a standard method. */
+export type StandardFunction =
+  | { readonly implement: UnaryFunction }
+  | { readonly implementRaw: RawFunction };
+
 /** The function that answers `method` if it is a standard method of the repository's resource. */
 export function implementStandard(
   method: DescMethod,
   tools: StandardTools,
-): UnaryFunction | undefined {
+): StandardFunction | undefined {
   if (method.methodKind !== "unary") return undefined;
   const verb = /^(BatchGet|BatchCreate|BatchUpdate|BatchDelete|Get|List|Create|Update|Delete)(.*)$/;
   const [, name = "", noun = ""] = verb.exec(method.name) ?? [];
@@ -34,29 +39,31 @@ export function implementStandard(
   const isOfResource = noun === desc.name;
   switch (name) {
     case "Get":
-      return isOfResource && method.output === desc ? getMethod(method, tools) : undefined;
+      return isOfResource && method.output === desc
+        ? { implement: getMethod(method, tools) }
+        : undefined;
     case "List": {
       const messages = pagingMessages(method.input, method.output, desc);
       // A List with fields of its own, for example a parent, is not answered by all rows.
       const isPlain = method.input.fields.every((field) => LIST_FIELDS.has(field.name));
-      return messages && isPlain ? listMethod(method, messages, tools) : undefined;
+      return messages && isPlain ? { implement: listMethod(method, messages, tools) } : undefined;
     }
     case "Create":
-      return isOfResource ? implementWrite(method, tools, parseCreate) : undefined;
+      return isOfResource ? implementWrite(method, tools, createParser) : undefined;
     case "Update":
-      return isOfResource ? implementWrite(method, tools, parseUpdate) : undefined;
+      return isOfResource ? implementWrite(method, tools, updateParser) : undefined;
     case "Delete":
-      return isOfResource ? implementWrite(method, tools, parseDelete) : undefined;
+      return isOfResource ? implementWrite(method, tools, deleteParser) : undefined;
     case "BatchGet": {
       const items = itemsOf(method.output, desc);
-      return items && batchGetMethod(items, tools);
+      return items && { implement: batchGetMethod(items, tools) };
     }
     case "BatchCreate":
-      return implementBatch(method, tools, `Create${desc.name}Request`, parseCreate);
+      return implementBatch(method, tools, `Create${desc.name}Request`, createParser);
     case "BatchUpdate":
-      return implementBatch(method, tools, `Update${desc.name}Request`, parseUpdate);
+      return implementBatch(method, tools, `Update${desc.name}Request`, updateParser);
     case "BatchDelete":
-      return implementBatch(method, tools, `Delete${desc.name}Request`, parseDelete);
+      return implementBatch(method, tools, `Delete${desc.name}Request`, deleteParser);
     default:
       return undefined;
   }
@@ -73,32 +80,31 @@ const LIST_FIELDS = new Set([
   "include_total_size",
 ]);
 
-type Parse = Parameters<typeof writeMethod>[2];
-
 function implementWrite(
   method: DescMethod,
   tools: StandardTools,
-  parse: Parse,
-): UnaryFunction | undefined {
-  const { desc } = tools.repository.plan;
-  const answersIt = method.output === desc || isEmpty(method.output);
-  return answersIt ? writeMethod(method, tools, parse) : undefined;
+  makeParser: MakeParser,
+): StandardFunction | undefined {
+  const { plan } = tools.repository;
+  const answersIt = method.output === plan.desc || isEmpty(method.output);
+  if (!answersIt) return undefined;
+  return { implementRaw: writeMethod(tools, makeParser(method.input, plan)) };
 }
 
 function implementBatch(
   method: DescMethod,
   tools: StandardTools,
   itemName: string,
-  parse: Parse,
-): UnaryFunction | undefined {
+  makeParser: MakeParser,
+): StandardFunction | undefined {
   const requests = method.input.fields.find(({ name }) => name === "requests");
   if (requests?.fieldKind !== "list" || requests.message?.name !== itemName) return undefined;
-  const answer = isEmpty(method.output)
-    ? undefined
-    : itemsOf(method.output, tools.repository.plan.desc);
+  const { plan } = tools.repository;
+  const answer = isEmpty(method.output) ? undefined : itemsOf(method.output, plan.desc);
   if (!answer && !isEmpty(method.output)) return undefined;
   const items: Items = { requests, item: requests.message, answer };
-  return writeBatchMethod(method, items, tools, parse);
+  const parser = makeParser(requests.message, plan);
+  return { implementRaw: writeBatchMethod(method, items, tools, parser) };
 }
 
 function isEmpty(desc: DescMessage): boolean {

@@ -18,9 +18,9 @@ import type { HandlerTools } from "./services.ts";
 export function trackMethods(
   tools: HandlerTools,
 ): Pick<Implementations<(typeof TrackService)["method"]>, "searchTracks"> {
-  const { database, registry, limits, pageTokens } = tools;
+  const { database, limits, pageTokens } = tools;
   const track = tools.repositoryOf(TrackSchema).plan;
-  const repository = createSearchRepository(database, track, registry, limits);
+  const repository = createSearchRepository(database, track, limits);
   const messages = pagingMessages(
     SearchTracksRequestSchema,
     SearchTracksResponseSchema,

@@ -1,7 +1,7 @@
 // Read masks and views (AIP-157): which parts of a resource an answer has.
 // Pure: works on messages in memory. Unknown fields of the resource go only with all of it.
 
-import type { DescField, Message } from "@bufbuild/protobuf";
+import { type DescField, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { type ReflectMap, type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { isStruct, membersOf, setMember, structOf } from "./field-mask/members.ts";
@@ -32,11 +32,15 @@ export function resolveReadMask(
   return { selection: Selection.of(steps), isEverything: false };
 }
 
-/** The mask of a BASIC view: the standard fields and those that have columns. */
-export function basicMask({ standard, columns }: ResourcePlan): ReadMask {
-  const fields = [...Object.values(standard), ...columns.map(({ field }) => field)];
-  const steps = fields.map((field: DescField) => [{ kind: "field", field } as const]);
-  return { selection: Selection.of(steps), isEverything: false };
+/** The paths of a BASIC view: the standard fields and those that have columns. */
+export function basicPaths({ standard, columns }: ResourcePlan): readonly string[] {
+  return [...Object.values(standard), ...columns.map(({ field }) => field)].map(({ name }) => name);
+}
+
+/** Cuts the bytes of a message; those of everything are passed through untouched. */
+export function cutBytes(plan: ResourcePlan, bytes: Uint8Array, mask: ReadMask): Uint8Array {
+  if (mask.isEverything) return bytes;
+  return toBinary(plan.desc, applyReadMask(plan, fromBinary(plan.desc, bytes), mask));
 }
 
 /** What the mask selects of the message; it shares with the message what is there as a whole. */

@@ -21,6 +21,25 @@ export function selectByKey(plan: ResourcePlan, key: bigint): Statement {
   };
 }
 
+/** Bytes and revision of the database; the only parameter is the key. A join takes twice the time. */
+export function selectWire({ table, key }: ResourcePlan): string {
+  return `SELECT wire, (SELECT revision FROM store_state) FROM ${table} WHERE ${key} = ?`;
+}
+
+/** The bytes of the rows with these keys, in their order: a row for each, or one with all `joined`. */
+export function selectWires(
+  { table, key }: ResourcePlan,
+  keys: readonly bigint[],
+  joined: boolean,
+): Statement {
+  const wire = joined ? `CAST(group_concat(${table}.wire, '') AS BLOB)` : `${table}.wire`;
+  return {
+    // The order of the loops is the order of the keys.
+    sql: `SELECT ${wire} FROM json_each(?) CROSS JOIN ${table} ON ${table}.${key} = json_each.value`,
+    parameters: [`[${keys.join(",")}]`],
+  };
+}
+
 /** Which rows a page has. */
 export interface PageQuery {
   /** The conditions that all rows must meet. */
@@ -33,9 +52,13 @@ export interface PageQuery {
   readonly offset: number;
 }
 
-/** The rows of a page: `resourceColumns` and then the values of the sort terms. */
-export function selectPage(plan: ResourcePlan, query: PageQuery): Statement {
-  const selected = [resourceColumns(plan), ...query.sortTerms.map(({ sql }) => sql)];
+/** The rows of a page: `columns` and then the values of the sort terms. */
+export function selectPage(
+  plan: ResourcePlan,
+  query: PageQuery,
+  columns = itemColumns(plan),
+): Statement {
+  const selected = [columns, ...query.sortTerms.map(({ sql }) => sql)];
   return {
     sql:
       `SELECT ${selected.join(", ")} FROM ${plan.table}${where(query.conditions)} ` +
@@ -57,10 +80,14 @@ export function selectCount(plan: ResourcePlan, conditions: readonly Fragment[])
 }
 
 /** The rows with these keys, in no order; a key without a row has none. */
-export function selectByKeys(plan: ResourcePlan, keys: readonly bigint[]): Statement {
+export function selectByKeys(
+  plan: ResourcePlan,
+  keys: readonly bigint[],
+  columns = resourceColumns(plan),
+): Statement {
   return {
     sql:
-      `SELECT ${resourceColumns(plan)} FROM ${plan.table} ` +
+      `SELECT ${columns} FROM ${plan.table} ` +
       `WHERE ${plan.key} IN (SELECT value FROM json_each(?))`,
     parameters: [`[${keys.join(",")}]`],
   };
@@ -98,19 +125,18 @@ export function selectChildren(
   };
 }
 
+/** The columns that a row of a page begins with: its key and how many bytes it has, if it has any. */
+export function itemColumns({ table, key }: ResourcePlan): string {
+  return `${table}.${key}, length(${table}.wire)`;
+}
+
+/** How many values `itemColumns` are. */
+export const ITEM_COLUMNS = 2;
+
 /** The columns of a resource row, in the order that `toResourceRow` reads them. */
-export function resourceColumns(plan: ResourcePlan, qualifier = ""): string {
-  return [
-    plan.key,
-    "revision",
-    "created_at",
-    "updated_at",
-    "wire",
-    "data",
-    ...plan.columns.map(({ name }) => name),
-  ]
-    .map((name) => qualifier + name)
-    .join(", ");
+export function resourceColumns(plan: ResourcePlan): string {
+  const columns = plan.columns.map(({ name }) => name);
+  return [plan.key, "revision", "created_at", "updated_at", "wire", "data", ...columns].join(", ");
 }
 
 /** A row that was selected with `resourceColumns`, and whatever stands behind them. */
@@ -119,14 +145,6 @@ export function toResourceRow(plan: ResourcePlan, row: Row): ResourceRow {
   const columns = rest.slice(0, plan.columns.length);
   return { key, revision, createdAt, updatedAt, wire, data, columns } as ResourceRow;
 }
-
-/** The values of the sort terms in a row of `selectPage`. */
-export function sortValues(plan: ResourcePlan, row: Row): readonly SqlValue[] {
-  return row.slice(SYSTEM_VALUES + plan.columns.length);
-}
-
-/** The values before those of the plan's columns. */
-const SYSTEM_VALUES = 6;
 
 /** A row that was selected by `selectChildren`. */
 export function toChildRow(row: Row): ChildRow {
@@ -137,6 +155,18 @@ export function toChildRow(row: Row): ChildRow {
 /** Inserts a resource row: parameters as `toParameters` gives them. */
 export function insertResource(plan: ResourcePlan, row: ResourceRow): Statement {
   return insert(plan.table, [plan.key, ...resourceNames(plan)], [row.key, ...resourceCells(row)]);
+}
+
+/** Inserts resource rows with one statement. */
+export function insertResources(plan: ResourcePlan, rows: readonly ResourceRow[]): Statement {
+  const names = [plan.key, ...resourceNames(plan)];
+  const marks = `(${names.map(() => "?").join(", ")})`;
+  return {
+    sql:
+      `INSERT INTO ${plan.table} (${names.join(", ")}) ` +
+      `VALUES ${rows.map(() => marks).join(", ")}`,
+    parameters: rows.flatMap((row) => [row.key, ...resourceCells(row)]),
+  };
 }
 
 /** Replaces all of a resource row but its key. */

@@ -1,17 +1,16 @@
 // A page of a List: filter, order, keyset paging, total size.
 // A page ends by its size or by its bytes; the row after it is read to know whether there is one.
 
-import type { Registry } from "@bufbuild/protobuf";
 import type { Limits } from "../config.ts";
 import type { CallLimits, Database } from "../database/database.ts";
+import type { ItemForm } from "../database/page-request.ts";
 import { compileFilter } from "../query/filter/compile.ts";
 import type { Fragment } from "../query/filter/fragment.ts";
 import type { TableFacts } from "../query/filter/source.ts";
 import { type CompiledOrder, compileOrder } from "../query/order/compile.ts";
-import { type Statement, selectCount, selectPage, sortValues } from "../query/statements.ts";
+import { type Statement, selectCount, selectPage } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import type { SqlValue } from "../schema/sql-value.ts";
-import { countForPage, messageBytes, readRows } from "./rows.ts";
 
 /** What a List asks for. */
 export interface ListQuery {
@@ -25,12 +24,16 @@ export interface ListQuery {
   /** The sort values of the row before the page; absent for the first page. */
   readonly after: readonly SqlValue[] | undefined;
   readonly includeTotalSize: boolean;
+  /** How the messages stand in the response. */
+  readonly item: ItemForm;
+  /** The paths of the read mask; all of each message if absent. */
+  readonly mask?: readonly string[] | undefined;
 }
 
-/** Messages in the order that was asked for. */
+/** Messages in the order that was asked for, as they stand in the response. */
 export interface Page {
-  readonly items: readonly Uint8Array[];
-  /** The sort values of the last row; absent if no page follows. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The values by which the next page is found; absent if none follows. */
   readonly next: readonly SqlValue[] | undefined;
   /** The number of rows on all pages, if that was asked for. */
   readonly totalSize: number | undefined;
@@ -41,7 +44,6 @@ export interface Page {
 export interface ListSource {
   readonly database: Database;
   readonly plan: ResourcePlan;
-  readonly registry: Registry;
   readonly limits: Limits;
   readonly facts: TableFacts;
   /** Refuses a statement that would cost too much. */
@@ -53,24 +55,28 @@ export type ListGuard = (plan: ResourcePlan, statement: Statement, filter: strin
 
 /** Reads a page. @throws StoreError INVALID_FIELD for a filter or an order that cannot be. */
 export async function listResources(
-  { database, plan, registry, limits, facts, guard }: ListSource,
+  { database, plan, limits, facts, guard }: ListSource,
   query: ListQuery,
   call?: CallLimits,
 ): Promise<Page> {
   const list = compileList(plan, query, facts);
   await guard?.(plan, pageStatement(list, query), query.filter);
-  const statements = pageStatements(list, query);
-  const counting = query.includeTotalSize ? [selectCount(plan, list.filter)] : [];
-  const { rows, more, revision } = await readRows(database, plan, statements, call, counting);
-  const messages = messageBytes(plan, rows, registry);
-  const count = countForPage(messages, query.pageSize, limits.pageBytes);
-  const last = count < messages.length ? rows.resources[count - 1] : undefined;
-  return {
-    items: messages.slice(0, count).map(({ bytes }) => bytes),
-    next: last && sortValues(plan, last),
-    totalSize: query.includeTotalSize ? Number(more[0]?.[0]?.[0]) : undefined,
-    revision,
-  };
+  const { bytes, last, following, more, revision } = await database.page(
+    {
+      plan,
+      statements: pageStatements(list, query),
+      pageSize: query.pageSize,
+      pageBytes: limits.pageBytes,
+      item: query.item,
+      mask: query.mask,
+      more: query.includeTotalSize ? [selectCount(plan, list.filter)] : [],
+    },
+    call,
+  );
+  // The values behind the key are those of the order.
+  const next = following && last?.slice(1);
+  const totalSize = query.includeTotalSize ? Number(more[0]?.[0]?.[0]) : undefined;
+  return { bytes, next, totalSize, revision };
 }
 
 /** The statement of a first page. */

@@ -1,16 +1,15 @@
 // The tracks on playlists: rows of playlist_track, which are no resources of their own.
 // All SQL that knows playlist_track is in this file.
 
-import type { Registry } from "@bufbuild/protobuf";
+import { ListPlaylistTracksResponseSchema } from "../../gen/chinook/v1/playlist_pb.ts";
 import type { Limits } from "../config.ts";
 import type { CallLimits, Database, Operation } from "../database/database.ts";
 import { notFound, StoreError } from "../errors.ts";
-import { resourceColumns, type Statement } from "../query/statements.ts";
+import { itemColumns, type Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { formatName } from "../schema/resource-name.ts";
 import type { SqlValue } from "../schema/sql-value.ts";
 import type { Page } from "./list.ts";
-import { countForPage, messageBytes } from "./rows.ts";
 
 /** The tracks on playlists. Every method fails with StoreError only. */
 export interface PlaylistRepository {
@@ -35,7 +34,6 @@ interface Revision {
 export function createPlaylistRepository(
   database: Database,
   plans: { readonly playlist: ResourcePlan; readonly track: ResourcePlan },
-  registry: Registry,
   limits: Limits,
 ): PlaylistRepository {
   const nameOf = (plan: ResourcePlan, key: bigint) => formatName(plan.resource, key);
@@ -105,20 +103,25 @@ export function createPlaylistRepository(
       };
       const page: Statement = {
         sql:
-          `SELECT ${resourceColumns(plans.track, "tracks.")} FROM playlist_track ` +
+          `SELECT ${itemColumns(plans.track)} FROM playlist_track ` +
           "JOIN tracks ON tracks.TrackId = playlist_track.TrackId " +
           "WHERE PlaylistId = ? AND playlist_track.TrackId > ? " +
           "ORDER BY playlist_track.TrackId LIMIT ?",
         parameters: [playlist, after?.[0] ?? BEFORE_ALL, BigInt(pageSize + 1)],
       };
-      const { rows, revision } = await database.read([exists, page], call);
-      const [found = [], resources = []] = rows;
-      if (found.length === 0) throw notFound(identify(plans.playlist, playlist));
-      const tracks = messageBytes(plans.track, { resources, children: [] }, registry);
-      const count = countForPage(tracks, pageSize, limits.pageBytes);
-      const last = count < tracks.length ? tracks[count - 1] : undefined;
-      const items = tracks.slice(0, count).map(({ bytes }) => bytes);
-      return { items, next: last && [last.key], totalSize: undefined, revision };
+      const { bytes, last, following, more, revision } = await database.page(
+        {
+          plan: plans.track,
+          statements: [page],
+          pageSize,
+          pageBytes: limits.pageBytes,
+          item: { field: ListPlaylistTracksResponseSchema.field.tracks.number },
+          more: [exists],
+        },
+        call,
+      );
+      if (more[0]?.length === 0) throw notFound(identify(plans.playlist, playlist));
+      return { bytes, next: following && last, totalSize: undefined, revision };
     },
   };
 }

@@ -2,17 +2,18 @@
 // keep in step (migration 4). All SQL that knows the index is in this file; what users type is made
 // an expression in query/search-query.ts.
 
-import type { Registry } from "@bufbuild/protobuf";
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { SearchTracksResponse_ResultSchema } from "../../gen/chinook/v1/track_pb.ts";
+import {
+  SearchTracksResponse_ResultSchema,
+  SearchTracksResponseSchema,
+} from "../../gen/chinook/v1/track_pb.ts";
 import type { Limits } from "../config.ts";
 import type { CallLimits, Database, Operation } from "../database/database.ts";
+import type { ItemForm } from "../database/page-request.ts";
 import { StoreError } from "../errors.ts";
-import { resourceColumns, type Statement } from "../query/statements.ts";
+import type { Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { INT64_MAX, INT64_MIN, type Row, type SqlValue } from "../schema/sql-value.ts";
 import type { Page } from "./list.ts";
-import { countForPage, messageBytes } from "./rows.ts";
 import type { Finding } from "./verify.ts";
 
 /** Searches tracks. Every method fails with StoreError only. */
@@ -32,33 +33,45 @@ export interface SearchRepository {
 /** The repository over the plan of tracks. */
 export function createSearchRepository(
   database: Database,
-  track: ResourcePlan,
-  registry: Registry,
+  trackPlan: ResourcePlan,
   limits: Limits,
 ): SearchRepository {
   return {
     async search(expression, after, pageSize, call) {
-      // One row more than asked for tells whether there is a next page.
-      const statement = selectPage(track, expression, after, pageSize + 1);
-      const { rows, revision } = await database.read([statement], call);
-      const [found = []] = rows;
-      const resources = found.map((row) => row.slice(HIT_COLUMNS));
-      const tracks = messageBytes(track, { resources, children: [] }, registry);
-      const results = tracks.map(({ key, bytes }, index) => {
-        const [rank, snippet] = found[index] as [number, string, ...Row];
-        return { key, rank, bytes: encodeResult(bytes, snippet, -rank) };
-      });
-      const count = countForPage(results, pageSize, limits.pageBytes);
-      const [last, following] = results.slice(count - 1);
-      const items = results.slice(0, count).map(({ bytes }) => bytes);
-      const next = last && following && [following.rank, following.key, last.key];
-      return { items, next, totalSize: undefined, revision };
+      const { bytes, last, following, revision } = await database.page(
+        {
+          plan: trackPlan,
+          // One row more than asked for tells whether there is a next page.
+          statements: [selectPage(expression, after, pageSize + 1)],
+          pageSize,
+          pageBytes: limits.pageBytes,
+          item: RESULT,
+        },
+        call,
+      );
+      const next = last && following && [following[RANK_VALUE], following[0], last[0]];
+      return { bytes, next: next as SqlValue[] | undefined, totalSize: undefined, revision };
     },
   };
 }
 
-/** The rank and the snippet come before the columns of the track. */
-const HIT_COLUMNS = 2;
+const { track, snippet, score } = SearchTracksResponse_ResultSchema.field;
+
+/** A result: the track, and then what the statement selects behind it. */
+const RESULT: ItemForm = {
+  field: SearchTracksResponseSchema.field.results.number,
+  envelope: {
+    before: new Uint8Array(),
+    message: track.number,
+    after: [
+      { number: snippet.number, type: "string" },
+      { number: score.number, type: "double" },
+    ],
+  },
+};
+
+/** Where the rank stands among key, snippet, score and rank. */
+const RANK_VALUE = 3;
 
 /** FTS5's measure, negative and the smaller the better; the title weighs most, the composer least. */
 const RANK = "bm25(track_search, 10.0, 2.0, 4.0, 5.0)";
@@ -78,7 +91,6 @@ const BEGIN = `
   ORDER BY choice LIMIT 1`;
 
 function selectPage(
-  track: ResourcePlan,
   expression: string,
   after: readonly SqlValue[] | undefined,
   limit: number,
@@ -94,7 +106,7 @@ function selectPage(
       ${after ? "WHERE (rank, id) >= (SELECT rank, id FROM begin)" : ""}
       ORDER BY rank, id LIMIT ?
     )
-    SELECT page.rank, ${SNIPPET}, ${resourceColumns(track, "tracks.")}
+    SELECT page.id, length(tracks.wire), ${SNIPPET}, -page.rank, page.rank
     FROM track_search
     JOIN page ON page.id = +track_search.rowid
     JOIN tracks ON tracks.TrackId = page.id
@@ -102,18 +114,6 @@ function selectPage(
     ORDER BY page.rank, page.id`;
   const begin = after ? [next, last, rank, next] : [];
   return { sql, parameters: [expression, ...begin, BigInt(limit), expression] };
-}
-
-function encodeResult(track: Uint8Array, snippet: string, score: number): Uint8Array {
-  const { field } = SearchTracksResponse_ResultSchema;
-  return new BinaryWriter()
-    .tag(field.track.number, WireType.LengthDelimited)
-    .bytes(track)
-    .tag(field.snippet.number, WireType.LengthDelimited)
-    .string(snippet)
-    .tag(field.score.number, WireType.Bit64)
-    .double(score)
-    .finish();
 }
 
 const PAGE_ROWS = 500n;

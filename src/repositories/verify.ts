@@ -5,11 +5,19 @@ import { type Registry, toBinary } from "@bufbuild/protobuf";
 import type { Database } from "../database/database.ts";
 import { StoreError } from "../errors.ts";
 import type { Fragment } from "../query/filter/fragment.ts";
-import { afterKey, keyOrder, type Statement, selectPage } from "../query/statements.ts";
+import { type WholeRow, withChildren } from "../query/row-set.ts";
+import {
+  afterKey,
+  keyOrder,
+  type PageQuery,
+  resourceColumns,
+  type Statement,
+  selectChildren,
+  selectPage,
+} from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { formatName } from "../schema/resource-name.ts";
 import { type ChildRow, decodeRow, type ResourceRow, rebuildRow } from "../schema/row.ts";
-import { readRows, withChildren } from "./rows.ts";
 
 /** Something that is not as it must be; `subject` is a resource name, or a table of the database. */
 export interface Finding {
@@ -68,13 +76,24 @@ async function* readPages(database: Database, plan: ResourcePlan) {
   for (;;) {
     const conditions: Fragment[] = after === null ? [] : [afterKey(plan, after)];
     const page = { conditions, ...keyOrder(plan), limit: PAGE_ROWS, offset: 0 };
-    const { rows } = await readRows(database, plan, [selectPage(plan, page)]);
-    const rowsOfPage: ReturnType<typeof withChildren> = withChildren(plan, rows);
+    const rowsOfPage: WholeRow[] = await readRows(database, plan, page);
     const last = rowsOfPage.at(-1);
     if (!last) return;
     yield rowsOfPage;
     after = last.row.key;
   }
+}
+
+async function readRows(
+  database: Database,
+  plan: ResourcePlan,
+  page: PageQuery,
+): Promise<WholeRow[]> {
+  const statement = selectPage(plan, page, resourceColumns(plan));
+  const forChildren = plan.children.map((child) => selectChildren(plan, child, statement));
+  const { rows } = await database.read([statement, ...forChildren]);
+  const [resources = [], ...children] = rows;
+  return withChildren(plan, { resources, children });
 }
 
 function checkRow(

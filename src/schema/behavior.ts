@@ -1,24 +1,36 @@
 // google.api.field_behavior (AIP-203) of what a client sends: REQUIRED must be there, OUTPUT_ONLY is
-// not its to set, IMMUTABLE stays. Pure; knows no rows.
+// not its to set, IMMUTABLE stays. Pure; knows no rows. What a type asks for is found out once, so
+// that messages are not searched for what cannot be in them.
 
-import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
-import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { type DescField, type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
+import { reflect } from "@bufbuild/protobuf/reflect";
 import { type FieldViolation, StoreError } from "../errors.ts";
+import { accessOf, type FieldAccess } from "./access.ts";
 import { FieldBehavior, hasBehavior } from "./options.ts";
 import type { ResourcePlan } from "./plan.ts";
 
 /** Clears the OUTPUT_ONLY fields of `message` and of the messages in it (AIP-203: ignored). */
 export function clearOutputOnly(desc: DescMessage, message: Message): void {
-  walk(reflect(desc, message), (target, field) => {
-    if (hasBehavior(field, FieldBehavior.OUTPUT_ONLY)) target.clear(field);
-  });
+  for (const { field, access, isMarked, nested } of concerned(desc, FieldBehavior.OUTPUT_ONLY)) {
+    const value = access.get(message);
+    if (value === undefined) continue;
+    if (isMarked) reflect(desc, message).clear(field);
+    else if (nested) forEachNested(field, value, (item) => clearOutputOnly(nested, item));
+  }
+}
+
+/** The OUTPUT_ONLY fields of a type; undefined if there are some in the messages in it too. */
+export function outputOnlyFields(desc: DescMessage): readonly DescField[] | undefined {
+  const found = concerned(desc, FieldBehavior.OUTPUT_ONLY);
+  return found.some(({ nested }) => nested) ? undefined : found.map(({ field }) => field);
 }
 
 /** Stores the default of each column whose field is zero. */
 export function applyDefaults(plan: ResourcePlan, message: Message): void {
-  const target = reflect(plan.desc, message);
   for (const { field, defaultValue } of plan.columns) {
-    if (defaultValue !== 0n && !target.isSet(field)) target.set(field, Number(defaultValue));
+    if (defaultValue === 0n) continue;
+    const access = accessOf(field);
+    if (access.get(message) === undefined) access.set(message, Number(defaultValue));
   }
 }
 
@@ -33,8 +45,12 @@ export function checkRequired(
   fields: readonly DescField[] = desc.fields,
 ): void {
   const violations: FieldViolation[] = [];
-  const root = reflect(desc, message);
-  collectMissing(root, fields, path, violations);
+  const all = concerned(desc, FieldBehavior.REQUIRED);
+  const chosen =
+    fields === desc.fields
+      ? all
+      : fields.flatMap((chosen) => all.filter(({ field }) => field === chosen));
+  collectMissing(message, chosen, path, violations);
   const [first] = violations;
   if (!first) return;
   throw new StoreError("INVALID_FIELD", `${first.field}: ${first.description}`, {
@@ -43,48 +59,94 @@ export function checkRequired(
 }
 
 function collectMissing(
-  message: ReflectMessage,
-  fields: readonly DescField[],
+  message: Message,
+  fields: readonly Concerned[],
   path: string,
   violations: FieldViolation[],
 ): void {
-  for (const field of fields) {
-    const fieldPath = `${path}.${field.name}`;
-    if (message.isSet(field)) {
-      for (const [suffix, nested] of nestedMessages(message, field)) {
-        collectMissing(nested, nested.fields, fieldPath + suffix, violations);
+  for (const { field, access, isMarked, nested } of fields) {
+    const value = access.get(message);
+    if (value === undefined) {
+      if (isMarked) {
+        violations.push({ field: `${path}.${field.name}`, description: "is required" });
       }
-    } else if (hasBehavior(field, FieldBehavior.REQUIRED)) {
-      violations.push({ field: fieldPath, description: "is required" });
+    } else if (nested) {
+      const inside = concerned(nested, FieldBehavior.REQUIRED);
+      forEachNested(field, value, (item, suffix) =>
+        collectMissing(item, inside, `${path}.${field.name}${suffix}`, violations),
+      );
     }
   }
 }
 
-function walk(
-  message: ReflectMessage,
-  visit: (message: ReflectMessage, field: DescField) => void,
-): void {
-  for (const field of message.fields) {
-    visit(message, field);
-    if (!message.isSet(field)) continue;
-    for (const [, nested] of nestedMessages(message, field)) walk(nested, visit);
-  }
+/** A field that has a behavior itself, or a message with such fields in it. */
+interface Concerned {
+  readonly field: DescField;
+  readonly access: FieldAccess;
+  readonly isMarked: boolean;
+  /** The type of its messages, if the behavior is in them. */
+  readonly nested: DescMessage | undefined;
 }
 
-/** The messages directly in a field that is set, each with the rest of its path. */
-function nestedMessages(message: ReflectMessage, field: DescField): [string, ReflectMessage][] {
-  if (!field.message || field.message.typeName.startsWith("google.protobuf.")) return [];
+const concernedFields = new Map<FieldBehavior, WeakMap<DescMessage, readonly Concerned[]>>();
+
+/** The fields of a type that the behavior concerns, in their order. */
+function concerned(desc: DescMessage, behavior: FieldBehavior): readonly Concerned[] {
+  let ofBehavior = concernedFields.get(behavior);
+  if (!ofBehavior) {
+    ofBehavior = new WeakMap();
+    concernedFields.set(behavior, ofBehavior);
+  }
+  let found = ofBehavior.get(desc);
+  if (!found) {
+    found = desc.fields.flatMap((field) => {
+      const isMarked = hasBehavior(field, behavior);
+      const type = nestedType(field);
+      const nested = type && reaches(type, behavior) ? type : undefined;
+      return isMarked || nested ? [{ field, access: accessOf(field), isMarked, nested }] : [];
+    });
+    ofBehavior.set(desc, found);
+  }
+  return found;
+}
+
+/** True if a field of the type, or of a type in it, has the behavior. */
+function reaches(desc: DescMessage, behavior: FieldBehavior): boolean {
+  const types = new Set([desc]);
+  // A set also iterates over what is added to it on the way.
+  for (const { fields } of types) {
+    for (const field of fields) {
+      if (hasBehavior(field, behavior)) return true;
+      const nested = nestedType(field);
+      if (nested) types.add(nested);
+    }
+  }
+  return false;
+}
+
+/** The type of the messages in a field; those of Google's own types have no behaviors. */
+function nestedType({ message }: DescField): DescMessage | undefined {
+  return message?.typeName.startsWith("google.protobuf.") ? undefined : message;
+}
+
+/** Calls `visit` with the messages of a field that is set, each with the rest of its path. */
+function forEachNested(
+  field: DescField,
+  value: unknown,
+  visit: (message: Message, suffix: string) => void,
+): void {
   switch (field.fieldKind) {
-    case "message":
-      return [["", message.get(field)]];
     case "list":
-      return [...message.get(field)].map((item, i) => [`[${i}]`, item as ReflectMessage]);
+      (value as readonly Message[]).forEach((item, i) => {
+        visit(item, `[${i}]`);
+      });
+      return;
     case "map":
-      return [...message.get(field)].map(([key, value]) => [
-        typeof key === "string" ? `[${JSON.stringify(key)}]` : `[${key}]`,
-        value as ReflectMessage,
-      ]);
+      for (const [key, item] of Object.entries(value as Readonly<Record<string, Message>>)) {
+        visit(item, `[${field.mapKey === ScalarType.STRING ? JSON.stringify(key) : key}]`);
+      }
+      return;
     default:
-      return [];
+      visit(value as Message, "");
   }
 }

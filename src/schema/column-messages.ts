@@ -21,8 +21,7 @@ export const timestampCodec: ColumnCodec = {
     if (seconds < MIN_SECONDS || seconds > MAX_SECONDS || nanos < 0 || nanos >= 1e9) {
       throw new Unrepresentable("must be from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z");
     }
-    const text = new Date(Number(seconds) * 1000).toISOString().slice(0, 19).replace("T", " ");
-    return text + formatFraction(nanos);
+    return formatUtc(seconds, " ") + formatFraction(nanos);
   },
   decode(value) {
     const match = TIMESTAMP.exec(expectText(value));
@@ -135,8 +134,12 @@ function parseDecimal(value: NonNullable<SqlValue>): { units: bigint; nanos: num
 }
 
 const MIDNIGHT = "00:00:00";
-const MIN_SECONDS = -62_135_596_800n;
-const MAX_SECONDS = 253_402_300_799n;
+
+/** The first second that a Timestamp may have, that of 0001-01-01T00:00:00Z. */
+export const MIN_SECONDS = -62_135_596_800n;
+
+/** The last second that a Timestamp may have, that of 9999-12-31T23:59:59Z. */
+export const MAX_SECONDS = 253_402_300_799n;
 
 /** The forms that SQLite's own date functions read, without a zone other than UTC. */
 const TIMESTAMP =
@@ -150,7 +153,22 @@ function parseUtc(date: string, time: string): number {
   return back.startsWith(`${date}T${time}`) ? milliseconds : Number.NaN;
 }
 
-function formatFraction(nanos: number): string {
+/** The date and the time of day of a second that a Timestamp may have, in UTC. */
+export function formatUtc(seconds: bigint, separator: string): string {
+  // Field by field, as toISOString takes three times as long.
+  const time = new Date(Number(seconds) * 1000);
+  const month = twoDigits(time.getUTCMonth() + 1);
+  const date = `${pad(time.getUTCFullYear(), 4)}-${month}-${twoDigits(time.getUTCDate())}`;
+  const minute = `${twoDigits(time.getUTCHours())}:${twoDigits(time.getUTCMinutes())}`;
+  return `${date}${separator}${minute}:${twoDigits(time.getUTCSeconds())}`;
+}
+
+function twoDigits(value: number): string {
+  return value < 10 ? `0${value}` : String(value);
+}
+
+/** The fraction of a second: nothing, or a point and 3, 6 or 9 digits. */
+export function formatFraction(nanos: number): string {
   if (nanos === 0) return "";
   const digits = pad(nanos, 9);
   if (digits.endsWith("000000")) return `.${digits.slice(0, 3)}`;

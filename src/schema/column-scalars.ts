@@ -19,7 +19,8 @@ export function textCodec(maxLength: number): ColumnCodec {
     encode(value) {
       const text = value as string;
       if (!text.isWellFormed()) throw new Unrepresentable("must be well-formed Unicode");
-      if (maxLength > 0 && countCharacters(text) > maxLength) {
+      // A text has no more characters than UTF-16 units, which need not be counted.
+      if (maxLength > 0 && text.length > maxLength && countCharacters(text) > maxLength) {
         throw new Unrepresentable(`must have at most ${maxLength} characters`);
       }
       return text;

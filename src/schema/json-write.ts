@@ -1,106 +1,150 @@
 // Message → JSON text of the `data` column: ProtoJSON, and beside it what ProtoJSON cannot carry:
 // `$unknown` (unknown fields, base64) in a message and `{"$wire": base64}` in place of one whose
-// ProtoJSON form would not be read back as it was. Text is built directly, since an object with the
-// key `__proto__` would lose it.
+// ProtoJSON form would not be read back as it was (json-special.ts). Text is built directly, since
+// an object with the key `__proto__` would lose it. A closure per field, made when it is first met,
+// does what the field's descriptor says.
 
 import {
   type DescEnum,
   type DescField,
-  fromJson,
+  type DescMessage,
+  type Message,
   type Registry,
   ScalarType,
-  toBinary,
-  toJsonString,
 } from "@bufbuild/protobuf";
-import type { ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { BinaryWriter, base64Encode } from "@bufbuild/protobuf/wire";
+import { accessOf } from "./access.ts";
 import { hasSpecialJson } from "./json-special.ts";
+import { quote, specialWriter, type ValueWriter } from "./json-special-write.ts";
+
+/** Writes the JSON object of a message's chosen fields and of its unknown ones. */
+type ObjectWriter = (message: Message, registry: Registry) => string;
+
+const objectWriters = new WeakMap<readonly DescField[], ObjectWriter>();
 
 /** The JSON object of a message's given fields and of its unknown ones. */
 export function writeJson(
-  message: ReflectMessage,
+  message: Message,
   fields: readonly DescField[],
   registry: Registry,
 ): string {
-  const members: string[] = [];
-  for (const field of fields) {
-    if (message.isSet(field)) {
-      members.push(`${JSON.stringify(field.jsonName)}:${writeField(message, field, registry)}`);
-    }
+  return objectWriter(fields)(message, registry);
+}
+
+function objectWriter(fields: readonly DescField[]): ObjectWriter {
+  const known = objectWriters.get(fields);
+  if (known) return known;
+  // A message may contain itself: its members are made when the first such object is written.
+  let members: readonly Member[] | undefined;
+  const write: ObjectWriter = (message, registry) => {
+    members ??= fields.map(memberOf);
+    return writeObject(message, members, registry);
+  };
+  objectWriters.set(fields, write);
+  return write;
+}
+
+interface Member {
+  /** The field's name, quoted, and the colon. */
+  readonly key: string;
+  readonly access: ReturnType<typeof accessOf>;
+  readonly write: ValueWriter;
+}
+
+function memberOf(field: DescField): Member {
+  return {
+    key: `${JSON.stringify(field.jsonName)}:`,
+    access: accessOf(field),
+    write: fieldWriter(field),
+  };
+}
+
+function writeObject(message: Message, members: readonly Member[], registry: Registry): string {
+  let text = "";
+  for (const { key, access, write } of members) {
+    const value = access.get(message);
+    if (value !== undefined) text += `${text && ","}${key}${write(value, registry)}`;
   }
-  const unknown = message.getUnknown() ?? [];
+  const unknown = message.$unknown ?? [];
   if (unknown.length > 0) {
     const writer = new BinaryWriter();
     for (const { no, wireType, data } of unknown) writer.tag(no, wireType).raw(data);
-    members.push(`"$unknown":"${base64Encode(writer.finish())}"`);
+    text += `${text && ","}"$unknown":"${base64Encode(writer.finish())}"`;
   }
-  return `{${members.join(",")}}`;
+  return `{${text}}`;
 }
 
-function writeField(message: ReflectMessage, field: DescField, registry: Registry): string {
+function fieldWriter(field: DescField): ValueWriter {
+  // Lists and maps of strings are JSON values as they are.
+  const isText = field.fieldKind !== "scalar" && field.scalar === ScalarType.STRING;
+  if (isText) return (value) => JSON.stringify(value);
+  const write = elementWriter(field);
   switch (field.fieldKind) {
-    case "list": {
-      const items = [...message.get(field)].map((item) => writeElement(field, item, registry));
-      return `[${items.join(",")}]`;
-    }
-    case "map": {
-      const entries = [...message.get(field)].map(
-        ([key, value]) => `${JSON.stringify(String(key))}:${writeElement(field, value, registry)}`,
-      );
-      return `{${entries.join(",")}}`;
-    }
+    case "list":
+      return (items, registry) => writeList(items as readonly unknown[], write, registry);
+    case "map":
+      return (map, registry) => writeMap(map as Readonly<Record<string, unknown>>, write, registry);
     default:
-      return writeElement(field, message.get(field), registry);
+      return write;
   }
 }
 
-function writeElement(field: DescField, value: unknown, registry: Registry): string {
-  if (field.message) return writeMessage(value as ReflectMessage, registry);
-  if (field.enum) return writeEnum(field.enum, value as number);
-  return writeScalar(field.scalar as ScalarType, value);
+function writeList(items: readonly unknown[], write: ValueWriter, registry: Registry): string {
+  let text = "";
+  for (const item of items) text += `${text && ","}${write(item, registry)}`;
+  return `[${text}]`;
 }
 
-function writeMessage(message: ReflectMessage, registry: Registry): string {
-  return hasSpecialJson(message.desc)
-    ? writeSpecial(message, registry)
-    : writeJson(message, message.fields, registry);
-}
-
-/** Well-known types keep their own ProtoJSON form wherever it is exact. */
-function writeSpecial({ desc, message }: ReflectMessage, registry: Registry): string {
-  const bytes = toBinary(desc, message);
-  try {
-    const text = toJsonString(desc, message, { registry });
-    const back = toBinary(desc, fromJson(desc, JSON.parse(text), { registry }));
-    if (Buffer.compare(back, bytes) === 0 && !text.startsWith('{"$wire"')) return text;
-  } catch {
-    // It has no ProtoJSON form at all, for example a Value of NaN or an Any of an unknown type.
+function writeMap(
+  map: Readonly<Record<string, unknown>>,
+  write: ValueWriter,
+  registry: Registry,
+): string {
+  let text = "";
+  for (const key of Object.keys(map)) {
+    text += `${text && ","}${quote(key)}:${write(map[key], registry)}`;
   }
-  return `{"$wire":"${base64Encode(bytes)}"}`;
+  return `{${text}}`;
 }
 
-function writeEnum(desc: DescEnum, number: number): string {
-  const value = desc.value[number];
-  return value ? JSON.stringify(value.name) : String(number);
+function elementWriter(field: DescField): ValueWriter {
+  if (field.message) return messageWriter(field, field.message);
+  if (field.enum) return enumWriter(field.enum);
+  return scalarWriter(field.scalar as ScalarType);
 }
 
-function writeScalar(type: ScalarType, value: unknown): string {
+function messageWriter(field: DescField, desc: DescMessage): ValueWriter {
+  if (hasSpecialJson(desc)) return specialWriter(field, desc);
+  const write = objectWriter(desc.fields);
+  return (message, registry) => write(message as Message, registry);
+}
+
+function enumWriter(desc: DescEnum): ValueWriter {
+  const names = new Map<unknown, string>();
+  for (const { number } of desc.values) {
+    // Of the names that share a number, that is the first one.
+    names.set(number, JSON.stringify(desc.value[number]?.name));
+  }
+  return (number) => names.get(number) ?? String(number);
+}
+
+function scalarWriter(type: ScalarType): ValueWriter {
   switch (type) {
     case ScalarType.STRING:
-      return JSON.stringify(value);
+      return (value) => quote(value as string);
     case ScalarType.BYTES:
-      return `"${base64Encode(value as Uint8Array)}"`;
+      return (value) => `"${base64Encode(value as Uint8Array)}"`;
     case ScalarType.DOUBLE:
     case ScalarType.FLOAT:
-      return writeFloat(value as number);
+      return (value) => writeFloat(value as number);
     case ScalarType.INT64:
     case ScalarType.UINT64:
     case ScalarType.SINT64:
     case ScalarType.FIXED64:
     case ScalarType.SFIXED64:
-      return `"${value}"`;
+      return (value) => `"${value}"`;
     default:
-      return String(value);
+      return String;
   }
 }
 

@@ -9,9 +9,10 @@ import {
   type Registry,
   toBinary,
 } from "@bufbuild/protobuf";
-import { isReflectMessage, type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
+import { reflect } from "@bufbuild/protobuf/reflect";
+import { FeatureSet_FieldPresence, type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { invalidField, type ResourceIdentity, StoreError } from "../errors.ts";
+import { accessOf, type FieldAccess } from "./access.ts";
 import { Unrepresentable } from "./codec.ts";
 import { timestampCodec } from "./column-messages.ts";
 import { readJson } from "./json-read.ts";
@@ -49,16 +50,35 @@ export type RowIdentity = Pick<ResourceRow, "key" | "revision" | "createdAt" | "
 
 /** Fills the fields of `message` that the service keeps itself: name, etag and times. */
 export function setIdentity(plan: ResourcePlan, message: Message, identity: RowIdentity): void {
-  const target = reflect(plan.desc, message);
-  target.set(plan.standard.name, formatName(plan.resource, identity.key));
-  target.set(plan.standard.etag, formatEtag(identity.revision));
-  setTime(target, plan.standard.createTime, identity.createdAt);
-  setTime(target, plan.standard.updateTime, identity.updatedAt);
+  const { name, etag, createTime, updateTime } = plan.standard;
+  accessOf(name).set(message, formatName(plan.resource, identity.key));
+  accessOf(etag).set(message, formatEtag(identity.revision));
+  setTime(plan, message, createTime, identity.createdAt);
+  setTime(plan, message, updateTime, identity.updatedAt);
 }
 
-function setTime(target: ReflectMessage, field: DescField, text: string | null): void {
-  if (text === null) target.clear(field);
-  else target.set(field, toFieldValue(field, timestampCodec.decode(text)));
+function setTime(
+  plan: ResourcePlan,
+  message: Message,
+  field: DescField,
+  text: string | null,
+): void {
+  if (text === null) reflect(plan.desc, message).clear(field);
+  else accessOf(field).set(message, parseTime(text));
+}
+
+/** The last time that was parsed: that of a commit is in all its rows. */
+let lastTime:
+  | { readonly text: string; readonly seconds: bigint; readonly nanos: number }
+  | undefined;
+
+function parseTime(text: string): Timestamp {
+  if (lastTime?.text !== text) {
+    const { seconds, nanos } = timestampCodec.decode(text) as Timestamp;
+    lastTime = { text, seconds, nanos };
+  }
+  // A new one each time: whoever has the message may change it.
+  return create(TimestampSchema, lastTime);
 }
 
 /** The etag of a row at this revision, quoted as RFC 7232 has it. */
@@ -78,18 +98,35 @@ export function encodeCells(
   path: string,
   previous?: { readonly message: Message; readonly cells: Cells },
 ): Cells {
-  const source = reflect(plan.desc, message);
-  const before = previous && reflect(plan.desc, previous.message);
+  const readers = columnReaders(plan);
   const columns = plan.columns.map(({ field, codec }, index) => {
-    if (before && sameField(field, before, source)) return previous.cells.columns[index] ?? null;
-    if (!source.isSet(field) && field.presence !== FeatureSet_FieldPresence.IMPLICIT) return null;
+    if (previous && sameField(field, previous.message, message)) {
+      return previous.cells.columns[index] ?? null;
+    }
+    const value = readers[index]?.(message);
+    if (value === undefined) return null;
     try {
-      return codec.encode(plainValue(source.get(field)));
+      return codec.encode(value);
     } catch (error) {
       throw asInvalidField(error, `${path}.${field.name}`);
     }
   });
-  return { columns, data: writeJson(source, plan.dataFields, registry) };
+  return { columns, data: writeJson(message, plan.dataFields, registry) };
+}
+
+const readersOfPlans = new WeakMap<TablePlan, readonly FieldAccess["get"][]>();
+
+/** What gives the value of each column's field, undefined for one that is NULL. */
+function columnReaders(plan: TablePlan): readonly FieldAccess["get"][] {
+  let readers = readersOfPlans.get(plan);
+  if (!readers) {
+    readers = plan.columns.map(({ field }) => {
+      const { get, getAny } = accessOf(field);
+      return field.presence === FeatureSet_FieldPresence.IMPLICIT ? getAny : get;
+    });
+    readersOfPlans.set(plan, readers);
+  }
+  return readers;
 }
 
 /** The exact bytes of a message. */
@@ -176,9 +213,10 @@ function decodeCells(
   return message;
 }
 
-function sameField(field: DescField, a: ReflectMessage, b: ReflectMessage): boolean {
-  if (a.isSet(field) !== b.isSet(field)) return false;
-  const [left, right] = [plainValue(a.get(field)), plainValue(b.get(field))];
+function sameField(field: DescField, a: Message, b: Message): boolean {
+  const access = accessOf(field);
+  const [left, right] = [access.get(a), access.get(b)];
+  if (left === undefined || right === undefined) return left === right;
   if (field.fieldKind === "message") {
     const [before, after] = [left as Message, right as Message];
     return sameBytes(toBinary(field.message, before), toBinary(field.message, after));
@@ -188,11 +226,6 @@ function sameField(field: DescField, a: ReflectMessage, b: ReflectMessage): bool
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
-}
-
-/** Codecs work on messages, the reflection API on its own view of them. */
-function plainValue(value: unknown): unknown {
-  return isReflectMessage(value) ? value.message : value;
 }
 
 function toFieldValue(field: DescField, value: unknown): unknown {

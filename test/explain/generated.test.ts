@@ -1,7 +1,7 @@
 // A generated column has what the message says, for random messages and for values at the edges; one
 // that has anything else is not used.
 
-import { create, type Message } from "@bufbuild/protobuf";
+import { create, type Message, toBinary } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { expect, test } from "vitest";
 import { CustomerSchema } from "../../gen/chinook/v1/customer_pb.ts";
@@ -43,7 +43,7 @@ async function store(
     (message, index): Operation => ({
       kind: "create",
       plan,
-      message,
+      message: toBinary(plan.desc, message),
       key: first + BigInt(index),
       path: "item",
     }),

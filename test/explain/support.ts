@@ -15,7 +15,7 @@ import { readTableFacts } from "../../src/query/generated.ts";
 import type { Statement } from "../../src/query/statements.ts";
 import type { ListText } from "../../src/repositories/explain.ts";
 import { listStatement as firstPage } from "../../src/repositories/list.ts";
-import { RESOURCES } from "../../src/resources.ts";
+import { DEFINITIONS, RESOURCES } from "../../src/resources.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { tempDir } from "../support/temp.ts";
@@ -42,7 +42,7 @@ export async function migrated(): Promise<Migrated> {
   const path = join(tempDir(), "test.db");
   await migrateUp(path, { lockTimeoutMs: 15_000 });
   const options = { path, readOnly: false, plans: PLANS, registry: REGISTRY };
-  const database = openSqlite({ ...options, limits: DEFAULT_LIMITS });
+  const database = openSqlite({ ...options, definitions: DEFINITIONS, limits: DEFAULT_LIMITS });
   const connection = openConnection(path, { busyTimeoutMs: 1_000 });
   onTestFinished(async () => {
     connection.close();

@@ -4,7 +4,7 @@ import { onTestFinished } from "vitest";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
-import { RESOURCES } from "../../src/resources.ts";
+import { DEFINITIONS, RESOURCES } from "../../src/resources.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { runService, type TestService, type TestServiceOptions } from "../support/service.ts";
@@ -39,7 +39,14 @@ export async function runStore(options: TestServiceOptions = {}): Promise<TestSt
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
   const limits = DEFAULT_LIMITS;
   const path = service.database;
-  const other = openSqlite({ path, readOnly: false, plans, registry, limits });
+  const other = openSqlite({
+    path,
+    readOnly: false,
+    plans,
+    registry,
+    definitions: DEFINITIONS,
+    limits,
+  });
   return {
     ...service,
     other,

@@ -25,6 +25,8 @@ export async function runProgram(
 ): Promise<Ended> {
   const child = spawn(program, args, { cwd: REPO_ROOT, env: environment() });
   const output = collect(child);
+  // A program that does not read its input may be gone before it comes.
+  child.stdin.on("error", () => {});
   child.stdin.end(input);
   const [code] = (await once(child, "close")) as [number | null];
   return { code, ...output() };

@@ -8,10 +8,10 @@ import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
 import { readMigrationFiles } from "../../src/migrate/files.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
-import { testMessage } from "./protos.ts";
+import { DEFINITIONS, EVERYTHING, RESOURCES } from "./everything-resources.ts";
 
-export const EVERYTHING = testMessage("everything.v1.Everything");
-export const EVERYTHING_PLAN = planResources([{ resource: EVERYTHING }])[0] as ResourcePlan;
+export { EVERYTHING };
+export const EVERYTHING_PLAN = planResources(RESOURCES)[0] as ResourcePlan;
 export const EVERYTHING_REGISTRY = registryOf([EVERYTHING]);
 
 /** The statements of a migration that make the tables of Everything. */
@@ -51,6 +51,7 @@ export function openEverything(directory: string): { database: Database; connect
     path,
     readOnly: false,
     plans: [EVERYTHING_PLAN],
+    definitions: DEFINITIONS,
     registry: EVERYTHING_REGISTRY,
     limits: DEFAULT_LIMITS,
   });

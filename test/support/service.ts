@@ -5,8 +5,8 @@ import { join } from "node:path";
 import pino from "pino";
 import { onTestFinished } from "vitest";
 import { type Connection, connect } from "../../src/client/client.ts";
-import { DEFAULT_LIMITS, type Limits } from "../../src/config.ts";
-import { RESOURCES, SERVICES } from "../../src/resources.ts";
+import { DEFAULT_LIMITS, type Durability, type Limits } from "../../src/config.ts";
+import { DEFINITIONS, RESOURCES, SERVICES } from "../../src/resources.ts";
 import { serve } from "../../src/serve.ts";
 import { makeTempDir } from "./temp.ts";
 import { REPO_ROOT } from "./tools.ts";
@@ -17,6 +17,7 @@ export interface TestServiceOptions {
   readonly database?: string;
   readonly fixtures?: boolean;
   readonly readOnly?: boolean;
+  readonly durability?: Durability;
   readonly limits?: Partial<Limits>;
 }
 
@@ -48,11 +49,12 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       database,
       address: "127.0.0.1:0",
       readOnly: options.readOnly ?? false,
+      durability: options.durability ?? "full",
       processes: 1,
       ...(options.fixtures && { fixtures: join(REPO_ROOT, "fixtures") }),
       limits: { ...DEFAULT_LIMITS, ...options.limits },
     },
-    { resources: RESOURCES, services: SERVICES },
+    { resources: RESOURCES, definitions: DEFINITIONS, services: SERVICES },
     pino({ level: "silent" }),
   ).catch((error: unknown) => {
     removeDirectory();

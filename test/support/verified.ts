@@ -4,7 +4,7 @@ import { DEFAULT_LIMITS } from "../../src/config.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
 import { checkSearchIndex } from "../../src/repositories/search-repository.ts";
 import { type Finding, verifyDatabase } from "../../src/repositories/verify.ts";
-import { RESOURCES } from "../../src/resources.ts";
+import { DEFINITIONS, RESOURCES } from "../../src/resources.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 
@@ -12,8 +12,9 @@ import { registryOf } from "../../src/schema/registry.ts";
 export async function findingsOf(path: string): Promise<Finding[]> {
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
+  const tools = { plans, registry, definitions: DEFINITIONS };
   const limits = DEFAULT_LIMITS;
-  const database = openSqlite({ path, readOnly: true, plans, registry, limits });
+  const database = openSqlite({ path, readOnly: true, ...tools, limits });
   const findings: Finding[] = [];
   for await (const step of verifyDatabase(database, plans, registry)) {
     findings.push(...step.findings);

@@ -3,22 +3,39 @@
 
 import { notFound, StoreError } from "../../errors.ts";
 import { applyMask } from "../../query/field-mask.ts";
-import { applyDefaults, checkRequired } from "../../schema/behavior.ts";
-import type { CreateOperation, ExecuteOperation, Operation, UpdateOperation } from "../database.ts";
+import type { ExecuteOperation } from "../database.ts";
 import { applyDelete } from "./delete.ts";
+import { createsFrom, insertTogether } from "./insert.ts";
+import { checkNew, type Prepared, type PreparedCreate, type PreparedUpdate } from "./prepare.ts";
 import { checkEtag, identify, isConstraint, readStored, type Stored, store } from "./stored.ts";
-import { nextKey, type Transaction } from "./transaction.ts";
+import { keyTaken, nextKey, type Transaction } from "./transaction.ts";
 
-/** Carries out one operation; the bytes of the message that it stored, if it stored one. */
-export function applyOperation(tx: Transaction, operation: Operation): Uint8Array | undefined {
+/** Carries out operations in their order; for each the bytes that it stored, if it stored any. */
+export function applyOperations(
+  tx: Transaction,
+  operations: readonly Prepared[],
+): (Uint8Array | undefined)[] {
+  const stored: (Uint8Array | undefined)[] = [];
+  while (stored.length < operations.length) {
+    const creates = createsFrom(operations, stored.length, (operation) => operation);
+    const news = creates.map((create) => ({ create, revision: tx.revision }));
+    const together = news.length > 1 ? insertTogether(tx, news) : undefined;
+    // One that cannot be inserted is found, and given its name, where they go one by one.
+    const some = operations.slice(stored.length, stored.length + Math.max(news.length, 1));
+    stored.push(...(together ?? some.map((operation) => applyOperation(tx, operation))));
+  }
+  return stored;
+}
+
+function applyOperation(tx: Transaction, operation: Prepared): Uint8Array | undefined {
   try {
     return apply(tx, operation);
   } catch (error) {
-    throw operation.item === undefined ? error : nameItem(error, operation.item);
+    throw nameItem(error, operation.item);
   }
 }
 
-function apply(tx: Transaction, operation: Operation): Uint8Array | undefined {
+function apply(tx: Transaction, operation: Prepared): Uint8Array | undefined {
   switch (operation.kind) {
     case "create":
       return applyCreate(tx, operation);
@@ -32,39 +49,40 @@ function apply(tx: Transaction, operation: Operation): Uint8Array | undefined {
 }
 
 /** Tells which item of a batch failed, unless the paths of its fields tell it already. */
-function nameItem(error: unknown, item: string): unknown {
-  if (!(error instanceof StoreError) || error.details.fields) return error;
+function nameItem(error: unknown, item: string | undefined): unknown {
+  if (item === undefined || !(error instanceof StoreError) || error.details.fields) return error;
   const metadata = { ...error.details.metadata, item };
   return new StoreError(error.code, `${item}: ${error.message}`, { ...error.details, metadata });
 }
 
-function applyCreate(tx: Transaction, operation: CreateOperation): Uint8Array {
-  const { plan, message, path } = operation;
-  const key = operation.key ?? nextKey(tx, plan);
+function applyCreate(tx: Transaction, create: PreparedCreate): Uint8Array {
+  const { plan, message, path, cells } = create;
+  const key = create.key ?? nextKey(tx, plan);
+  keyTaken(tx, plan, key);
   const identity = { key, revision: tx.revision, createdAt: tx.now, updatedAt: tx.now };
-  return store(tx, plan, message, identity, path, undefined);
+  return store(tx, plan, message, identity, path, { cells });
 }
 
-function applyUpdate(tx: Transaction, operation: UpdateOperation): Uint8Array {
-  const { plan, key } = operation;
+function applyUpdate(tx: Transaction, operation: PreparedUpdate): Uint8Array {
+  const { plan, key, patch: message, path } = operation;
   const stored = readStored(tx, plan, key);
   if (stored) return applyChange(tx, operation, stored);
   if (!operation.allowMissing) throw notFound(identify(plan, key));
-  const { patch: message, path } = operation;
-  checkRequired(plan.desc, message, path);
-  applyDefaults(plan, message);
-  return applyCreate(tx, { kind: "create", plan, message, key, path });
+  const cells = checkNew(plan, message, path, tx.registry);
+  return applyCreate(tx, { kind: "create", plan, message, given: NONE, key, path, cells });
 }
 
-function applyChange(tx: Transaction, operation: UpdateOperation, stored: Stored): Uint8Array {
+const NONE = new Uint8Array();
+
+function applyChange(tx: Transaction, operation: PreparedUpdate, previous: Stored): Uint8Array {
   const { plan, key, patch, mask, etag, path } = operation;
-  checkEtag(plan, stored.row, etag);
-  const message = applyMask(plan, stored.message, patch, mask, path);
-  const { createdAt } = stored.row;
+  checkEtag(plan, previous.row, etag);
+  const message = applyMask(plan, previous.message, patch, mask, path);
+  const { createdAt } = previous.row;
   // A clock that was set back must not make an update older than the creation.
   const updatedAt = createdAt !== null && createdAt > tx.now ? createdAt : tx.now;
   const identity = { key, revision: tx.revision, createdAt, updatedAt };
-  return store(tx, plan, message, identity, path, stored);
+  return store(tx, plan, message, identity, path, { previous });
 }
 
 function applyExecute(tx: Transaction, { statement, check }: ExecuteOperation): undefined {

@@ -32,13 +32,22 @@ export async function retryWhileBusy<T>(
   }
 }
 
-function checkLimits({ signal, deadlineMs }: CallLimits): void {
-  if (deadlineMs !== undefined && Date.now() >= deadlineMs) {
-    throw new StoreError("DEADLINE_EXCEEDED", "the deadline has passed");
-  }
-  if (signal?.aborted) {
-    throw signal.reason instanceof StoreError
-      ? signal.reason
-      : new StoreError("CANCELLED", "the call was cancelled");
-  }
+/** @throws StoreError DEADLINE_EXCEEDED, CANCELLED if the call has ended. */
+function checkLimits(limits: CallLimits): void {
+  const reason = endReason(limits);
+  if (reason) throw reason;
+}
+
+/** Why a call must not go on, if it must not. */
+export function endReason({ signal, deadlineMs }: CallLimits): StoreError | undefined {
+  if (deadlineMs !== undefined && Date.now() >= deadlineMs) return deadlineExceeded();
+  if (!signal?.aborted) return undefined;
+  return signal.reason instanceof StoreError
+    ? signal.reason
+    : new StoreError("CANCELLED", "the call was cancelled");
+}
+
+/** The error of a call whose deadline has passed. */
+export function deadlineExceeded(): StoreError {
+  return new StoreError("DEADLINE_EXCEEDED", "the deadline has passed");
 }

@@ -35,15 +35,13 @@ export function prepareChildren(
   const items = [...list] as ReflectMessage[];
   const old = new Map(previous.map((row) => [row.key, row]));
   const resource = { type: plan.resource.type, name: formatName(plan.resource, parentKey) };
-  let next: bigint | undefined;
   const rows = items.map((item, index) => {
     const itemPath = `${path}.${child.field.name}[${index}]`;
     const before = old.get(keyOf(child, item));
     if (before) {
       old.delete(before.key);
     } else if (keyOf(child, item) === 0n) {
-      next = next === undefined ? nextKey(tx, child) : next + 1n;
-      item.set(child.keyField, next);
+      item.set(child.keyField, nextKey(tx, child));
     } else {
       const field = `${itemPath}.${child.keyField.name}`;
       throw invalidField(field, "must be 0, or the id of one that is there, and only once");

@@ -80,5 +80,7 @@ function clearReference(
   reflect(plan.desc, message).clear(field);
   const { createdAt } = stored.row;
   const identity = { key, revision: tx.revision, createdAt, updatedAt: tx.now };
-  store(tx, plan, message, identity, plan.resource.collection, stored);
+  store(tx, plan, message, identity, plan.resource.collection, {
+    previous: stored,
+  });
 }

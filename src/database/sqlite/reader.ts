@@ -1,45 +1,52 @@
-// Reads on a connection of their own, each set of statements in one short transaction.
-// No transaction outlives the call: rows are taken whole, nothing is iterated across an await.
+// Reads snapshots on a connection of its own, each in one short transaction.
+// No transaction outlives the call: it is made of synchronous steps only.
 
+import type { Registry } from "@bufbuild/protobuf";
 import type { Statement } from "../../query/statements.ts";
-import type { CallLimits, Snapshot } from "../database.ts";
-import { retryWhileBusy } from "./busy-retry.ts";
+import type { Snapshot } from "../database.ts";
+import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../page-request.ts";
 import type { Connection } from "./connection.ts";
-import { createStatementRunner } from "./statement-cache.ts";
+import { assembleBatch, assemblePage } from "./pages.ts";
+import { createStatementRunner, type StatementRunner } from "./statement-cache.ts";
+import { createWireReader } from "./wires.ts";
 
-/** Reads snapshots. */
+/** Reads, blocking its thread. Every method fails with what SQLite or the rows fail with. */
 export interface Reader {
-  read(statements: readonly Statement[], limits?: CallLimits): Promise<Snapshot>;
-  /** When the oldest read that is still going on began, in milliseconds since the epoch. */
-  readonly oldestReadMs: number | undefined;
+  read(statements: readonly Statement[]): Snapshot;
+  page(request: PageRequest): PageBytes;
+  batch(request: BatchRequest): BatchBytes;
 }
 
 const BEGIN: Statement = { sql: "BEGIN", parameters: [] };
 const REVISION: Statement = { sql: "SELECT revision FROM store_state", parameters: [] };
 const COMMIT: Statement = { sql: "COMMIT", parameters: [] };
 
-/** The reader of `connection`; waits up to `timeoutMs` while the database is locked. */
-export function createReader(connection: Connection, timeoutMs: number): Reader {
+/** The reader of `connection`. */
+export function createReader(connection: Connection, registry: Registry): Reader {
   const runner = createStatementRunner(connection);
-  let oldestReadMs: number | undefined;
-
-  function readOnce(statements: readonly Statement[]): Snapshot {
-    oldestReadMs = Date.now();
-    runner.run(BEGIN);
-    try {
-      // The first statement opens the snapshot, so the revision is the snapshot's own.
-      const [revision] = runner.get(REVISION) as [bigint];
-      return { revision, rows: statements.map((statement) => runner.all(statement)) };
-    } finally {
-      if (connection.inTransaction) runner.run(COMMIT);
-      oldestReadMs = undefined;
-    }
-  }
-
+  const source = { runner, registry, readWires: createWireReader(connection, runner) };
   return {
-    read: (statements, limits) => retryWhileBusy(() => readOnce(statements), timeoutMs, limits),
-    get oldestReadMs() {
-      return oldestReadMs;
-    },
+    read: (statements) =>
+      inSnapshot(connection, runner, () => ({
+        rows: statements.map((statement) => runner.all(statement)),
+      })),
+    page: (request) => inSnapshot(connection, runner, () => assemblePage(source, request)),
+    batch: (request) => inSnapshot(connection, runner, () => assembleBatch(source, request)),
   };
+}
+
+/** What `work` reads, with the revision of the snapshot that it sees. */
+export function inSnapshot<T extends object>(
+  connection: Connection,
+  runner: StatementRunner,
+  work: () => T,
+): T & { readonly revision: bigint } {
+  runner.run(BEGIN);
+  try {
+    // The first statement opens the snapshot, so the revision is the snapshot's own.
+    const [revision] = runner.get(REVISION) as [bigint];
+    return { ...work(), revision };
+  } finally {
+    if (connection.inTransaction) runner.run(COMMIT);
+  }
 }

@@ -1,23 +1,28 @@
-// Opens a SQLite file as a Database: one connection that writes, one that reads.
+// Opens a SQLite file as a Database: a thread with the connection that writes, one connection here
+// for point reads and probes, and those of the reader threads.
 // Must not migrate: the schema is brought up to date before.
 
 import { createHmac, randomBytes } from "node:crypto";
 import type { Registry } from "@bufbuild/protobuf";
-import type { Limits } from "../../config.ts";
+import type { Durability, Limits } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
+import type { Statement } from "../../query/statements.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import type { Database } from "../database.ts";
-import { retryWhileBusy } from "./busy-retry.ts";
-import { type Connection, openConnection, readPragma, translateSqliteError } from "./connection.ts";
-import { createReader } from "./reader.ts";
+import { type Connection, openConnection, translateSqliteError } from "./connection.ts";
+import { createPointReader } from "./point-reader.ts";
+import { createReaderPool } from "./reader-pool.ts";
+import { scansIn } from "./scans.ts";
 import { readStatus } from "./status.ts";
-import { keepWal } from "./wal.ts";
-import { createWriter } from "./writer.ts";
+import { startWriter } from "./writer.ts";
 
 export interface SqliteOptions {
   readonly path: string;
   readonly readOnly: boolean;
+  readonly durability?: Durability;
   readonly plans: readonly ResourcePlan[];
+  /** The URL of the module that exports, as RESOURCES, what the plans are of: threads import it. */
+  readonly definitions: string;
   /** The types that an Any may hold to be kept as JSON. */
   readonly registry: Registry;
   readonly limits: Limits;
@@ -25,12 +30,11 @@ export interface SqliteOptions {
   readonly secretSeed?: string;
 }
 
-/** As much as a List response has beside the one message of its page. */
-const LIST_RESPONSE_BYTES = 1_024;
-
 /** A database, and the connection that probes look at it with. */
 export interface SqliteDatabase extends Database {
   readonly connection: Connection;
+  /** Resolves when the database can be written, if it is to be. @throws StoreError */
+  opened(): Promise<void>;
 }
 
 /**
@@ -38,79 +42,77 @@ export interface SqliteDatabase extends Database {
  * @throws StoreError DATABASE_UNAVAILABLE, DATABASE_CORRUPT
  */
 export function openSqlite(options: SqliteOptions): SqliteDatabase {
-  const { path, limits, readOnly } = options;
+  const { path, limits, readOnly, durability = "full", definitions, secretSeed } = options;
   const reading = openConnection(path, { readOnly: true, busyTimeoutMs: limits.busyTimeoutMs });
-  const reader = createReader(reading, limits.writeTimeoutMs);
-  const writing = readOnly ? undefined : openWriteConnection(path, limits);
-  const wal = writing && keepWal(writing, limits.walSizeBytes);
-  const writer =
-    writing &&
-    createWriter(writing, {
-      plans: options.plans,
-      registry: options.registry,
-      messageBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
-      writeTimeoutMs: limits.writeTimeoutMs,
-      requestRetentionMs: limits.requestRetentionMs,
-      onCommit: () => wal?.afterCommit(),
-    });
-  return {
+  const writer = readOnly ? undefined : startWriter({ path, definitions, durability, limits });
+  const readPoint = createPointReader(reading, options.registry, limits.writeTimeoutMs);
+  const readers = createReaderPool(
+    {
+      path,
+      definitions,
+      busyTimeoutMs: limits.busyTimeoutMs,
+      lockTimeoutMs: limits.writeTimeoutMs,
+    },
+    limits,
+  );
+  const database: SqliteDatabase = {
     connection: reading,
-    read: reader.read,
+    async opened() {
+      await writer?.opened();
+    },
+    get: readPoint,
+    ...scansIn(readers),
     async commit(operations, commitOptions) {
       if (!writer) throw new StoreError("READ_ONLY_MODE", "the server is read-only");
       return writer.commit(operations, commitOptions);
     },
     async secret(name) {
-      const attempt = () => readSecret(reading, name) ?? makeSecret(options, writing, name);
-      const proposed = await retryWhileBusy(attempt, limits.writeTimeoutMs);
+      const known = await readSecret(database, name);
+      if (known) return known;
+      const proposed = makeSecret(name, secretSeed);
+      // Without a writer, the secret lasts as long as this server, or its seed.
+      if (!writer) return proposed;
+      await writer.commit([
+        { kind: "execute", statement: insertSecret(name, proposed), unseen: true },
+      ]);
       // Another server may have been first.
-      return readSecret(reading, name) ?? proposed;
+      return (await readSecret(database, name)) ?? proposed;
     },
     async status() {
       try {
-        return readStatus(writing ?? reading, {
+        return readStatus(reading, {
           readOnly,
-          lastCheckpointMs: wal?.lastCheckpointMs,
-          oldestReaderMs: reader.oldestReadMs,
+          durability,
+          lastCheckpointMs: writer?.lastCheckpointMs,
+          oldestReaderMs: readers.oldestReadMs,
         });
       } catch (error) {
         throw translateSqliteError(error);
       }
     },
     async close() {
+      await readers.close();
       reading.close();
-      // Closing the last connection checkpoints the log and removes it.
-      writing?.close();
+      await writer?.close();
     },
   };
-}
-
-function openWriteConnection(path: string, limits: Limits): Connection {
-  const connection = openConnection(path, { busyTimeoutMs: limits.busyTimeoutMs });
-  connection.pragma("synchronous = FULL");
-  if (readPragma(connection, "synchronous") !== 2n) {
-    throw new StoreError("DATABASE_UNAVAILABLE", "synchronous=FULL cannot be set");
-  }
-  return connection;
+  return database;
 }
 
 const SECRET_BYTES = 32;
 
-function readSecret(connection: Connection, name: string): Uint8Array | undefined {
-  const statement = connection.prepare("SELECT value FROM store_secrets WHERE name = ?").pluck();
-  return statement.get(name) as Uint8Array | undefined;
+async function readSecret(database: Database, name: string): Promise<Uint8Array | undefined> {
+  const sql = "SELECT value FROM store_secrets WHERE name = ?";
+  const { rows } = await database.read([{ sql, parameters: [name] }]);
+  return rows[0]?.[0]?.[0] as Uint8Array | undefined;
 }
 
-/** Without a connection that writes, the secret lasts as long as this server, or its seed. */
-function makeSecret(
-  { secretSeed }: SqliteOptions,
-  connection: Connection | undefined,
-  name: string,
-): Uint8Array {
-  if (!connection && secretSeed) return createHmac("sha256", secretSeed).update(name).digest();
-  const value = randomBytes(SECRET_BYTES);
-  connection
-    ?.prepare("INSERT INTO store_secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING")
-    .run(name, value);
-  return value;
+function makeSecret(name: string, seed: string | undefined): Uint8Array {
+  if (seed !== undefined) return createHmac("sha256", seed).update(name).digest();
+  return randomBytes(SECRET_BYTES);
+}
+
+function insertSecret(name: string, value: Uint8Array): Statement {
+  const sql = "INSERT INTO store_secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING";
+  return { sql, parameters: [name, value] };
 }

@@ -9,24 +9,25 @@ import {
   DatabaseStatus_Synchronous,
   DatabaseStatusSchema,
 } from "../../../gen/protostore/v1/database_service_pb.ts";
+import type { Durability } from "../../config.ts";
 import { type Connection, readPragma } from "./connection.ts";
 import { readWal } from "./wal.ts";
 
 /** What only the server itself knows. */
 export interface ServerFacts {
   readonly readOnly: boolean;
+  readonly durability: Durability;
   readonly lastCheckpointMs: number | undefined;
   readonly oldestReaderMs: number | undefined;
 }
 
-const SYNCHRONOUS = [
-  DatabaseStatus_Synchronous.OFF,
-  DatabaseStatus_Synchronous.NORMAL,
-  DatabaseStatus_Synchronous.FULL,
-  DatabaseStatus_Synchronous.EXTRA,
-] as const;
+/** What the writer has set, and read back. */
+const SYNCHRONOUS: Readonly<Record<Durability, DatabaseStatus_Synchronous>> = {
+  full: DatabaseStatus_Synchronous.FULL,
+  relaxed: DatabaseStatus_Synchronous.NORMAL,
+};
 
-/** The status of the database that `connection`, the one that writes if there is one, has open. */
+/** The status of the database that `connection` has open. */
 export function readStatus(connection: Connection, facts: ServerFacts): DatabaseStatus {
   const integer = (pragma: string): bigint => BigInt(readPragma(connection, pragma) as bigint);
   const one = (sql: string): unknown => connection.prepare(sql).pluck().get();
@@ -39,9 +40,7 @@ export function readStatus(connection: Connection, facts: ServerFacts): Database
       open: connection.open,
       readOnly: facts.readOnly,
       journalMode: String(readPragma(connection, "journal_mode")),
-      synchronous:
-        SYNCHRONOUS[Number(integer("synchronous"))] ??
-        DatabaseStatus_Synchronous.SYNCHRONOUS_UNSPECIFIED,
+      synchronous: SYNCHRONOUS[facts.durability],
       foreignKeys: integer("foreign_keys") === 1n,
       busyTimeout: durationFromMs(Number(integer("busy_timeout"))),
       sqliteVersion: String(one("SELECT sqlite_version()")),

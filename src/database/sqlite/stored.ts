@@ -19,6 +19,7 @@ import {
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { formatName } from "../../schema/resource-name.ts";
 import {
+  type Cells,
   type ChildRow,
   decodeRow,
   encodeCells,
@@ -64,6 +65,13 @@ export function checkEtag(plan: ResourcePlan, row: ResourceRow, etag: string): v
   });
 }
 
+interface StoreOptions {
+  /** What the row is now; absent if it is new. */
+  readonly previous?: Stored;
+  /** The cells of the message, if they are made already. */
+  readonly cells?: Cells | undefined;
+}
+
 /** Writes the row and its child rows; new child messages get their keys. Gives the bytes. */
 export function store(
   tx: Transaction,
@@ -71,17 +79,15 @@ export function store(
   message: Message,
   identity: RowIdentity,
   path: string,
-  previous: Stored | undefined,
+  { previous, cells: ready }: StoreOptions,
 ): Uint8Array {
   const children = plan.children.map((child, index) => {
     const rows = previous?.children[index] ?? [];
     const changes = prepareChildren(tx, plan, child, message, identity.key, rows, path);
     return { child, changes };
   });
-  plan.derive?.(message, previous?.message);
+  const cells = ready ?? makeCells(tx, plan, message, path, previous);
   setIdentity(plan, message, identity);
-  const before = previous && { message: previous.message, cells: previous.row };
-  const cells = encodeCells(plan, message, tx.registry, path, before);
   const wire = encodeWire(plan, message);
   if (wire.length > tx.messageBytesMax) {
     // It could be written, and never be sent again.
@@ -95,6 +101,18 @@ export function store(
     throw explainStoreError(tx, plan, message, identity.key, path, error);
   }
   return wire;
+}
+
+function makeCells(
+  tx: Transaction,
+  plan: ResourcePlan,
+  message: Message,
+  path: string,
+  previous: Stored | undefined,
+): Cells {
+  plan.derive?.(message, previous?.message);
+  const before = previous && { message: previous.message, cells: previous.row };
+  return encodeCells(plan, message, tx.registry, path, before);
 }
 
 function explainStoreError(

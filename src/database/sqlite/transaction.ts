@@ -1,13 +1,14 @@
-// What the operations of one commit share while its transaction is open.
+// What the commits of one transaction share while it is open.
 // Runs no statement that writes.
 
 import type { Registry } from "@bufbuild/protobuf";
 import { StoreError } from "../../errors.ts";
 import { selectNextKey } from "../../query/statements.ts";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
+import { INT64_MAX } from "../../schema/sql-value.ts";
 import type { StatementRunner } from "./statement-cache.ts";
 
-/** An open write transaction. */
+/** An open write transaction, as one of its commits sees it. */
 export interface Transaction {
   readonly runner: StatementRunner;
   readonly plans: readonly ResourcePlan[];
@@ -18,6 +19,8 @@ export interface Transaction {
   readonly revision: bigint;
   /** The time of the commit, RFC 3339 in UTC. */
   readonly now: string;
+  /** The next free key of each table whose keys were asked for; cleared when rows are taken back. */
+  readonly nextKeys: Map<string, bigint>;
 }
 
 /**
@@ -25,9 +28,17 @@ export interface Transaction {
  * @throws StoreError IDS_EXHAUSTED
  */
 export function nextKey(tx: Transaction, plan: TablePlan): bigint {
-  const [key] = tx.runner.get(selectNextKey(plan)) ?? [];
-  if (typeof key !== "bigint") {
+  // Asked once for a transaction: nobody else can insert while it is open.
+  const key = tx.nextKeys.get(plan.table) ?? tx.runner.get(selectNextKey(plan))?.[0];
+  if (typeof key !== "bigint" || key > INT64_MAX) {
     throw new StoreError("IDS_EXHAUSTED", `there is no id left for another ${plan.desc.name}`);
   }
+  tx.nextKeys.set(plan.table, key + 1n);
   return key;
+}
+
+/** To be told of a key that the client chose. */
+export function keyTaken(tx: Transaction, plan: TablePlan, key: bigint): void {
+  const next = tx.nextKeys.get(plan.table);
+  if (next !== undefined && key >= next) tx.nextKeys.set(plan.table, key + 1n);
 }

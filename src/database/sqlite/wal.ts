@@ -13,9 +13,11 @@ export interface WalState {
 
 /** Watches the log of one write connection. */
 export interface WalKeeper {
-  /** Copies the log into the database if it has grown long; called after each commit. */
-  afterCommit(): void;
-  readonly lastCheckpointMs: number | undefined;
+  /**
+   * Copies the log into the database if it has grown long; called after each commit. The time if all
+   * of it was copied, in milliseconds since the epoch.
+   */
+  afterCommit(): number | undefined;
 }
 
 /** The frames after which the log is copied; SQLite's own default. */
@@ -30,16 +32,12 @@ export function readWal(connection: Connection): WalState {
 export function keepWal(connection: Connection, sizeBytes: number): WalKeeper {
   connection.pragma("wal_autocheckpoint = 0");
   connection.pragma(`journal_size_limit = ${sizeBytes}`);
-  let lastCheckpointMs: number | undefined;
   return {
     afterCommit() {
-      if (readWal(connection).pendingFrames < CHECKPOINT_FRAMES) return;
+      if (readWal(connection).pendingFrames < CHECKPOINT_FRAMES) return undefined;
       // PASSIVE waits for nobody; what a reader still needs is left for the next time.
       const after = toState(connection.pragma("wal_checkpoint(PASSIVE)"));
-      if (after.pendingFrames === 0) lastCheckpointMs = Date.now();
-    },
-    get lastCheckpointMs() {
-      return lastCheckpointMs;
+      return after.pendingFrames === 0 ? Date.now() : undefined;
     },
   };
 }

@@ -1,87 +1,178 @@
-// The commit path: one BEGIN IMMEDIATE transaction for each commit, acknowledged after it is synced.
-// Waits for the write lock without blocking the event loop.
+// The main thread's side of the writer: a bounded queue of commits, which go to the writer thread in
+// groups. Knows no SQL.
 
-import type { Registry } from "@bufbuild/protobuf";
-import type { Statement } from "../../query/statements.ts";
-import type { ResourcePlan } from "../../schema/plan.ts";
-import type { Commit, CommitOptions, Operation, RequestIdentity } from "../database.ts";
-import { applyOperation } from "./apply.ts";
-import { retryWhileBusy } from "./busy-retry.ts";
-import { type Connection, translateSqliteError } from "./connection.ts";
-import { findCompleted, rememberCompleted } from "./requests.ts";
-import { createStatementRunner } from "./statement-cache.ts";
+import { StoreError } from "../../errors.ts";
+import type { Commit, CommitOptions, Operation } from "../database.ts";
+import { endReason } from "./busy-retry.ts";
+import {
+  messageBytesOf,
+  type PendingCommit,
+  packCommits,
+  unpackOutcomes,
+} from "./commit-transport.ts";
+import type { WriterData, WriterReply } from "./writer-messages.ts";
+import { startWriterWorker, type WriterWorker } from "./writer-worker.ts";
 
-/** Commits operations on the one write connection. */
+/** Commits operations in the writer thread. */
 export interface Writer {
+  /** Resolves when the thread has its connection. @throws StoreError DATABASE_UNAVAILABLE */
+  opened(): Promise<void>;
+  /** @throws StoreError OVERLOADED if too many commits wait already. */
   commit(operations: readonly Operation[], options?: CommitOptions): Promise<Commit>;
+  /** The commits that have no answer yet. */
+  readonly queued: number;
+  /** When the log was last copied as a whole into the database, in milliseconds since the epoch. */
+  readonly lastCheckpointMs: number | undefined;
+  /** Resolves when everything is answered and the connection is closed. */
+  close(): Promise<void>;
 }
 
-export interface WriterOptions {
-  readonly plans: readonly ResourcePlan[];
-  readonly registry: Registry;
-  /** The largest message that is stored. */
-  readonly messageBytesMax: number;
-  /** How long a commit waits for the write lock. */
-  readonly writeTimeoutMs: number;
-  /** How long a request_id is remembered. */
-  readonly requestRetentionMs: number;
-  /** Called after each commit. */
-  readonly onCommit: () => void;
+/** A commit that has no answer yet. */
+interface Waiting extends PendingCommit {
+  readonly bytes: number;
+  readonly options: CommitOptions;
+  resolve(commit: Commit): void;
+  reject(error: StoreError): void;
 }
 
-const statement = (sql: string): Statement => ({ sql, parameters: [] });
+/** While the thread commits one group, the next is on its way to it. */
+const GROUPS_IN_FLIGHT = 2;
 
-const BEGIN = statement("BEGIN IMMEDIATE");
-// The triggers on the resource tables are for other programs' writes; `writing` keeps them still.
-const START = statement(
-  "UPDATE store_state SET revision = revision + 1, writing = 1 RETURNING revision",
-);
-const FINISH = statement("UPDATE store_state SET writing = 0");
-const COMMIT = statement("COMMIT");
-const ROLLBACK = statement("ROLLBACK");
+/** A client that is refused tries again after this. */
+const OVERLOADED_RETRY_DELAY_MS = 100;
 
-/** The writer of `connection`, which must not be used for anything else meanwhile. */
-export function createWriter(connection: Connection, options: WriterOptions): Writer {
-  const runner = createStatementRunner(connection);
-  const { plans, registry, messageBytesMax, requestRetentionMs: retentionMs } = options;
+/** Starts the writer thread; one that ends by itself is replaced when the next commit comes. */
+export function startWriter(data: WriterData): Writer {
+  const { limits } = data;
+  /** Those that wait here. */
+  let queue: Waiting[] = [];
+  /** Those that the thread has, by id. */
+  const sent = new Map<number, Waiting>();
+  let [nextId, waitingBytes, groupsInFlight] = [0, 0, 0];
+  let isScheduled = false;
+  let lastCheckpointMs: number | undefined;
+  let worker: WriterWorker | undefined = startWorker();
 
-  function carryOut(operations: readonly Operation[], request?: RequestIdentity): Commit {
-    const nowMs = Date.now();
-    const notBeforeMs = nowMs - retentionMs;
-    const completed = request && findCompleted(runner, request, notBeforeMs);
-    if (completed) return completed;
-    const [revision] = runner.get(START) as [bigint];
-    const now = new Date(nowMs).toISOString();
-    const tx = { runner, plans, registry, messageBytesMax, revision, now };
-    const commit = { revision, messages: operations.map((op) => applyOperation(tx, op)) };
-    if (request) rememberCompleted(runner, request, commit, nowMs, notBeforeMs);
-    runner.run(FINISH);
-    return commit;
+  function startWorker(): WriterWorker {
+    return startWriterWorker(data, { onReply: receive, onEnd: forget });
   }
 
-  function commitOnce(operations: readonly Operation[], { validateOnly, request }: CommitOptions) {
-    runner.run(BEGIN);
-    try {
-      const commit = carryOut(operations, validateOnly ? undefined : request);
-      runner.run(validateOnly ? ROLLBACK : COMMIT);
-      return commit;
-    } catch (error) {
-      // SQLite has rolled back already after some errors, for example a full disk.
-      if (connection.inTransaction) runner.run(ROLLBACK);
-      // Only a BEGIN that found the database busy is tried again: operations are carried out once.
-      throw translateSqliteError(error);
+  function receive(reply: WriterReply): void {
+    switch (reply.kind) {
+      case "outcomes":
+        for (const outcome of unpackOutcomes(reply.outcomes)) {
+          const waiting = sent.get(outcome.id);
+          sent.delete(outcome.id);
+          waitingBytes -= waiting?.bytes ?? 0;
+          if (outcome.error) waiting?.reject(outcome.error);
+          else waiting?.resolve(outcome.commit);
+        }
+        return;
+      case "group-done":
+        groupsInFlight--;
+        flush();
+        return;
+      case "checkpointed":
+        lastCheckpointMs = reply.atMs;
+        return;
     }
   }
 
+  function forget(error: StoreError): void {
+    const lost = [...sent.values(), ...queue];
+    worker = undefined;
+    sent.clear();
+    queue = [];
+    [waitingBytes, groupsInFlight] = [0, 0];
+    for (const waiting of lost) waiting.reject(error);
+  }
+
+  function flush(): void {
+    isScheduled = false;
+    while (queue.length > 0 && groupsInFlight < GROUPS_IN_FLIGHT) {
+      const group = takeGroup().filter(stillWanted);
+      if (group.length === 0) continue;
+      groupsInFlight++;
+      for (const waiting of group) sent.set(waiting.id, waiting);
+      const portable = packCommits(group);
+      worker ??= startWorker();
+      worker.send({ kind: "commit", group: portable }, [portable.bytes.buffer]);
+    }
+  }
+
+  /** The oldest commits, at least one, as many as may share a transaction. */
+  function takeGroup(): Waiting[] {
+    let operations = 0;
+    const end = queue.findIndex((waiting, index) => {
+      operations += waiting.operations.length;
+      return index > 0 && operations > limits.groupOperationsMax;
+    });
+    return queue.splice(0, end === -1 ? queue.length : end);
+  }
+
+  /** A call that has ended meanwhile runs no SQL. */
+  function stillWanted(waiting: Waiting): boolean {
+    const reason = endReason(waiting.options);
+    if (!reason) return true;
+    waitingBytes -= waiting.bytes;
+    waiting.reject(reason);
+    return false;
+  }
+
+  function enqueue(waiting: Waiting): void {
+    queue.push(waiting);
+    waitingBytes += waiting.bytes;
+    if (isScheduled || groupsInFlight >= GROUPS_IN_FLIGHT) return;
+    isScheduled = true;
+    // All commits that arrive in this turn of the event loop go together.
+    setImmediate(flush);
+  }
+
+  function refuseOverload(bytes: number): void {
+    const isFull =
+      queue.length + sent.size >= limits.commitQueueMax ||
+      (waitingBytes > 0 && waitingBytes + bytes > limits.commitQueueBytes);
+    if (!isFull) return;
+    throw new StoreError("OVERLOADED", "too many writes are waiting", {
+      retryDelayMs: OVERLOADED_RETRY_DELAY_MS,
+    });
+  }
+
   return {
-    async commit(operations, commitOptions = {}) {
-      const commit = await retryWhileBusy(
-        () => commitOnce(operations, commitOptions),
-        options.writeTimeoutMs,
-        commitOptions,
-      );
-      options.onCommit();
-      return commit;
+    opened() {
+      worker ??= startWorker();
+      return worker.opened;
+    },
+
+    commit(operations, options = {}) {
+      return new Promise((resolve, reject) => {
+        const bytes = messageBytesOf(operations);
+        refuseOverload(bytes);
+        enqueue({
+          id: nextId++,
+          operations,
+          options,
+          bytes,
+          validateOnly: options.validateOnly ?? false,
+          request: options.request,
+          deadlineMs: options.deadlineMs ?? Number.POSITIVE_INFINITY,
+          giveUpMs: Date.now() + limits.writeTimeoutMs,
+          resolve,
+          reject,
+        });
+      });
+    },
+
+    get queued() {
+      return queue.length + sent.size;
+    },
+    get lastCheckpointMs() {
+      return lastCheckpointMs;
+    },
+
+    async close() {
+      while (queue.length > 0 || sent.size > 0) await new Promise(setImmediate);
+      await worker?.close();
     },
   };
 }

@@ -40,7 +40,12 @@ export async function storeEverything(directory: string, count: number): Promise
       const target = reflect(EVERYTHING, decoded);
       target.set(reference, `everythings/${1 + (index % 7)}`);
     }
-    return { kind: "create", plan: EVERYTHING_PLAN, message: decoded, path: "everything" } as const;
+    return {
+      kind: "create",
+      plan: EVERYTHING_PLAN,
+      message: toBinary(EVERYTHING, decoded),
+      path: "everything",
+    } as const;
   });
   const stored = await createAll(database, operations);
   await database.close();

@@ -1,0 +1,74 @@
+// Inserts many new rows of one table with one statement: a third less work than one by one.
+// Decides nothing about rows that cannot be inserted: those go one by one, where errors have names.
+
+import { insertResources } from "../../query/statements.ts";
+import type { ResourcePlan } from "../../schema/plan.ts";
+import { type Cells, encodeWire, type ResourceRow, setIdentity } from "../../schema/row.ts";
+import { isSqliteError } from "./connection.ts";
+import type { Prepared, PreparedCreate } from "./prepare.ts";
+import { keyTaken, nextKey, type Transaction } from "./transaction.ts";
+
+/** A row to insert and the revision that it gets. */
+export interface NewRow {
+  readonly create: PreparedCreate;
+  readonly revision: bigint;
+}
+
+/** The most rows of one statement. */
+const MAX_TOGETHER = 32;
+
+/**
+ * The creates from `start` on that one statement can insert: as many as a power of two, so that there
+ * are few statements to prepare.
+ */
+export function createsFrom<T>(
+  items: readonly T[],
+  start: number,
+  createIn: (item: T) => Prepared | undefined,
+): PreparedCreate[] {
+  const run: PreparedCreate[] = [];
+  for (let i = start; i < items.length && run.length < MAX_TOGETHER; i++) {
+    const operation = createIn(items[i] as T);
+    if (operation?.kind !== "create" || operation.cells === undefined) break;
+    if (operation.plan !== (run[0]?.plan ?? operation.plan)) break;
+    if (refersToItself(operation.plan)) break;
+    run.push(operation);
+  }
+  return run.slice(0, run.length === 0 ? 0 : 2 ** Math.floor(Math.log2(run.length)));
+}
+
+/** In one statement a row could refer to one that comes after it. */
+function refersToItself({ columns, resource }: ResourcePlan): boolean {
+  return columns.some(({ reference }) => reference === resource);
+}
+
+/**
+ * Inserts the rows of one plan, all or none: the result is undefined if any of them cannot be. Gives
+ * the bytes of each.
+ */
+export function insertTogether(
+  tx: Omit<Transaction, "revision">,
+  news: readonly NewRow[],
+): Uint8Array[] | undefined {
+  const plan = news[0]?.create.plan;
+  if (!plan) return undefined;
+  const rows = news.map(({ create, revision }) => toRow({ ...tx, revision }, create));
+  if (rows.some(({ wire }) => wire.length > tx.messageBytesMax)) return undefined;
+  try {
+    tx.runner.run(insertResources(plan, rows));
+    return rows.map(({ wire }) => wire);
+  } catch (error) {
+    if (!isSqliteError(error) || !error.code.startsWith("SQLITE_CONSTRAINT")) throw error;
+    tx.nextKeys.clear();
+    return undefined;
+  }
+}
+
+function toRow(tx: Transaction, create: PreparedCreate): ResourceRow & { wire: Uint8Array } {
+  const { plan, message, cells } = create;
+  const key = create.key ?? nextKey(tx, plan);
+  keyTaken(tx, plan, key);
+  const identity = { key, revision: tx.revision, createdAt: tx.now, updatedAt: tx.now };
+  setIdentity(plan, message, identity);
+  return { ...identity, ...(cells as Cells), wire: encodeWire(plan, message) };
+}

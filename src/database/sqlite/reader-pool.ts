@@ -1,0 +1,159 @@
+// The reader threads as the main thread sees them: starts them, gives each one job at a time, ends
+// those that are past the deadline of their call, and keeps the rest waiting in a bounded queue.
+// Must not block, and must not know what is in a job.
+
+import { extname } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import type { Limits } from "../../config.ts";
+import { StoreError } from "../../errors.ts";
+import type { CallLimits } from "../database.ts";
+import { createWaitingCall, type WaitingCall } from "./reader-call.ts";
+import type { ReaderAnswer, ReaderJob, ReaderResult, ReaderSetup } from "./reader-protocol.ts";
+import { fromPlainError } from "./thread-errors.ts";
+
+/** Runs jobs in reader threads. */
+export interface ReaderPool {
+  /**
+   * What the job reads.
+   * @throws StoreError OVERLOADED, DEADLINE_EXCEEDED, CANCELLED, DATABASE_UNAVAILABLE, or what the
+   * job fails with.
+   */
+  run(job: ReaderJob, limits?: CallLimits): Promise<ReaderResult>;
+  /** When the oldest read that is still going on began, in milliseconds since the epoch. */
+  readonly oldestReadMs: number | undefined;
+  /** Fails all calls and ends all threads; resolves when they have closed their connections. */
+  close(): Promise<void>;
+}
+
+/** A thread and what it is doing. */
+interface Reader {
+  readonly worker: Worker;
+  call?: WaitingCall | undefined;
+  startedMs?: number | undefined;
+  /** Ends it if its call is over and it does not come back by itself. */
+  grace?: NodeJS.Timeout | undefined;
+  /** What it died of. */
+  error?: unknown;
+}
+
+/** A thread has the modules, one page and a few hundred statements to hold. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 4 };
+
+const OVERLOADED_RETRY_DELAY_MS = 200;
+
+/** A pool without threads; they are started when they are needed. */
+export function createReaderPool(setup: ReaderSetup, limits: Limits): ReaderPool {
+  const { readerThreads, readQueueMax, readTimeoutMs, readGraceMs, shutdownTimeoutMs } = limits;
+  // A thread that is ended lives on until its statement returns, for that cannot be interrupted.
+  const [readers, ending] = [new Set<Reader>(), new Set<Reader>()];
+  const queue = new Set<WaitingCall>();
+  let isClosed = false;
+
+  function assign(): void {
+    for (const call of queue) {
+      const reader = idleReader() ?? startReader();
+      if (!reader) return;
+      queue.delete(call);
+      begin(reader, call);
+    }
+  }
+
+  function idleReader(): Reader | undefined {
+    for (const reader of readers) if (!reader.call) return reader;
+    return undefined;
+  }
+
+  function startReader(): Reader | undefined {
+    if (readers.size >= readerThreads || readers.size + ending.size >= 2 * readerThreads) {
+      return undefined;
+    }
+    const worker = new Worker(ENTRY, { workerData: setup, resourceLimits: RESOURCE_LIMITS });
+    const reader: Reader = { worker };
+    readers.add(reader);
+    worker.on("message", (answer: ReaderAnswer) => finish(reader, answer));
+    worker.on("error", (error) => {
+      reader.error = error;
+    });
+    worker.on("exit", () => forget(reader));
+    return reader;
+  }
+
+  function begin(reader: Reader, call: WaitingCall): void {
+    reader.call = call;
+    reader.startedMs = Date.now();
+    call.onOver = () => {
+      reader.grace = setTimeout(() => end(reader), readGraceMs);
+    };
+    // Only a thread that is at work keeps the process alive.
+    reader.worker.ref();
+    reader.worker.postMessage(call.job);
+  }
+
+  function finish(reader: Reader, answer: ReaderAnswer): void {
+    const { call } = reader;
+    clearTimeout(reader.grace);
+    reader.call = undefined;
+    reader.startedMs = undefined;
+    reader.worker.unref();
+    if ("error" in answer) call?.fail(fromPlainError(answer.error));
+    else call?.resolve(answer.result);
+    assign();
+  }
+
+  function end(reader: Reader): Promise<unknown> {
+    clearTimeout(reader.grace);
+    if (readers.delete(reader)) ending.add(reader);
+    const ended = reader.worker.terminate();
+    assign();
+    return ended;
+  }
+
+  function forget(reader: Reader): void {
+    clearTimeout(reader.grace);
+    readers.delete(reader);
+    ending.delete(reader);
+    reader.call?.fail(unavailable("the reader of the call has ended", reader.error));
+    assign();
+  }
+
+  return {
+    run(job, callLimits = {}) {
+      if (isClosed) return Promise.reject(unavailable("the database is closed"));
+      return new Promise((resolve, reject) => {
+        const call = createWaitingCall({ job, resolve, reject }, callLimits, readTimeoutMs);
+        if (call.isOver) return;
+        call.onOver = () => queue.delete(call);
+        queue.add(call);
+        assign();
+        if (queue.size <= readQueueMax) return;
+        queue.delete(call);
+        call.fail(overloaded());
+      });
+    },
+    get oldestReadMs() {
+      const started = [...readers, ...ending].flatMap(({ startedMs }) => startedMs ?? []);
+      return started.length === 0 ? undefined : Math.min(...started);
+    },
+    async close() {
+      isClosed = true;
+      for (const call of queue) call.fail(unavailable("the database is closed"));
+      queue.clear();
+      const ended = Promise.all([...readers, ...ending].map(end));
+      // One that is in a long statement may close its connection when it can.
+      await Promise.race([ended, delay(shutdownTimeoutMs, undefined, { ref: false })]);
+    },
+  };
+}
+
+/** Beside this file, as source or as it is built. */
+const ENTRY = new URL(`./reader-thread${extname(import.meta.url)}`, import.meta.url);
+
+function unavailable(message: string, cause?: unknown): StoreError {
+  return new StoreError("DATABASE_UNAVAILABLE", message, cause === undefined ? {} : { cause });
+}
+
+function overloaded(): StoreError {
+  const details = { retryDelayMs: OVERLOADED_RETRY_DELAY_MS };
+  return new StoreError("OVERLOADED", "too many reads are waiting", details);
+}

@@ -1,0 +1,40 @@
+// The reader thread: reads what it is told to on a connection of its own, and sends back the result.
+// Must not know calls: their deadlines, their queue and the thread's end are the pool's.
+
+import { parentPort, workerData } from "node:worker_threads";
+import { retryWhileBusy } from "./busy-retry.ts";
+import { openConnection } from "./connection.ts";
+import { createReader, type Reader } from "./reader.ts";
+import type { ReaderAnswer, ReaderJob, ReaderResult, ReaderSetup } from "./reader-protocol.ts";
+import { toPlainError } from "./thread-errors.ts";
+import { loadPlans, planOf } from "./thread-plans.ts";
+
+const { path, definitions, busyTimeoutMs, lockTimeoutMs } = workerData as ReaderSetup;
+const { plans, registry } = await loadPlans(definitions);
+let reader: Reader | undefined;
+
+parentPort?.on("message", async (job: ReaderJob) => {
+  try {
+    const result = await retryWhileBusy(() => run(job), lockTimeoutMs);
+    send({ result }, "bytes" in result ? [result.bytes.buffer] : []);
+  } catch (error) {
+    send({ error: toPlainError(error) });
+  }
+});
+
+function run(job: ReaderJob): ReaderResult {
+  // A file that cannot be opened now may be there for the next job.
+  reader ??= createReader(openConnection(path, { readOnly: true, busyTimeoutMs }), registry);
+  switch (job.kind) {
+    case "read":
+      return reader.read(job.statements);
+    case "page":
+      return reader.page({ ...job.request, plan: planOf(plans, job.request.table) });
+    case "batch":
+      return reader.batch({ ...job.request, plan: planOf(plans, job.request.table) });
+  }
+}
+
+function send(answer: ReaderAnswer, transfer: readonly ArrayBuffer[] = []): void {
+  parentPort?.postMessage(answer, transfer);
+}

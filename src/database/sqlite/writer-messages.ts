@@ -1,0 +1,27 @@
+// What the main thread and the writer thread say to each other.
+// Types only.
+
+import type { Durability, Limits } from "../../config.ts";
+import type { PortableCommits, PortableOutcomes } from "./commit-transport.ts";
+import type { PlainError } from "./thread-errors.ts";
+
+/** What the writer thread is started with. */
+export interface WriterData {
+  readonly path: string;
+  /** The URL of the module that exports the resources. */
+  readonly definitions: string;
+  readonly durability: Durability;
+  readonly limits: Limits;
+}
+
+/** What the writer thread is asked to do, in this order. */
+export type WriterRequest = { readonly kind: "commit"; readonly group: PortableCommits } | "close";
+
+/** What the writer thread tells. */
+export type WriterReply =
+  | { readonly kind: "opened" }
+  | { readonly kind: "failed"; readonly error: PlainError }
+  | { readonly kind: "outcomes"; readonly outcomes: PortableOutcomes }
+  /** Every commit of the oldest group has its outcome. */
+  | { readonly kind: "group-done" }
+  | { readonly kind: "checkpointed"; readonly atMs: number };

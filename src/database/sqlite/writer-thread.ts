@@ -1,0 +1,80 @@
+// The writer thread: owns the one connection that writes. It may wait, for locks and for the disk.
+// Must answer every commit that it is given.
+
+import { parentPort, workerData } from "node:worker_threads";
+import type { Durability } from "../../config.ts";
+import { StoreError } from "../../errors.ts";
+import { packOutcomes, unpackCommits } from "./commit-transport.ts";
+import { type Connection, openConnection, readPragma } from "./connection.ts";
+import { createCommitter, type Outcome } from "./group-commit.ts";
+import { toPlainError } from "./thread-errors.ts";
+import { loadPlans } from "./thread-plans.ts";
+import { keepWal } from "./wal.ts";
+import type { WriterData, WriterReply, WriterRequest } from "./writer-messages.ts";
+
+/** As much as a List response has beside the one message of its page. */
+const LIST_RESPONSE_BYTES = 1_024;
+
+/** The values that SQLite gives back. */
+const SYNCHRONOUS: Readonly<Record<Durability, { name: string; value: bigint }>> = {
+  full: { name: "FULL", value: 2n },
+  relaxed: { name: "NORMAL", value: 1n },
+};
+
+if (!parentPort) throw new TypeError("the writer runs in a thread of its own");
+const port = parentPort;
+const tell = (reply: WriterReply, transfer: ArrayBuffer[] = []) =>
+  port.postMessage(reply, transfer);
+
+try {
+  await write(workerData as WriterData);
+  tell({ kind: "opened" });
+} catch (error) {
+  tell({ kind: "failed", error: toPlainError(error) });
+  port.close();
+}
+
+async function write({ path, definitions, durability, limits }: WriterData): Promise<void> {
+  const { plans, registry } = await loadPlans(definitions);
+  const connection = openWriteConnection(path, durability, limits.busyTimeoutMs);
+  const wal = keepWal(connection, limits.walSizeBytes);
+  const commitGroup = createCommitter(connection, {
+    plans,
+    registry,
+    messageBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
+    requestRetentionMs: limits.requestRetentionMs,
+  });
+  const report = (outcomes: readonly Outcome[]) => {
+    const packed = packOutcomes(outcomes);
+    tell({ kind: "outcomes", outcomes: packed }, [packed.bytes.buffer]);
+  };
+  port.on("message", (request: WriterRequest) => {
+    if (request === "close") {
+      // Closing the last connection checkpoints the log and removes it.
+      connection.close();
+      port.close();
+      return;
+    }
+    commitGroup(unpackCommits(request.group, plans), report);
+    tell({ kind: "group-done" });
+    // After the answers: nobody waits for it.
+    const atMs = wal.afterCommit();
+    if (atMs !== undefined) tell({ kind: "checkpointed", atMs });
+  });
+}
+
+function openWriteConnection(
+  path: string,
+  durability: Durability,
+  busyTimeoutMs: number,
+): Connection {
+  const connection = openConnection(path, { busyTimeoutMs });
+  const { name, value } = SYNCHRONOUS[durability];
+  connection.pragma(`synchronous = ${name}`);
+  if (readPragma(connection, "synchronous") !== value) {
+    throw new StoreError("DATABASE_UNAVAILABLE", `synchronous=${name} cannot be set`);
+  }
+  // From here on the thread waits for locks itself, in shorter steps than SQLite would.
+  connection.pragma("busy_timeout = 0");
+  return connection;
+}

@@ -1,0 +1,241 @@
+// The reader threads: what a call is answered when it is over, and what becomes of its thread. All by
+// the order of events; a slow statement takes a second or so, whatever the machine.
+
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { createRegistry } from "@bufbuild/protobuf";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { DEFAULT_LIMITS, type Limits } from "../../src/config.ts";
+import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
+import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
+import { createStatementRunner } from "../../src/database/sqlite/statement-cache.ts";
+import { StoreError } from "../../src/errors.ts";
+import type { Statement } from "../../src/query/statements.ts";
+import type { ResourcePlan } from "../../src/schema/plan.ts";
+import { tempDir } from "../support/temp.ts";
+
+const DEFINITIONS = new URL("./mortal-resources.ts", import.meta.url).href;
+
+/** As much of a plan as a point read needs. */
+const PLAN = { table: "items", key: "id" } as ResourcePlan;
+
+const ONE: Statement = { sql: "SELECT 1", parameters: [] };
+const DYING: Statement = { sql: "SELECT 1 -- die", parameters: [] };
+const count = (rows: bigint): Statement => ({
+  sql:
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) " +
+    "SELECT count(*) FROM n",
+  parameters: [rows],
+});
+const SLOW = count(3_000_000n);
+const SLOWER = count(12_000_000n);
+
+interface Opened {
+  readonly database: SqliteDatabase;
+  /** A connection of the test's own. */
+  readonly connection: Connection;
+}
+
+function open(limits: Partial<Limits> = {}): Opened {
+  const path = join(tempDir(), "test.db");
+  const connection = openConnection(path, { create: true, busyTimeoutMs: 1_000 });
+  connection.pragma("journal_mode = WAL");
+  connection.exec(`
+    CREATE TABLE store_state (id INTEGER PRIMARY KEY, revision INTEGER, writing INTEGER);
+    INSERT INTO store_state VALUES (1, 7, 0);
+    CREATE TABLE items (id INTEGER PRIMARY KEY, wire BLOB);
+    INSERT INTO items VALUES (1, x'0a');
+  `);
+  const database = openSqlite({
+    path,
+    readOnly: true,
+    plans: [],
+    definitions: DEFINITIONS,
+    registry: createRegistry(),
+    limits: { ...DEFAULT_LIMITS, readerThreads: 1, readGraceMs: 0, ...limits },
+  });
+  onTestFinished(async () => {
+    connection.close();
+    await database.close();
+  });
+  return { database, connection };
+}
+
+/** What a call fails with. */
+async function failureOf(call: Promise<unknown>): Promise<StoreError> {
+  const error = await call.then(
+    () => expect.unreachable(),
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(StoreError);
+  return error as StoreError;
+}
+
+const oldestRead = async (database: SqliteDatabase) =>
+  (await database.status()).wal?.oldestReaderTime;
+
+describe("a slow read", () => {
+  test("lets the main thread go on", async () => {
+    const { database } = open();
+    const events: string[] = [];
+    const slow = database.read([SLOW]).then(({ revision }) => events.push(`read ${revision}`));
+    const { message, revision } = await database.get(PLAN, 1n);
+    events.push(`get ${revision}`);
+    expect(message).toEqual(Buffer.from([0x0a]));
+    await new Promise(setImmediate);
+    events.push("turn");
+    await slow;
+    expect(events).toEqual(["get 7", "turn", "read 7"]);
+  });
+
+  test("past its deadline is answered at once, and another thread reads on", async () => {
+    const { database } = open();
+    await database.read([ONE]);
+    const deadlineMs = Date.now() + 50;
+    const error = await failureOf(database.read([SLOW], { deadlineMs }));
+    expect(error.code).toBe("DEADLINE_EXCEEDED");
+    expect(Date.now()).toBeGreaterThanOrEqual(deadlineMs);
+    const { rows } = await database.read([ONE]);
+    expect(rows).toEqual([[[1n]]]);
+    // The statement of the one that was ended is still running.
+    expect(await oldestRead(database)).toBeDefined();
+  });
+
+  test("without a deadline has the time that is allowed", async () => {
+    const { database } = open({ readTimeoutMs: 50 });
+    expect((await failureOf(database.read([SLOW]))).code).toBe("DEADLINE_EXCEEDED");
+  });
+
+  test("that is cancelled is answered with the reason, and another thread reads on", async () => {
+    const { database } = open();
+    await database.read([ONE]);
+    const controller = new AbortController();
+    const slow = failureOf(database.read([SLOW], { signal: controller.signal }));
+    await new Promise(setImmediate);
+    controller.abort(new StoreError("DATABASE_UNAVAILABLE", "the server is stopping"));
+    expect((await slow).code).toBe("DATABASE_UNAVAILABLE");
+    await database.read([ONE]);
+    expect(await oldestRead(database)).toBeDefined();
+  });
+
+  test("is not ended if it comes back within the grace", async () => {
+    const { database } = open({ readGraceMs: 60_000 });
+    await database.read([ONE]);
+    const error = await failureOf(database.read([SLOW], { deadlineMs: Date.now() + 20 }));
+    expect(error.code).toBe("DEADLINE_EXCEEDED");
+    // The only thread there may be reads this when it is done with the other.
+    await database.read([ONE]);
+    expect(await oldestRead(database)).toBeUndefined();
+  });
+
+  test("of which too many go on after their end keeps others waiting", async () => {
+    const { database } = open();
+    for (let i = 0; i < 2; i++) {
+      // Long enough for a thread to start: before its statement runs, it can be ended at once.
+      const deadlineMs = Date.now() + 1_000;
+      await failureOf(database.read([SLOWER], { deadlineMs }));
+    }
+    const events: string[] = [];
+    const first = await oldestRead(database);
+    expect(first).toBeDefined();
+    await database.read([ONE]).then(() => events.push("read"));
+    // One of the two had to return before there could be another thread.
+    expect(await oldestRead(database)).not.toEqual(first);
+    expect(events).toEqual(["read"]);
+  });
+});
+
+describe("the queue", () => {
+  test("is bounded: one call more is told when to come again", async () => {
+    const { database } = open({ readQueueMax: 1 });
+    const [running, waiting] = [database.read([SLOW]), database.read([ONE])];
+    const error = await failureOf(database.read([ONE]));
+    expect(error.code).toBe("OVERLOADED");
+    expect(error.details.retryDelayMs).toBeGreaterThan(0);
+    await Promise.all([running, waiting]);
+    await database.read([ONE]);
+  });
+
+  test("forgets a call that is over, which is never read", async () => {
+    const { database } = open({ readQueueMax: 1 });
+    const controller = new AbortController();
+    const running = database.read([SLOW]);
+    const cancelled = failureOf(database.read([DYING], { signal: controller.signal }));
+    controller.abort();
+    expect((await cancelled).code).toBe("CANCELLED");
+    const late = failureOf(database.read([DYING], { deadlineMs: Date.now() + 5 }));
+    expect((await late).code).toBe("DEADLINE_EXCEEDED");
+    await running;
+    await database.read([ONE]);
+  });
+
+  test("does not take a call that is over when it comes", async () => {
+    const { database } = open();
+    const deadlineMs = Date.now() - 1;
+    expect((await failureOf(database.read([DYING], { deadlineMs }))).code).toBe(
+      "DEADLINE_EXCEEDED",
+    );
+    const signal = AbortSignal.abort();
+    expect((await failureOf(database.read([DYING], { signal }))).code).toBe("CANCELLED");
+  });
+
+  test("is emptied when the database is closed", async () => {
+    const { database } = open();
+    const calls = [database.read([ONE]), database.read([ONE])].map(failureOf);
+    await database.close();
+    const codes = (await Promise.all(calls)).map(({ code }) => code);
+    expect(codes).toEqual(["DATABASE_UNAVAILABLE", "DATABASE_UNAVAILABLE"]);
+    expect((await failureOf(database.read([ONE]))).code).toBe("DATABASE_UNAVAILABLE");
+  });
+});
+
+describe("a thread", () => {
+  test("that dies is replaced; only its call fails", async () => {
+    const { database } = open();
+    const dying = failureOf(database.read([DYING]));
+    const behind = database.read([ONE]);
+    expect((await dying).code).toBe("DATABASE_UNAVAILABLE");
+    expect((await behind).rows).toEqual([[[1n]]]);
+  });
+
+  test("sends errors as they are, without what must not be told", async () => {
+    const { database } = open();
+    const error = await failureOf(database.read([{ sql: "SELECT nothing", parameters: [] }]));
+    expect(error).toMatchObject({ code: "INTERNAL", message: "internal error" });
+    expect(error.cause).toMatchObject({ code: "SQLITE_ERROR", message: /no such column: nothing/ });
+    expect((error.cause as Error).stack).toContain("reader.ts");
+  });
+
+  test("holds no transaction when it has read: the log can be cut", async () => {
+    const { database, connection } = open({ readerThreads: 2 });
+    const read = () => Promise.all([database.read([SLOW]), database.read([ONE])]);
+    await read();
+    connection.exec("INSERT INTO items VALUES (2, x'0b')");
+    await read();
+    await database.get(PLAN, 2n);
+    const log = `${connection.name}-wal`;
+    expect(statSync(log).size).toBeGreaterThan(0);
+    expect(connection.pragma("wal_checkpoint(TRUNCATE)")).toMatchObject([{ busy: 0n }]);
+    expect(existsSync(log) ? statSync(log).size : 0).toBe(0);
+  });
+});
+
+test("a connection keeps the statements that are used, and no more than it may", () => {
+  const connection = openConnection(":memory:", { busyTimeoutMs: 0 });
+  let prepared = 0;
+  const counting = {
+    prepare(sql: string) {
+      prepared++;
+      return connection.prepare(sql);
+    },
+  } as unknown as Connection;
+  const runner = createStatementRunner(counting, 10);
+  for (let i = 0; i < 100; i++) {
+    runner.get(ONE);
+    runner.get({ sql: `SELECT 'other', ${i}`, parameters: [] });
+  }
+  expect(prepared).toBe(101);
+  runner.get({ sql: "SELECT 'other', 0", parameters: [] });
+  expect(prepared).toBe(102);
+  connection.close();
+});
