@@ -48,8 +48,7 @@ export interface RunningService {
  * @throws StoreError with an operator code if it cannot.
  */
 export async function serve(config: Config, served: Served, log: Log): Promise<RunningService> {
-  await prepareFile(config);
-  const store = openStore(config, served);
+  const store = await openStore(config, served, prepareFile);
   return closeIfFailed(store, async () => {
     await prepareStore(store, config, log);
     return serveStore(store, config, served, log);
@@ -61,8 +60,7 @@ export async function serve(config: Config, served: Served, log: Log): Promise<R
  * @throws StoreError with an operator code if the database cannot be served.
  */
 export async function prepare(config: Config, served: Served, log: Log): Promise<void> {
-  await prepareFile(config);
-  const store = openStore(config, served);
+  const store = await openStore(config, served, prepareFile);
   await closeIfFailed(store, () => prepareStore(store, config, log));
   await store.database.close();
 }
@@ -76,16 +74,22 @@ export async function servePrepared(
   served: Served,
   log: Log,
 ): Promise<RunningService> {
-  const store = openStore(config, served);
+  const store = await openStore(config, served);
   return closeIfFailed(store, () => serveStore(store, config, served, log));
 }
 
 /** An open database and what is known of it. */
-type Store = ReturnType<typeof openStore>;
+type Store = Awaited<ReturnType<typeof openStore>>;
 
-function openStore(config: Config, { resources, definitions }: Served) {
+/** `makeReady` runs once the plans are made: what cannot be planned leaves no file behind. */
+async function openStore(
+  config: Config,
+  { resources, definitions }: Served,
+  makeReady?: (config: Config) => Promise<void>,
+) {
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
+  await makeReady?.(config);
   const database = openSqlite({ ...config, path: config.database, plans, definitions, registry });
   const schema = createSchemaProbe(database.connection, plans, readMigrationFiles());
   const costs = createListCosts(database, plans, config.limits);
