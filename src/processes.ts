@@ -55,16 +55,24 @@ export async function startServerProcesses(config: Config, log: Log): Promise<Ru
   let port: number | undefined;
 
   function start(): Child {
-    // Children share a port under the address that each asks for. If that lets the system choose
-    // one, the choice is lost with the last child: from then on it is asked for by its number.
-    if (port !== undefined && children.size === 0) {
-      address = address.replace(/:0+$/, `:${port}`);
-    }
     const own = { [ADDRESS_VARIABLE]: address, [SEED_VARIABLE]: seed };
     const child = startChild(own, log);
     children.add(child);
     void child.ended.then(() => children.delete(child));
     return child;
+  }
+
+  /**
+   * Children share a port under the address that each asks for. If that lets the system choose one,
+   * the choice is lost when all have died: from then on the port is asked for by its number.
+   */
+  function checkPort({ serving, worker }: Child): void {
+    const check = (found: number) => {
+      if (found === port) return;
+      address = address.replace(/:0+$/, `:${port}`);
+      worker.process.kill("SIGKILL");
+    };
+    serving.then(check, (err: unknown) => log.error({ err }, "a server process cannot start"));
   }
 
   async function keepServing(first: Child): Promise<void> {
@@ -82,7 +90,7 @@ export async function startServerProcesses(config: Config, log: Log): Promise<Ru
       await delay(pauseMs, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
       child = start();
-      child.serving.catch((err: unknown) => log.error({ err }, "a server process cannot start"));
+      checkPort(child);
     }
   }
 

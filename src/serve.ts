@@ -50,8 +50,7 @@ export interface RunningService {
  * @throws StoreError with an operator code if it cannot.
  */
 export async function serve(config: Config, served: Served, log: Log): Promise<RunningService> {
-  await prepareFile(config);
-  const store = openStore(config, served);
+  const store = await openStore(config, served, log, prepareFile);
   return closeIfFailed(store, async () => {
     await prepareStore(store, config, log);
     return serveStore(store, config, served, log);
@@ -63,10 +62,9 @@ export async function serve(config: Config, served: Served, log: Log): Promise<R
  * @throws StoreError with an operator code if the database cannot be served.
  */
 export async function prepare(config: Config, served: Served, log: Log): Promise<void> {
-  await prepareFile(config);
-  const store = openStore(config, served);
+  const store = await openStore(config, served, log, prepareFile);
   await closeIfFailed(store, () => prepareStore(store, config, log));
-  await store.database.close();
+  await closeStore(store);
 }
 
 /**
@@ -78,16 +76,23 @@ export async function servePrepared(
   served: Served,
   log: Log,
 ): Promise<RunningService> {
-  const store = openStore(config, served);
+  const store = await openStore(config, served, log);
   return closeIfFailed(store, () => serveStore(store, config, served, log));
 }
 
 /** An open database and what is known of it. */
-type Store = ReturnType<typeof openStore>;
+type Store = Awaited<ReturnType<typeof openStore>>;
 
-function openStore(config: Config, { resources, definitions }: Served) {
+/** `makeReady` runs once the plans are made: what cannot be planned leaves no file behind. */
+async function openStore(
+  config: Config,
+  { resources, definitions }: Served,
+  log: Log,
+  makeReady?: (config: Config) => Promise<void>,
+) {
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
+  await makeReady?.(config);
   const metrics = watchEventLoop();
   const database = openSqlite({
     ...config,
@@ -95,6 +100,7 @@ function openStore(config: Config, { resources, definitions }: Served) {
     plans,
     definitions,
     registry,
+    log,
     onStatement: metrics.recordStatement,
   });
   const schema = createSchemaProbe(database.connection, plans, readMigrationFiles());
@@ -102,11 +108,16 @@ function openStore(config: Config, { resources, definitions }: Served) {
   return { plans, registry, database, schema, costs, metrics };
 }
 
-async function closeIfFailed<T>({ database }: Store, action: () => Promise<T>): Promise<T> {
+async function closeStore({ database, metrics }: Store): Promise<void> {
+  await database.close();
+  metrics.stop();
+}
+
+async function closeIfFailed<T>(store: Store, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
-    await database.close();
+    await closeStore(store);
     throw error;
   }
 }
@@ -125,11 +136,12 @@ async function prepareStore(store: Store, { fixtures }: Config, log: Log): Promi
 }
 
 async function serveStore(
-  { plans, registry, database, schema, costs, metrics }: Store,
+  store: Store,
   { address, limits }: Config,
   { resources, services: others = [] }: Served,
   log: Log,
 ): Promise<RunningService> {
+  const { plans, registry, database, schema, costs, metrics } = store;
   const monitor = createHealthMonitor({
     services: [...resources, ...others].map(({ service }) => service.typeName),
     alwaysServing: [DatabaseService.typeName],
@@ -161,7 +173,7 @@ async function serveStore(
       gate: monitor.gate,
       onStopping: monitor.stop,
     });
-    return { port: server.port, stop: () => server.stop().then(database.close) };
+    return { port: server.port, stop: () => server.stop().then(() => closeStore(store)) };
   } catch (error) {
     monitor.stop();
     throw error;

@@ -69,10 +69,8 @@ function applyUpdate(tx: Transaction, operation: PreparedUpdate): Uint8Array {
   if (stored) return applyChange(tx, operation, stored);
   if (!operation.allowMissing) throw notFound(identify(plan, key));
   const cells = checkNew(plan, message, path, tx.registry);
-  return applyCreate(tx, { kind: "create", plan, message, given: NONE, key, path, cells });
+  return applyCreate(tx, { kind: "create", plan, message, given: undefined, key, path, cells });
 }
-
-const NONE = new Uint8Array();
 
 function applyChange(tx: Transaction, operation: PreparedUpdate, previous: Stored): Uint8Array {
   const { plan, key, patch, mask, etag, path } = operation;

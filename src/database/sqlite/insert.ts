@@ -2,8 +2,9 @@
 // Decides nothing about rows that cannot be inserted: those go one by one, where errors have names.
 
 import { insertResources } from "../../query/statements.ts";
+import { createWire } from "../../schema/create-wire.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
-import { type Cells, encodeWire, type ResourceRow, setIdentity } from "../../schema/row.ts";
+import type { Cells, ResourceRow } from "../../schema/row.ts";
 import { isSqliteError } from "./connection.ts";
 import type { Prepared, PreparedCreate } from "./prepare.ts";
 import { keyTaken, nextKey, type Transaction } from "./transaction.ts";
@@ -69,6 +70,6 @@ function toRow(tx: Transaction, create: PreparedCreate): ResourceRow & { wire: U
   const key = create.key ?? nextKey(tx, plan);
   keyTaken(tx, plan, key);
   const identity = { key, revision: tx.revision, createdAt: tx.now, updatedAt: tx.now };
-  setIdentity(plan, message, identity);
-  return { ...identity, ...(cells as Cells), wire: encodeWire(plan, message) };
+  const wire = createWire(plan, create.given, message, identity);
+  return { ...identity, ...(cells as Cells), wire };
 }

@@ -21,8 +21,8 @@ import type {
 export type Prepared = PreparedCreate | PreparedUpdate | DeleteOperation | ExecuteOperation;
 
 export interface PreparedCreate extends Omit<CreateOperation, "message"> {
-  /** The bytes that the client sent. */
-  readonly given: Uint8Array;
+  /** The bytes that the client sent, if it sent them as they are. */
+  readonly given: Uint8Array | undefined;
   readonly message: Message;
   /** Absent if they depend on keys that are not given yet, as those of child rows do. */
   readonly cells: Cells | undefined;

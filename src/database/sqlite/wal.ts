@@ -23,6 +23,9 @@ export interface WalKeeper {
 /** The frames after which the log is copied; SQLite's own default. */
 const CHECKPOINT_FRAMES = 1000;
 
+/** The frames after which other processes are kept from writing during the copy. */
+const LONG_LOG_FRAMES = 4 * CHECKPOINT_FRAMES;
+
 /** What the log holds, read without any side effect; zeros if the journal mode is not WAL. */
 export function readWal(connection: Connection): WalState {
   return toState(connection.pragma("wal_checkpoint(NOOP)"));
@@ -34,9 +37,13 @@ export function keepWal(connection: Connection, sizeBytes: number): WalKeeper {
   connection.pragma(`journal_size_limit = ${sizeBytes}`);
   return {
     afterCommit() {
-      if (readWal(connection).pendingFrames < CHECKPOINT_FRAMES) return undefined;
-      // PASSIVE waits for nobody; what a reader still needs is left for the next time.
-      const after = toState(connection.pragma("wal_checkpoint(PASSIVE)"));
+      const { frames, pendingFrames } = readWal(connection);
+      if (pendingFrames < CHECKPOINT_FRAMES) return undefined;
+      // Neither waits for a reader: what it still needs is left for the next time. But PASSIVE never
+      // catches up while other processes write, and the log would grow for ever: FULL keeps them from
+      // writing until all of it is copied, and the next of them can begin it again.
+      const mode = frames < LONG_LOG_FRAMES ? "PASSIVE" : "FULL";
+      const after = toState(connection.pragma(`wal_checkpoint(${mode})`));
       return after.pendingFrames === 0 ? Date.now() : undefined;
     },
   };
