@@ -1,0 +1,86 @@
+// What is in a database file, read by plain SQL: the rows of the artists, the revision, and what
+// SQLite itself finds wrong.
+
+import { fromBinary } from "@bufbuild/protobuf";
+import { ArtistSchema } from "../../gen/chinook/v1/artist_pb.ts";
+import {
+  type Connection,
+  isSqliteError,
+  openConnection,
+} from "../../src/database/sqlite/connection.ts";
+
+/** An artist's row. */
+export interface Row {
+  readonly name: string;
+  readonly displayName: string;
+  readonly biography: string;
+  readonly revision: bigint;
+}
+
+/** What a file holds. */
+export interface DatabaseState {
+  readonly revision: bigint;
+  readonly rows: readonly Row[];
+  /** Pages, foreign keys and rows that are not as they must be. */
+  readonly faults: readonly string[];
+}
+
+/** Reads a file beside the server that has it open. */
+export function readState(path: string): DatabaseState {
+  return withConnection(path, true, readAll);
+}
+
+/** Reads a file that nothing else has open, after SQLite has recovered it; its log is copied into it. */
+export function recoverState(path: string): DatabaseState {
+  try {
+    return withConnection(path, false, (connection) => {
+      // What is written here is of no use after a power cut.
+      connection.pragma("synchronous = OFF");
+      return readAll(connection);
+    });
+  } catch (error) {
+    if (!isSqliteError(error) && !isSqliteError((error as Error).cause)) throw error;
+    return { revision: 0n, rows: [], faults: [`it cannot be read: ${error}`] };
+  }
+}
+
+function withConnection<T>(path: string, readOnly: boolean, read: (of: Connection) => T): T {
+  const connection = openConnection(path, { readOnly, busyTimeoutMs: 5_000 });
+  try {
+    return read(connection);
+  } finally {
+    connection.close();
+  }
+}
+
+function readAll(connection: Connection): DatabaseState {
+  connection.exec("BEGIN");
+  const pages = connection.pragma("quick_check") as { quick_check: string }[];
+  const references = connection.pragma("foreign_key_check") as object[];
+  const revision = connection.prepare("SELECT revision FROM store_state").pluck().get() as bigint;
+  const select = "SELECT ArtistId, Name, data ->> '$.biography', wire, revision FROM artists";
+  const faults = [
+    ...pages.map((page) => page.quick_check).filter((problem) => problem !== "ok"),
+    ...references.map((reference) => `a reference dangles: ${JSON.stringify(reference, toText)}`),
+  ];
+  const rows = (connection.prepare(select).raw().all() as RawRow[]).map((raw) =>
+    toRow(raw, faults),
+  );
+  connection.exec("COMMIT");
+  return { revision, rows, faults };
+}
+
+type RawRow = [bigint, string, string, Uint8Array, bigint];
+
+function toRow([key, displayName, biography, wire, revision]: RawRow, faults: string[]): Row {
+  const name = `artists/${key}`;
+  const message = fromBinary(ArtistSchema, wire);
+  if (message.displayName !== displayName || message.biography !== biography) {
+    faults.push(`${name}: its bytes differ from its columns`);
+  }
+  return { name, displayName, biography, revision };
+}
+
+function toText(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? String(value) : value;
+}
