@@ -9,6 +9,7 @@ import { createLog } from "../observe/log.ts";
 import { PACKAGE_ROOT } from "../package-root.ts";
 import { isServerChild, runServerChild, startServerProcesses } from "../processes.ts";
 import { DEFINITIONS, RESOURCES, SERVICES } from "../resources.ts";
+import { saveCompiled } from "../runtime.ts";
 import { prepare, serve, servePrepared } from "../serve.ts";
 import { databaseOption, lockTimeoutOption, parseCount } from "./migrate.ts";
 
@@ -109,6 +110,7 @@ async function runServe(options: ServeOptions): Promise<void> {
   });
   const host = options.address.slice(0, options.address.lastIndexOf(":"));
   process.stdout.write(welcome(`${host}:${service.port}`, options.database));
+  saveCompiled();
   await told;
   await service.stop();
 }

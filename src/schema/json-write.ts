@@ -1,8 +1,7 @@
-// Message → JSON text of the `data` column: ProtoJSON, and beside it what ProtoJSON cannot carry:
-// `$unknown` (unknown fields, base64) in a message and `{"$wire": base64}` in place of one whose
-// ProtoJSON form would not be read back as it was (json-special.ts). Text is built directly, since
-// an object with the key `__proto__` would lose it. A closure per field, made when it is first met,
-// does what the field's descriptor says.
+// Message → JSON text of the `data` column: ProtoJSON, and `$unknown` (unknown fields, base64) or
+// `{"$wire": base64}` (json-special-write.ts) for what ProtoJSON cannot carry. Text is built directly,
+// since an object with the key `__proto__` would lose it. A closure per field, made when it is first
+// met, does what the field's descriptor says.
 
 import {
   type DescEnum,

@@ -1,6 +1,7 @@
 // The reader thread: reads what it is told to on a connection of its own, and sends back the result.
 // Must not know calls: their deadlines, their queue and the thread's end are the pool's.
 
+import { flushCompileCache } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import { retryWhileBusy } from "./busy-retry.ts";
 import { openConnection } from "./connection.ts";
@@ -11,6 +12,8 @@ import { loadPlans, planOf } from "./thread-plans.ts";
 
 const { path, definitions, busyTimeoutMs, lockTimeoutMs } = workerData as ReaderSetup;
 const { plans, registry } = await loadPlans(definitions);
+// A process that is killed would not keep what was compiled for the next start.
+flushCompileCache();
 let reader: Reader | undefined;
 
 parentPort?.on("message", async (job: ReaderJob) => {

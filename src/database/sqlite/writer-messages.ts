@@ -22,6 +22,6 @@ export type WriterReply =
   | { readonly kind: "opened" }
   | { readonly kind: "failed"; readonly error: PlainError }
   | { readonly kind: "outcomes"; readonly outcomes: PortableOutcomes }
-  /** Every commit of the oldest group has its outcome. */
+  /** Every commit of the group has its outcome. */
   | { readonly kind: "group-done" }
   | { readonly kind: "checkpointed"; readonly atMs: number };

@@ -1,6 +1,7 @@
 // The writer thread: owns the one connection that writes. It may wait, for locks and for the disk.
 // Must answer every commit that it is given.
 
+import { flushCompileCache } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import type { Durability } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
@@ -29,6 +30,8 @@ const tell = (reply: WriterReply, transfer: ArrayBuffer[] = []) =>
 try {
   await write(workerData as WriterData);
   tell({ kind: "opened" });
+  // A process that is killed would not keep what was compiled for the next start.
+  flushCompileCache();
 } catch (error) {
   tell({ kind: "failed", error: toPlainError(error) });
   port.close();

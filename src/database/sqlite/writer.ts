@@ -35,9 +35,6 @@ interface Waiting extends PendingCommit {
   reject(error: StoreError): void;
 }
 
-/** While the thread commits one group, the next is on its way to it. */
-const GROUPS_IN_FLIGHT = 2;
-
 /** A client that is refused tries again after this. */
 const OVERLOADED_RETRY_DELAY_MS = 100;
 
@@ -48,7 +45,9 @@ export function startWriter(data: WriterData): Writer {
   let queue: Waiting[] = [];
   /** Those that the thread has, by id. */
   const sent = new Map<number, Waiting>();
-  let [nextId, waitingBytes, groupsInFlight] = [0, 0, 0];
+  let [nextId, waitingBytes] = [0, 0];
+  /** While the thread commits one group, the next gathers here. */
+  let isCommitting = false;
   let isScheduled = false;
   let lastCheckpointMs: number | undefined;
   let worker: WriterWorker | undefined = startWorker();
@@ -69,7 +68,7 @@ export function startWriter(data: WriterData): Writer {
         }
         return;
       case "group-done":
-        groupsInFlight--;
+        isCommitting = false;
         flush();
         return;
       case "checkpointed":
@@ -83,16 +82,17 @@ export function startWriter(data: WriterData): Writer {
     worker = undefined;
     sent.clear();
     queue = [];
-    [waitingBytes, groupsInFlight] = [0, 0];
+    waitingBytes = 0;
+    isCommitting = false;
     for (const waiting of lost) waiting.reject(error);
   }
 
   function flush(): void {
     isScheduled = false;
-    while (queue.length > 0 && groupsInFlight < GROUPS_IN_FLIGHT) {
+    while (queue.length > 0 && !isCommitting) {
       const group = takeGroup().filter(stillWanted);
       if (group.length === 0) continue;
-      groupsInFlight++;
+      isCommitting = true;
       for (const waiting of group) sent.set(waiting.id, waiting);
       const portable = packCommits(group);
       worker ??= startWorker();
@@ -122,7 +122,7 @@ export function startWriter(data: WriterData): Writer {
   function enqueue(waiting: Waiting): void {
     queue.push(waiting);
     waitingBytes += waiting.bytes;
-    if (isScheduled || groupsInFlight >= GROUPS_IN_FLIGHT) return;
+    if (isScheduled || isCommitting) return;
     isScheduled = true;
     // All commits that arrive in this turn of the event loop go together.
     setImmediate(flush);

@@ -1,0 +1,195 @@
+// One measurement: a fresh copy of a seeded database, a server on it, the load client against that,
+// what the server took. It decides nothing about what is measured, and prints nothing.
+
+import { spawnSync } from "node:child_process";
+import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { PROGRAMS } from "./build.ts";
+import type { Mode, Variant } from "./plan.ts";
+import {
+  cpuSeconds,
+  freePort,
+  memoryMb,
+  type RunningServer,
+  runProgram,
+  startServer,
+} from "./processes.ts";
+import type { ExportResult, LoadReport, Sample } from "./results.ts";
+
+const SERVER_CORE = 0;
+const CLIENT_CORE = 1;
+const MEMORY_INTERVAL_MS = 100;
+
+/** Where things are and how long they take. */
+export interface Bench {
+  /** The checkout whose server is measured. */
+  readonly serverRoot: string;
+  /** Where the databases are. */
+  readonly directory: string;
+  readonly warmUpSeconds: number;
+  readonly seconds: number;
+}
+
+/** A database with customers of the ids `first` to `last`. */
+export interface SeededDatabase {
+  readonly path: string;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** The core that a server has in a mode; undefined for all. */
+export const serverCore = (mode: Mode): number | undefined =>
+  mode === "pinned" ? SERVER_CORE : undefined;
+
+/** True if the server of the checkout knows the flag. */
+export function knowsFlag(serverRoot: string, flag: string): boolean {
+  const help = [mainOf(serverRoot), "serve", "--help"];
+  const { status, stdout, stderr } = spawnSync(process.execPath, help, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`the server of ${serverRoot} does not start: ${stderr}`);
+  return stdout.includes(flag);
+}
+
+/** Makes a database of the variant's kind with that many customers. */
+export async function seed(bench: Bench, variant: Variant, rows: number): Promise<SeededDatabase> {
+  const path = join(bench.directory, `seeded-${variant.kind}-${rows}.db`);
+  const report = await withServer(bench, variant, "unpinned", path, ({ load }) =>
+    load(["seed", "-rows", String(rows)]),
+  );
+  return { path, ...(report as { first: number; last: number }) };
+}
+
+/** Runs a command of the load client on a fresh copy of the database. */
+export async function measure(
+  bench: Bench,
+  variant: Variant,
+  mode: Mode,
+  database: SeededDatabase,
+  command: readonly string[],
+): Promise<Sample> {
+  const path = copyDatabase(bench, database);
+  return withServer(bench, variant, mode, path, async ({ load, server, address }) => {
+    const began = performance.now();
+    const cpuBefore = cpuSeconds(server.pids());
+    const report = (await load([
+      ...command,
+      ...["-first", String(database.first), "-last", String(database.last)],
+      ...["-warm-up", `${bench.warmUpSeconds}s`, "-measured", `${bench.seconds}s`],
+    ])) as LoadReport;
+    const pids = server.pids();
+    const elapsedSeconds = (performance.now() - began) / 1_000;
+    const status = variant.kind === "ours" ? await serverStatus(bench, address) : undefined;
+    return {
+      ...report,
+      serverCores: (cpuSeconds(pids) - cpuBefore) / elapsedSeconds,
+      peakMemoryMb: pids.map((pid) => Math.round(memoryMb(pid, "VmHWM"))),
+      ...(status !== undefined && { server: status }),
+    };
+  });
+}
+
+/** Exports all customers to a slow reader and watches the server's memory. */
+export async function measureExport(
+  bench: Bench,
+  variant: Variant,
+  database: SeededDatabase,
+  slow: { readonly seconds: number; readonly rateKb: number },
+): Promise<ExportResult> {
+  return withServer(bench, variant, "unpinned", database.path, async ({ load, server }) => {
+    // A heap that has had nothing to do would grow by being used at all.
+    await load(["list", "-page-size", "1000", "-warm-up", "0s", "-measured", "3s"]);
+    const memoryNow = () => sum(server.pids().map((pid) => memoryMb(pid, "VmRSS")));
+    const beforeMb = memoryNow();
+    let peakMb = beforeMb;
+    const timer = setInterval(() => {
+      peakMb = Math.max(peakMb, memoryNow());
+    }, MEMORY_INTERVAL_MS);
+    try {
+      const flags = ["-measured", `${slow.seconds}s`, "-rate", String(slow.rateKb)];
+      const report = (await load(["export", ...flags])) as ExportResult;
+      return { ...report, beforeMb: Math.round(beforeMb), growthMb: Math.round(peakMb - beforeMb) };
+    } finally {
+      clearInterval(timer);
+    }
+  });
+}
+
+interface Session {
+  readonly server: RunningServer;
+  readonly address: string;
+  /** Runs the load client against the server; returns what it prints. */
+  load(command: readonly string[]): Promise<unknown>;
+}
+
+async function withServer<T>(
+  bench: Bench,
+  variant: Variant,
+  mode: Mode,
+  path: string,
+  use: (session: Session) => Promise<T>,
+): Promise<T> {
+  const address = `127.0.0.1:${await freePort()}`;
+  const core = serverCore(mode);
+  const server = startServer(
+    variant.kind === "ours"
+      ? {
+          program: process.execPath,
+          args: [
+            ...[mainOf(bench.serverRoot), "serve", "--fixtures"],
+            ...["--database", path, "--address", address, ...variant.flags],
+          ],
+          core,
+        }
+      : {
+          program: PROGRAMS.peer,
+          args: ["-database", path, "-address", address, ...variant.flags],
+          core,
+        },
+    join(bench.directory, "server.log"),
+  );
+  const load = async ([command = "", ...args]: readonly string[]) => {
+    const text = await runProgram({
+      program: PROGRAMS.load,
+      args: [command, "-address", address, ...args],
+      core: mode === "pinned" ? CLIENT_CORE : undefined,
+    });
+    return text === "" ? undefined : JSON.parse(text);
+  };
+  try {
+    await load(["wait"]);
+    return await use({ server, address, load });
+  } finally {
+    await server.stop();
+  }
+}
+
+// The copy is synced, or else the first commits would pay for it.
+function copyDatabase(bench: Bench, { path }: SeededDatabase): string {
+  const copy = join(bench.directory, "measured.db");
+  for (const suffix of ["", "-wal", "-shm"]) {
+    rmSync(`${copy}${suffix}`, { force: true });
+  }
+  // A server that stops takes its log into the file, so that the file is all there is.
+  if (existsSync(`${path}-wal`)) throw new Error(`${path} was not closed properly`);
+  copyFileSync(path, copy);
+  const file = openSync(copy, "r+");
+  fsyncSync(file);
+  closeSync(file);
+  return copy;
+}
+
+// The part of GetDatabaseStatus that is about the process; a server may not have it yet.
+async function serverStatus(bench: Bench, address: string): Promise<unknown> {
+  const text = await runProgram({
+    program: process.execPath,
+    args: [mainOf(bench.serverRoot), "status", "--address", address],
+  });
+  return (JSON.parse(text) as { readonly server?: unknown }).server;
+}
+
+function mainOf(serverRoot: string): string {
+  return join(serverRoot, "src", "main.ts");
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,167 @@
+// What is measured and against what: the servers' variants, the workloads of each, the ratios with
+// their targets. Only data; how it is run is in run.ts.
+
+/** Pinned: the server on one core and the client on another; unpinned: both on all. */
+export type Mode = "pinned" | "unpinned";
+
+/** A server as it is started for a measurement. */
+export interface Variant {
+  readonly id: VariantId;
+  readonly label: string;
+  readonly kind: "ours" | "peer";
+  readonly flags: readonly string[];
+  /** Only where it has more than one core. */
+  readonly unpinnedOnly?: true;
+}
+
+export type VariantId =
+  | "ours"
+  | "ours-relaxed"
+  | "ours-2"
+  | "peer-full"
+  | "peer-normal"
+  | "peer-pool";
+
+export const VARIANTS: readonly Variant[] = [
+  { id: "ours", label: "protostore", kind: "ours", flags: [] },
+  {
+    id: "ours-relaxed",
+    label: "protostore, relaxed",
+    kind: "ours",
+    flags: ["--durability", "relaxed"],
+  },
+  {
+    id: "ours-2",
+    label: "protostore, 2 processes",
+    kind: "ours",
+    flags: ["--processes", "2"],
+    unpinnedOnly: true,
+  },
+  { id: "peer-full", label: "Go, FULL", kind: "peer", flags: ["-synchronous", "FULL"] },
+  { id: "peer-normal", label: "Go, NORMAL", kind: "peer", flags: ["-synchronous", "NORMAL"] },
+  {
+    id: "peer-pool",
+    label: "Go, NORMAL, 4 readers",
+    kind: "peer",
+    flags: ["-synchronous", "NORMAL", "-read-pool", "4"],
+  },
+];
+
+export type WorkloadId = "echo" | "get" | "create" | "list100" | "list1000" | "batch" | "mixed";
+
+/** A command of the load client, and the variants that it is measured on. */
+export interface Workload {
+  readonly id: WorkloadId;
+  readonly label: string;
+  readonly command: readonly string[];
+  readonly variants: readonly VariantId[];
+}
+
+export const WORKLOADS: readonly Workload[] = [
+  {
+    id: "echo",
+    label: "empty call",
+    command: ["echo"],
+    variants: ["ours", "peer-normal", "ours-2"],
+  },
+  {
+    id: "get",
+    label: "Get",
+    command: ["get"],
+    variants: ["ours", "peer-normal", "ours-2", "peer-pool"],
+  },
+  {
+    id: "create",
+    label: "Create",
+    command: ["create"],
+    variants: ["ours", "peer-full", "ours-relaxed", "peer-normal"],
+  },
+  {
+    id: "list100",
+    label: "List, 100 rows",
+    command: ["list", "-page-size", "100"],
+    variants: ["ours", "peer-normal", "ours-2", "peer-pool"],
+  },
+  {
+    id: "list1000",
+    label: "List, 1000 rows",
+    command: ["list", "-page-size", "1000"],
+    variants: ["ours", "peer-normal", "ours-2", "peer-pool"],
+  },
+  {
+    id: "batch",
+    label: "BatchCreate, 1000 rows",
+    command: ["batch"],
+    variants: ["ours", "peer-full", "peer-normal"],
+  },
+  {
+    id: "mixed",
+    label: "Get beside writes and Lists",
+    command: ["mixed"],
+    variants: ["ours", "peer-full", "ours-2", "peer-normal", "peer-pool"],
+  },
+];
+
+/** What is divided: calls a second ours by theirs, or latency theirs by ours, so that more is better. */
+export type Figure = "callsPerSecond" | "p99Ms";
+
+/** A ratio between two measurements of the same round. */
+export interface Comparison {
+  readonly label: string;
+  readonly figure: Figure;
+  readonly ours: readonly [WorkloadId, VariantId];
+  readonly theirs: readonly [WorkloadId, VariantId];
+  /** What the ratio should at least be; a mode that is not here is only shown. */
+  readonly targets: Readonly<Partial<Record<Mode, number>>>;
+}
+
+export const COMPARISONS: readonly Comparison[] = [
+  compare("Create / Go FULL", "create", "ours", "peer-full", { pinned: 3, unpinned: 3 }),
+  compare("Create / Go NORMAL", "create", "ours", "peer-normal", { pinned: 1, unpinned: 1 }),
+  compare("Create relaxed / Go NORMAL", "create", "ours-relaxed", "peer-normal", {}),
+  compare("List 100 / Go", "list100", "ours", "peer-normal", { pinned: 4, unpinned: 5 }),
+  compare("List 1000 / Go", "list1000", "ours", "peer-normal", { pinned: 4, unpinned: 5 }),
+  compare("List 1000 / Go, 4 readers", "list1000", "ours", "peer-pool", {}),
+  compare("BatchCreate / Go FULL", "batch", "ours", "peer-full", { pinned: 2, unpinned: 2 }),
+  compare("BatchCreate / Go NORMAL", "batch", "ours", "peer-normal", {}),
+  {
+    ...compare("Get / its own empty call", "get", "ours", "ours", { pinned: 0.9 }),
+    theirs: ["echo", "ours"],
+  },
+  compare("Get / Go", "get", "ours", "peer-normal", {}),
+  compare("Get, 2 processes / Go", "get", "ours-2", "peer-normal", { unpinned: 1 }),
+  compare("Get, 2 processes / Go, 4 readers", "get", "ours-2", "peer-pool", {}),
+  compareP99("Go FULL's p99 of Get, mixed / ours", "ours", "peer-full", { pinned: 3, unpinned: 3 }),
+  compareP99("Go NORMAL's p99, mixed / ours", "ours", "peer-normal", { pinned: 3, unpinned: 3 }),
+  compareP99("Go's p99, mixed, 4 readers / ours", "ours", "peer-pool", {}),
+];
+
+/** The most memory that a process of ours may take under any workload, in megabytes. */
+export const PEAK_MEMORY_MB_MAX = 250;
+/** The most that a server's memory may grow while it exports to a slow reader, in megabytes. */
+export const EXPORT_GROWTH_MB_MAX = 64;
+
+function compare(
+  label: string,
+  workload: WorkloadId,
+  ours: VariantId,
+  theirs: VariantId,
+  targets: Comparison["targets"],
+): Comparison {
+  return {
+    label,
+    figure: "callsPerSecond",
+    ours: [workload, ours],
+    theirs: [workload, theirs],
+    targets,
+  };
+}
+
+function compareP99(
+  label: string,
+  ours: VariantId,
+  theirs: VariantId,
+  targets: Comparison["targets"],
+): Comparison {
+  return { ...compare(label, "mixed", ours, theirs, targets), figure: "p99Ms" };
+}
