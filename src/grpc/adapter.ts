@@ -112,7 +112,7 @@ function adaptClientStreaming(
 ): handleClientStreamingCall<Buffer, Buffer> {
   return async (call, callback) => {
     const open = openCall(call);
-    const unregister = options.openStreams.add(open.abort);
+    const unregister = options.openStreams.add((reason) => open.abort(reason));
     try {
       refuse(open, options);
       const requests = receiveRequests(call, method.input, open.context.signal);

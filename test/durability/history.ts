@@ -85,7 +85,7 @@ export function parseMember(history: History, displayName: string) {
   return item && Number(member) < item.size ? { item, member: Number(member) } : undefined;
 }
 
-const PADDING_MAX = 8_000;
+const PADDING_MAX = 24_000;
 
 /** What the write `number` of an item says about one of its members; of any length up to a few pages. */
 export function biographyOf(displayName: string, number: number): string {

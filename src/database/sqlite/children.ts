@@ -80,12 +80,13 @@ export function writeChildren(tx: Transaction, child: ChildPlan, changes: ChildC
   for (const key of changes.removed) tx.runner.run(deleteByKey(child, key));
 }
 
-/** A key that no row has, and none of `items`. */
+/** A key that no row has, behind those of `items`. */
 function freeKey(tx: Transaction, child: ChildPlan, items: readonly ReflectMessage[]): bigint {
-  for (;;) {
-    const key = nextKey(tx, child);
-    if (!items.some((item) => keyOf(child, item) === key)) return key;
-  }
+  const key = nextKey(tx, child);
+  const highest = items.map((item) => keyOf(child, item)).reduce((a, b) => (a > b ? a : b), 0n);
+  if (key > highest) return key;
+  keyTaken(tx, child, highest);
+  return nextKey(tx, child);
 }
 
 function refuseTaken(tx: Transaction, child: ChildPlan, key: bigint, field: string): void {
