@@ -7,8 +7,6 @@ import type { Config } from "./config.ts";
 import { openSqlite } from "./database/sqlite/sqlite-database.ts";
 import { StoreError } from "./errors.ts";
 import { loadFixtures } from "./fixtures.ts";
-import { reflectionServices } from "./grpc/reflection.ts";
-import { startServer } from "./grpc/server.ts";
 import {
   assembleService,
   createHandlerTools,
@@ -150,7 +148,9 @@ async function serveStore(
     log,
   });
   try {
-    await database.opened();
+    // Loaded while the writer thread starts.
+    const { startServer } = await import("./grpc/server.ts");
+    const { reflectionServices } = await import("./grpc/reflection.ts");
     const tools = createHandlerTools(database, plans, registry, limits, costs.extras);
     const services = [
       ...[...resources, ...others].map((entry) => assembleService(entry, tools)),
@@ -164,6 +164,7 @@ async function serveStore(
       ),
       healthService(monitor),
     ];
+    await database.opened();
     await monitor.start();
     const server = await startServer({
       services: [...services, ...reflectionServices(services.map(({ desc }) => desc))],

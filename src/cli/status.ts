@@ -7,7 +7,6 @@ import {
   DatabaseService,
   DatabaseStatusSchema,
 } from "../../gen/protostore/v1/database_service_pb.ts";
-import { connect, RpcError } from "../client/client.ts";
 import { StoreError } from "../errors.ts";
 import { addressOption } from "./serve.ts";
 
@@ -23,6 +22,8 @@ export function statusCommand(): Command {
 }
 
 async function runStatus({ address }: { readonly address: string }): Promise<void> {
+  // The other commands need no client: what they load is time until a server serves.
+  const { connect, RpcError } = await import("../client/client.ts");
   const connection = connect(address);
   try {
     const service = connection.service(DatabaseService);
