@@ -52,6 +52,10 @@ export interface Limits {
   readonly pageBytes: number;
   /** The bytes of rows after which a response of an Export ends: what a slow reader holds. */
   readonly exportPageBytes: number;
+  /** The most rows of a page by key that the main thread reads itself. */
+  readonly shortPageRows: number;
+  /** The bytes of rows above which it does not. */
+  readonly shortPageBytes: number;
   /** The most rows that a filter may scan, estimated; 0 is unlimited. */
   readonly scanRowsMax: number;
   readonly pageSizeDefault: number;
@@ -91,6 +95,8 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   sendMessageBytes: 4 * 1024 * 1024,
   pageBytes: 3 * 1024 * 1024,
   exportPageBytes: 64 * 1024,
+  shortPageRows: 128,
+  shortPageBytes: 256 * 1024,
   scanRowsMax: 0,
   pageSizeDefault: 50,
   pageSizeMax: 1_000,

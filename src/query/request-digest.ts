@@ -12,14 +12,21 @@ export type RequestDigest = Uint8Array;
 /** The fields that may differ between the pages of one list (AIP-158). */
 const PAGING_FIELDS = new Set(["page_size", "page_token", "skip", "include_total_size"]);
 
+/** The digests of requests that say nothing but how they are paged: most are so. */
+const plainDigests = new WeakMap<DescMessage, RequestDigest>();
+
 /** The digest of a List or Search request. */
 export function digestPagedRequest(desc: DescMessage, request: Message): RequestDigest {
-  const copy = reflect(desc);
   const source = reflect(desc, request);
-  for (const field of desc.fields) {
-    if (!PAGING_FIELDS.has(field.name) && source.isSet(field)) copy.set(field, source.get(field));
-  }
-  return digestRequest(desc, copy.message);
+  const said = desc.fields.filter(({ name }) => !PAGING_FIELDS.has(name));
+  const set = said.filter((field) => source.isSet(field));
+  const known = set.length === 0 ? plainDigests.get(desc) : undefined;
+  if (known) return known;
+  const copy = reflect(desc);
+  for (const field of set) copy.set(field, source.get(field));
+  const digest = digestRequest(desc, copy.message);
+  if (set.length === 0) plainDigests.set(desc, digest);
+  return digest;
 }
 
 /** The digest of everything in a request. */

@@ -69,6 +69,7 @@ export async function listResources(
     {
       plan,
       statements: pageStatements(list, query),
+      isShort: isShort(query, limits),
       pageSize: query.pageSize,
       pageBytes: query.pageBytes ?? limits.pageBytes,
       item: query.item,
@@ -81,6 +82,13 @@ export async function listResources(
   const next = following && last?.slice(1);
   const totalSize = query.includeTotalSize ? Number(more[0]?.[0]?.[0]) : undefined;
   return { bytes, count, next, totalSize, revision };
+}
+
+/** A few rows in the order of their keys, and nothing else to look for. */
+function isShort(query: ListQuery, limits: Limits): boolean {
+  const { filter, orderBy, skip, includeTotalSize, mask } = query;
+  const isPlain = filter === "" && orderBy === "" && skip === 0 && !includeTotalSize && !mask;
+  return isPlain && query.pageSize <= limits.shortPageRows;
 }
 
 /** The statement of a first page. */

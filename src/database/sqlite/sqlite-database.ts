@@ -12,8 +12,10 @@ import type { ResourcePlan } from "../../schema/plan.ts";
 import type { Database } from "../database.ts";
 import { type Connection, openConnection, translateSqliteError } from "./connection.ts";
 import { createPointReader } from "./point-reader.ts";
+import { createReader } from "./reader.ts";
 import { createReaderPool } from "./reader-pool.ts";
 import { scansIn } from "./scans.ts";
+import { readShortPages } from "./short-pages.ts";
 import { readStatus } from "./status.ts";
 import { startWriter } from "./writer.ts";
 
@@ -69,6 +71,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     limits,
     options.log,
   );
+  const scans = scansIn(readers);
   const database: SqliteDatabase = {
     connection: reading,
     queues: () => ({ queuedCommits: writer?.queued ?? 0, queuedReads: readers.queued }),
@@ -76,7 +79,11 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
       await writer?.opened();
     },
     get: readPoint,
-    ...scansIn(readers),
+    ...scans,
+    page: readShortPages(createReader(reading, options.registry), scans.page, {
+      bytesMax: limits.shortPageBytes,
+      onStatement: options.onStatement,
+    }),
     async commit(operations, commitOptions) {
       if (!writer) throw new StoreError("READ_ONLY_MODE", "the server is read-only");
       return writer.commit(operations, commitOptions);
