@@ -41,7 +41,7 @@ async function run(path: string): Promise<void> {
   fill(path);
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
-  const tools = { plans, registry, definitions: DEFINITIONS };
+  const tools = { registry, definitions: DEFINITIONS };
   const limits = DEFAULT_LIMITS;
   const database = openSqlite({ path, readOnly: true, ...tools, limits });
   const plan = plans.find(({ table }) => table === "artists");

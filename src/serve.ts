@@ -95,7 +95,6 @@ async function openStore(
   const database = openSqlite({
     ...config,
     path: config.database,
-    plans,
     definitions,
     registry,
     log,

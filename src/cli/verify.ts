@@ -33,7 +33,7 @@ export function verifyCommand(): Command {
 async function runVerify({ database: path, repair }: VerifyOptions): Promise<void> {
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
-  const tools = { plans, registry, definitions: DEFINITIONS };
+  const tools = { registry, definitions: DEFINITIONS };
   // It may take as long as it takes: whoever waits can end it.
   const limits = { ...DEFAULT_LIMITS, readTimeoutMs: Number.POSITIVE_INFINITY };
   const database = openSqlite({ path, readOnly: !repair, ...tools, limits });

@@ -2,10 +2,10 @@
 // request that does not have one of them is as if it were not set.
 
 import type { DescMessage, Message } from "@bufbuild/protobuf";
-import { reflect } from "@bufbuild/protobuf/reflect";
 import type { CommitOptions } from "../database/database.ts";
 import { invalidField } from "../errors.ts";
 import { digestRequest } from "../query/request-digest.ts";
+import { accessOf } from "../schema/access.ts";
 import type { CallContext } from "./handler.ts";
 
 const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
@@ -14,8 +14,7 @@ const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{
 function fieldValue(desc: DescMessage, request: Message, name: string): unknown {
   const field = desc.fields.find((candidate) => candidate.name === name);
   if (!field) return undefined;
-  const value = reflect(desc, request).get(field);
-  return field.fieldKind === "message" ? undefined : value;
+  return field.fieldKind === "message" ? undefined : accessOf(field).getAny(request);
 }
 
 /** A function that reads a string field of requests; empty if they have no such field. */

@@ -50,7 +50,6 @@ function open(limits: Partial<Limits> = {}): Opened {
   const database = openSqlite({
     path,
     readOnly: true,
-    plans: [],
     definitions: DEFINITIONS,
     registry: createRegistry(),
     limits: { ...DEFAULT_LIMITS, readerThreads: 1, readGraceMs: 0, ...limits },

@@ -33,7 +33,6 @@ export async function openDatabase(
   const database = openSqlite({
     path,
     readOnly: false,
-    plans: PLANS,
     registry: REGISTRY,
     definitions,
     limits: { ...DEFAULT_LIMITS, ...limits },

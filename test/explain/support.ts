@@ -41,7 +41,7 @@ export interface Migrated {
 export async function migrated(): Promise<Migrated> {
   const path = join(tempDir(), "test.db");
   await migrateUp(path, { lockTimeoutMs: 15_000 });
-  const options = { path, readOnly: false, plans: PLANS, registry: REGISTRY };
+  const options = { path, readOnly: false, registry: REGISTRY };
   const database = openSqlite({ ...options, definitions: DEFINITIONS, limits: DEFAULT_LIMITS });
   const connection = openConnection(path, { busyTimeoutMs: 1_000 });
   onTestFinished(async () => {

@@ -5,7 +5,6 @@ import { DEFAULT_LIMITS } from "../../src/config.ts";
 import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
 import { DEFINITIONS, RESOURCES } from "../../src/resources.ts";
-import { planResources } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { runService, type TestService, type TestServiceOptions } from "../support/service.ts";
 
@@ -35,14 +34,12 @@ export async function startStore(options: TestServiceOptions = {}): Promise<Test
 /** A store that the caller stops. */
 export async function runStore(options: TestServiceOptions = {}): Promise<TestStore> {
   const service = await runService(options);
-  const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
   const limits = DEFAULT_LIMITS;
   const path = service.database;
   const other = openSqlite({
     path,
     readOnly: false,
-    plans,
     registry,
     definitions: DEFINITIONS,
     limits,

@@ -47,7 +47,6 @@ async function serveGenres() {
   const database = openSqlite({
     path,
     readOnly: true,
-    plans,
     definitions: DEFINITIONS,
     registry,
     limits,

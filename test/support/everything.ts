@@ -50,7 +50,6 @@ export function openEverything(directory: string): { database: Database; connect
   const database = openSqlite({
     path,
     readOnly: false,
-    plans: [EVERYTHING_PLAN],
     definitions: DEFINITIONS,
     registry: EVERYTHING_REGISTRY,
     limits: DEFAULT_LIMITS,

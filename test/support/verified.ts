@@ -12,7 +12,7 @@ import { registryOf } from "../../src/schema/registry.ts";
 export async function findingsOf(path: string): Promise<Finding[]> {
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
-  const tools = { plans, registry, definitions: DEFINITIONS };
+  const tools = { registry, definitions: DEFINITIONS };
   const limits = DEFAULT_LIMITS;
   const database = openSqlite({ path, readOnly: true, ...tools, limits });
   const findings: Finding[] = [];

@@ -80,7 +80,8 @@ export function translateSqliteError(error: unknown): StoreError {
   return new StoreError(code, message, { cause: error, ...retry });
 }
 
-const BUSY_RETRY_DELAY_MS = 100;
+/** After how many milliseconds a client should try again what found the database busy. */
+export const BUSY_RETRY_DELAY_MS = 100;
 
 const TRANSLATIONS = [
   ["SQLITE_BUSY", "DATABASE_BUSY", "the database is busy"],

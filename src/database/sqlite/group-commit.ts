@@ -8,7 +8,12 @@ import type { ResourcePlan } from "../../schema/plan.ts";
 import type { Commit } from "../database.ts";
 import { applyOperations } from "./apply.ts";
 import type { PendingCommit } from "./commit-transport.ts";
-import { type Connection, isBusy, translateSqliteError } from "./connection.ts";
+import {
+  BUSY_RETRY_DELAY_MS,
+  type Connection,
+  isBusy,
+  translateSqliteError,
+} from "./connection.ts";
 import { createsFrom, insertTogether } from "./insert.ts";
 import { waitForLock } from "./lock-wait.ts";
 import { type Prepared, prepareOperation } from "./prepare.ts";
@@ -208,8 +213,6 @@ function whyOverdue(
   const retry = { retryDelayMs: BUSY_RETRY_DELAY_MS };
   return { id, error: new StoreError("DATABASE_BUSY", "the database is busy", retry) };
 }
-
-const BUSY_RETRY_DELAY_MS = 100;
 
 function failAll(entries: readonly Entry[], cause: unknown): Outcome[] {
   const error = translateSqliteError(cause);

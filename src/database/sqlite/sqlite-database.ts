@@ -8,7 +8,6 @@ import type { Durability, Limits } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Statement } from "../../query/statements.ts";
-import type { ResourcePlan } from "../../schema/plan.ts";
 import type { Database } from "../database.ts";
 import { type Connection, openConnection, translateSqliteError } from "./connection.ts";
 import { createPointReader } from "./point-reader.ts";
@@ -23,7 +22,6 @@ export interface SqliteOptions {
   readonly path: string;
   readonly readOnly: boolean;
   readonly durability?: Durability;
-  readonly plans: readonly ResourcePlan[];
   /** The URL of the module that exports, as RESOURCES, what the plans are of: threads import it. */
   readonly definitions: string;
   /** The types that an Any may hold to be kept as JSON. */
