@@ -97,6 +97,9 @@ const arbitraryOperation: fc.Arbitrary<Operation> = fc.oneof(
   key.map((each) => deleteOf(AlbumSchema, each)),
 );
 
+/** The artists that there are before. */
+const ARTISTS = 5n;
+
 const arbitraryCommit = fc.record({
   operations: fc.array(arbitraryOperation, { minLength: 1, maxLength: 3 }),
   options: fc.record({ validateOnly: fc.integer({ max: 7, min: 0 }).map((n) => n === 0) }),
@@ -106,7 +109,7 @@ test(`a group ends as its commits would one by one (SEED=${SEED})`, async () => 
   const opened = await openDatabase();
   const alone = await openDatabase();
   for (const { database } of [opened, alone]) {
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < ARTISTS; i++) {
       await database.commit([createOf(ArtistSchema, { displayName: `artist ${i}` })]);
     }
   }
@@ -128,6 +131,11 @@ test(`a group ends as its commits would one by one (SEED=${SEED})`, async () => 
   const etags = (settled: Settled[]) =>
     settled.map((each) => (each.status === "fulfilled" ? each.value.revision : null));
   expect(etags(together)).toEqual(etags(oneByOne));
+  const done = together.filter(
+    ({ status }, i) => status === "fulfilled" && !commits[i]?.options.validateOnly,
+  );
+  const revision = pluck(opened.outside, "SELECT revision FROM store_state");
+  expect(revision).toBe(ARTISTS + BigInt(done.length));
 });
 
 test("a request that comes twice in a group is carried out once", async () => {

@@ -16,7 +16,7 @@ import {
 } from "./connection.ts";
 import { createsFrom, insertTogether } from "./insert.ts";
 import { waitForLock } from "./lock-wait.ts";
-import { type Prepared, prepareOperation } from "./prepare.ts";
+import { type Prepared, type PreparedCreate, prepareOperation } from "./prepare.ts";
 import { findCompleted, rememberCompleted } from "./requests.ts";
 import { createStatementRunner } from "./statement-cache.ts";
 import type { Transaction } from "./transaction.ts";
@@ -46,7 +46,17 @@ interface Entry extends Omit<PendingCommit, "operations"> {
   readonly operations: readonly Prepared[];
 }
 
+/** The open transaction, as all of its commits share it. */
 type Shared = Omit<Transaction, "revision">;
+
+/** How far the open transaction has come. */
+interface Group {
+  readonly shared: Shared;
+  /** That of the newest commit in it. */
+  revision: bigint;
+  /** Whether there is anything to commit. */
+  changed: boolean;
+}
 
 const statement = (sql: string): Statement => ({ sql, parameters: [] });
 
@@ -106,48 +116,54 @@ export function createCommitter(connection: Connection, options: CommitterOption
     const [before] = runner.get(START) as [bigint];
     const now = new Date().toISOString();
     const shared = { runner, plans, registry, messageBytesMax, now, nextKeys: new Map() };
+    const group: Group = { shared, revision: before, changed: false };
     const outcomes: Outcome[] = [];
-    let [revision, changed] = [before, false];
     while (outcomes.length < entries.length) {
       const creates = createsFrom(entries, outcomes.length, onlyOperation);
       const some = entries.slice(outcomes.length, outcomes.length + Math.max(creates.length, 1));
-      const base = revision + 1n;
-      const news = creates.map((create, i) => ({ create, revision: base + BigInt(i) }));
-      const together = news.length > 1 ? insertTogether(shared, news) : undefined;
-      if (together) {
-        some.forEach(({ id }, i) => {
-          outcomes.push({ id, commit: { revision: base + BigInt(i), messages: [together[i]] } });
-        });
-        revision += BigInt(some.length);
-        changed = true;
-        continue;
-      }
-      for (const entry of some) {
-        const next = isSeen(entry) ? revision + 1n : revision;
-        const outcome = applyAlone(shared, next, entry);
-        outcomes.push(outcome);
-        // A request that was carried out before keeps the revision that it had.
-        if (entry.validateOnly || outcome.error || outcome.commit.revision < next) continue;
-        revision = next;
-        changed = true;
-      }
+      const together = applyTogether(group, some, creates);
+      outcomes.push(...(together ?? some.map((entry) => applyAlone(group, entry))));
     }
-    runner.run({ sql: FINISH, parameters: [revision] });
-    return { outcomes, changed };
+    runner.run({ sql: FINISH, parameters: [group.revision] });
+    return { outcomes, changed: group.changed };
   }
 
-  function applyAlone(shared: Shared, revision: bigint, entry: Entry): Outcome {
+  /** Inserts the rows of several commits with one statement; undefined if that cannot be. */
+  function applyTogether(
+    group: Group,
+    entries: readonly Entry[],
+    creates: readonly PreparedCreate[],
+  ): Outcome[] | undefined {
+    const first = group.revision + 1n;
+    const news = creates.map((create, i) => ({ create, revision: first + BigInt(i) }));
+    const stored = news.length > 1 ? insertTogether(group.shared, news) : undefined;
+    if (!stored) return undefined;
+    group.revision += BigInt(stored.length);
+    group.changed = true;
+    return entries.map(({ id }, i) => ({
+      id,
+      commit: { revision: first + BigInt(i), messages: [stored[i]] },
+    }));
+  }
+
+  function applyAlone(group: Group, entry: Entry): Outcome {
     const { id, validateOnly } = entry;
+    const revision = isSeen(entry) ? group.revision + 1n : group.revision;
     runner.run(SAVEPOINT);
     try {
-      const commit = applyEntry({ ...shared, revision }, entry);
-      if (validateOnly) takeBack(shared);
+      const commit = applyEntry({ ...group.shared, revision }, entry);
+      if (validateOnly) takeBack(group.shared);
       runner.run(RELEASE);
+      // A request that was carried out before keeps the revision that it had.
+      if (!validateOnly && commit.revision === revision) {
+        group.revision = revision;
+        group.changed = true;
+      }
       return { id, commit };
     } catch (error) {
       // If the whole transaction is gone, so is what others did in it.
       if (!connection.inTransaction) throw error;
-      takeBack(shared);
+      takeBack(group.shared);
       runner.run(RELEASE);
       return { id, error: translateSqliteError(error) };
     }
