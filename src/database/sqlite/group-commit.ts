@@ -7,6 +7,7 @@ import type { Statement } from "../../query/statements.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import type { Commit } from "../database.ts";
 import { applyOperations } from "./apply.ts";
+import { deadlineExceeded } from "./busy-retry.ts";
 import type { PendingCommit } from "./commit-transport.ts";
 import {
   BUSY_RETRY_DELAY_MS,
@@ -222,9 +223,7 @@ function whyOverdue(
   nowMs: number,
   attempt: number,
 ): Outcome | undefined {
-  if (nowMs >= deadlineMs) {
-    return { id, error: new StoreError("DEADLINE_EXCEEDED", "the deadline has passed") };
-  }
+  if (nowMs >= deadlineMs) return { id, error: deadlineExceeded() };
   if (attempt === 0 || nowMs < giveUpMs) return undefined;
   const retry = { retryDelayMs: BUSY_RETRY_DELAY_MS };
   return { id, error: new StoreError("DATABASE_BUSY", "the database is busy", retry) };

@@ -54,7 +54,10 @@ export function insertTogether(
   const plan = news[0]?.create.plan;
   if (!plan) return undefined;
   const rows = news.map(({ create, revision }) => toRow({ ...tx, revision }, create));
-  if (rows.some(({ wire }) => wire.length > tx.messageBytesMax)) return undefined;
+  if (rows.some(({ wire }) => wire.length > tx.messageBytesMax)) {
+    tx.nextKeys.clear();
+    return undefined;
+  }
   try {
     tx.runner.run(insertResources(plan, rows));
     return rows.map(({ wire }) => wire);

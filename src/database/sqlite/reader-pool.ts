@@ -2,7 +2,6 @@
 // those that are past the deadline of their call, and keeps the rest waiting in a bounded queue.
 // Must not block, and must not know what is in a job.
 
-import { extname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Limits } from "../../config.ts";
@@ -12,6 +11,7 @@ import type { CallLimits } from "../database.ts";
 import { createWaitingCall, type WaitingCall } from "./reader-call.ts";
 import type { ReaderAnswer, ReaderJob, ReaderResult, ReaderSetup } from "./reader-protocol.ts";
 import { fromPlainError } from "./thread-errors.ts";
+import { threadUrl } from "./thread-plans.ts";
 
 /** Runs jobs in reader threads. */
 export interface ReaderPool {
@@ -71,7 +71,8 @@ export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log):
     if (readers.size >= readerThreads || readers.size + ending.size >= 2 * readerThreads) {
       return undefined;
     }
-    const worker = new Worker(ENTRY, { workerData: setup, resourceLimits: RESOURCE_LIMITS });
+    const options = { workerData: setup, resourceLimits: RESOURCE_LIMITS };
+    const worker = new Worker(threadUrl("reader-thread"), options);
     const reader: Reader = { worker };
     readers.add(reader);
     worker.on("message", (answer: ReaderAnswer) => finish(reader, answer));
@@ -155,9 +156,6 @@ export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log):
     },
   };
 }
-
-/** Beside this file, as source or as it is built. */
-const ENTRY = new URL(`./reader-thread${extname(import.meta.url)}`, import.meta.url);
 
 function unavailable(message: string, cause?: unknown): StoreError {
   return new StoreError("DATABASE_UNAVAILABLE", message, cause === undefined ? {} : { cause });

@@ -28,17 +28,26 @@ export interface Transaction {
  * @throws StoreError IDS_EXHAUSTED
  */
 export function nextKey(tx: Transaction, plan: TablePlan): bigint {
-  // Asked once for a transaction: nobody else can insert while it is open.
-  const key = tx.nextKeys.get(plan.table) ?? tx.runner.get(selectNextKey(plan))?.[0];
-  if (typeof key !== "bigint" || key > INT64_MAX) {
+  const key = freeKey(tx, plan);
+  if (key === undefined || key > INT64_MAX) {
     throw new StoreError("IDS_EXHAUSTED", `there is no id left for another ${plan.desc.name}`);
   }
   tx.nextKeys.set(plan.table, key + 1n);
   return key;
 }
 
-/** To be told of a key that the client chose. */
+/** To be told of a key that the client chose, before its row is inserted. */
 export function keyTaken(tx: Transaction, plan: TablePlan, key: bigint): void {
-  const next = tx.nextKeys.get(plan.table);
+  const next = freeKey(tx, plan);
   if (next !== undefined && key >= next) tx.nextKeys.set(plan.table, key + 1n);
+}
+
+/** Asked once for a transaction: nobody else can insert while it is open. */
+function freeKey(tx: Transaction, plan: TablePlan): bigint | undefined {
+  const known = tx.nextKeys.get(plan.table);
+  if (known !== undefined) return known;
+  const [key] = tx.runner.get(selectNextKey(plan)) ?? [];
+  if (typeof key !== "bigint") return undefined;
+  tx.nextKeys.set(plan.table, key);
+  return key;
 }
