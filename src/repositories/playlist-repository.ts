@@ -5,7 +5,7 @@ import { ListPlaylistTracksResponseSchema } from "../../gen/chinook/v1/playlist_
 import type { Limits } from "../config.ts";
 import type { CallLimits, Database, Operation } from "../database/database.ts";
 import { notFound, StoreError } from "../errors.ts";
-import { itemColumns, type Statement } from "../query/statements.ts";
+import { itemColumns, LIMIT, type Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { formatName } from "../schema/resource-name.ts";
 import type { SqlValue } from "../schema/sql-value.ts";
@@ -106,7 +106,7 @@ export function createPlaylistRepository(
           `SELECT ${itemColumns(plans.track)} FROM playlist_track ` +
           "JOIN tracks ON tracks.TrackId = playlist_track.TrackId " +
           "WHERE PlaylistId = ? AND playlist_track.TrackId > ? " +
-          "ORDER BY playlist_track.TrackId LIMIT ?",
+          `ORDER BY playlist_track.TrackId ${LIMIT}`,
         parameters: [playlist, after?.[0] ?? BEFORE_ALL, BigInt(pageSize + 1)],
       };
       const { bytes, count, last, following, more, revision } = await database.page(

@@ -10,7 +10,7 @@ import type { Limits } from "../config.ts";
 import type { CallLimits, Database, Operation } from "../database/database.ts";
 import type { ItemForm } from "../database/page-request.ts";
 import { StoreError } from "../errors.ts";
-import type { Statement } from "../query/statements.ts";
+import { LIMIT, type Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { INT64_MAX, INT64_MIN, type Row, type SqlValue } from "../schema/sql-value.ts";
 import type { Page } from "./list.ts";
@@ -104,7 +104,7 @@ function selectPage(
     )${after ? `, begin AS MATERIALIZED (${BEGIN})` : ""}, page AS MATERIALIZED (
       SELECT id, rank FROM found
       ${after ? "WHERE (rank, id) >= (SELECT rank, id FROM begin)" : ""}
-      ORDER BY rank, id LIMIT ?
+      ORDER BY rank, id ${LIMIT}
     )
     SELECT page.id, length(tracks.wire), ${SNIPPET}, -page.rank, page.rank
     FROM track_search
