@@ -5,5 +5,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 300_000,
     hookTimeout: 300_000,
+    // Threads come and go here by the hundred: src/runtime.ts says what happens without it.
+    execArgv: ["--no-wasm-code-gc"],
   },
 });

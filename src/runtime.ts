@@ -16,6 +16,14 @@ export function keepHeapSmall(): void {
 }
 
 /**
+ * Each thread that loads TypeScript strips the types with WebAssembly. When threads have ended, V8 13.6
+ * may free what they compiled while another one still counts its uses, and the process crashes.
+ */
+export function keepWasmCode(): void {
+  setFlagsFromString("--no-wasm-code-gc");
+}
+
+/**
  * Most of a start is compiling, again in each thread. What is compiled is kept in the package's own
  * folder, where nobody else can put code; if that cannot be written, nothing is kept.
  */
