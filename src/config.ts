@@ -54,8 +54,8 @@ export interface Limits {
   readonly exportPageBytes: number;
   /** The most rows of a page by key that the main thread reads itself. */
   readonly shortPageRows: number;
-  /** The bytes of rows above which it does not. */
-  readonly shortPageBytes: number;
+  /** The bytes of a message above which it does not. */
+  readonly shortPageRowBytes: number;
   /** The most rows that a filter may scan, estimated; 0 is unlimited. */
   readonly scanRowsMax: number;
   readonly pageSizeDefault: number;
@@ -96,7 +96,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   pageBytes: 3 * 1024 * 1024,
   exportPageBytes: 64 * 1024,
   shortPageRows: 128,
-  shortPageBytes: 256 * 1024,
+  shortPageRowBytes: 2 * 1024,
   scanRowsMax: 0,
   pageSizeDefault: 50,
   pageSizeMax: 1_000,

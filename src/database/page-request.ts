@@ -37,8 +37,8 @@ export interface PageRequest {
    * page is full; together they must have one row more than the page to tell that another follows.
    */
   readonly statements: readonly Statement[];
-  /** They are few and found by key: the thread that asks may read them itself. */
-  readonly isShort?: boolean;
+  /** The same rows as `selectJoinedPage` has them, if they are so few that any thread may read them. */
+  readonly joined?: Statement | undefined;
   /** The most rows of the page. */
   readonly pageSize: number;
   /** The bytes of whole messages after which the page ends; it has one row at least. */

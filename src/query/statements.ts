@@ -77,6 +77,26 @@ export function selectPage(
   };
 }
 
+/**
+ * A page by key, behind the row `after` if there is one, as one row: the revision of the database, the
+ * keys, how many bytes each message has, and the messages of up to `rowBytesMax`, joined.
+ */
+export function selectJoinedPage(
+  { table, key }: ResourcePlan,
+  after: SqlValue | undefined,
+  rowBytesMax: number,
+  limit: number,
+): Statement {
+  const range = after === undefined ? "" : ` WHERE ${key} > ?`;
+  const sql =
+    "SELECT (SELECT revision FROM store_state), group_concat(id), group_concat(size), " +
+    "CAST(group_concat(wire, '') AS BLOB) FROM (" +
+    `SELECT ${key} AS id, length(wire) AS size, CASE WHEN length(wire) <= ? THEN wire END AS wire ` +
+    `FROM ${table}${range} ORDER BY ${key} ${LIMIT})`;
+  const from = after === undefined ? [] : [after];
+  return { sql, parameters: [BigInt(rowBytesMax), ...from, BigInt(limit)] };
+}
+
 /** One row with the number of rows that meet the conditions. */
 export function selectCount(plan: ResourcePlan, conditions: readonly Fragment[]): Statement {
   return {
@@ -165,14 +185,28 @@ export function insertResource(plan: ResourcePlan, row: ResourceRow): Statement 
 
 /** Inserts resource rows with one statement. */
 export function insertResources(plan: ResourcePlan, rows: readonly ResourceRow[]): Statement {
-  const names = [plan.key, ...resourceNames(plan)];
-  const marks = `(${names.map(() => "?").join(", ")})`;
-  return {
-    sql:
-      `INSERT INTO ${plan.table} (${names.join(", ")}) ` +
-      `VALUES ${rows.map(() => marks).join(", ")}`,
-    parameters: rows.flatMap((row) => [row.key, ...resourceCells(row)]),
-  };
+  const parameters: SqlValue[] = [];
+  for (const { key, revision, createdAt, updatedAt, wire, data, columns } of rows) {
+    parameters.push(key, revision, createdAt, updatedAt, wire, data, ...columns);
+  }
+  return { sql: insertText(plan, rows.length), parameters };
+}
+
+/** The texts are long, and for each plan there are few of them. */
+const insertTexts = new WeakMap<ResourcePlan, Map<number, string>>();
+
+function insertText(plan: ResourcePlan, rows: number): string {
+  const texts = insertTexts.get(plan) ?? new Map<number, string>();
+  insertTexts.set(plan, texts);
+  let text = texts.get(rows);
+  if (text === undefined) {
+    const names = [plan.key, ...resourceNames(plan)];
+    const marks = `(${names.map(() => "?").join(", ")})`;
+    const values = Array.from({ length: rows }, () => marks).join(", ");
+    text = `INSERT INTO ${plan.table} (${names.join(", ")}) VALUES ${values}`;
+    texts.set(rows, text);
+  }
+  return text;
 }
 
 /** Replaces all of a resource row but its key. */

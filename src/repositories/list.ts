@@ -8,7 +8,7 @@ import { compileFilter } from "../query/filter/compile.ts";
 import type { Fragment } from "../query/filter/fragment.ts";
 import type { TableFacts } from "../query/filter/source.ts";
 import { type CompiledOrder, compileOrder } from "../query/order/compile.ts";
-import { type Statement, selectCount, selectPage } from "../query/statements.ts";
+import { type Statement, selectCount, selectJoinedPage, selectPage } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import type { SqlValue } from "../schema/sql-value.ts";
 
@@ -69,7 +69,7 @@ export async function listResources(
     {
       plan,
       statements: pageStatements(list, query),
-      isShort: isShort(query, limits),
+      joined: isShort(query, limits) ? joinedPage(plan, query, limits) : undefined,
       pageSize: query.pageSize,
       pageBytes: query.pageBytes ?? limits.pageBytes,
       item: query.item,
@@ -86,9 +86,13 @@ export async function listResources(
 
 /** A few rows in the order of their keys, and nothing else to look for. */
 function isShort(query: ListQuery, limits: Limits): boolean {
-  const { filter, orderBy, skip, includeTotalSize, mask } = query;
-  const isPlain = filter === "" && orderBy === "" && skip === 0 && !includeTotalSize && !mask;
-  return isPlain && query.pageSize <= limits.shortPageRows;
+  const { filter, orderBy, skip, includeTotalSize, mask, item } = query;
+  const isPlain = filter === "" && orderBy === "" && skip === 0 && !includeTotalSize;
+  return isPlain && !mask && !item.envelope && query.pageSize <= limits.shortPageRows;
+}
+
+function joinedPage(plan: ResourcePlan, { after, pageSize }: ListQuery, limits: Limits): Statement {
+  return selectJoinedPage(plan, after?.[0], limits.shortPageRowBytes, pageSize + 1);
 }
 
 /** The statement of a first page. */

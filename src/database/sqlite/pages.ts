@@ -36,15 +36,8 @@ const REBUILT_ROWS = 100;
  * @throws StoreError ROW_UNREADABLE, or what a statement fails with.
  */
 export function assemblePage(source: PageSource, request: PageRequest): WithoutRevision<PageBytes> {
-  return assembleRows(source, request, readPage(source.runner, request));
-}
-
-function assembleRows(
-  source: PageSource,
-  request: PageRequest,
-  rows: readonly Row[],
-): WithoutRevision<PageBytes> {
   const { plan, pageSize, pageBytes, mask, more = [] } = request;
+  const rows = readPage(source.runner, request);
   const writer = createItemWriter(request.item);
   const items: Item[] = [];
   let bytes = 0;
@@ -61,21 +54,6 @@ function assembleRows(
     following: count < rows.length ? withoutLength(rows[count] as Row) : undefined,
     more: more.map((statement) => source.runner.all(statement)),
   };
-}
-
-/** The page that is asked for, unless rows must be made anew or have more than `bytesMax` in all. */
-export function assembleShortPage(
-  source: PageSource,
-  request: PageRequest,
-  bytesMax: number,
-): WithoutRevision<PageBytes> | undefined {
-  let bytes = 0;
-  const rows = readPage(source.runner, request);
-  for (const [, length] of rows) {
-    if (length === null) return undefined;
-    bytes += Number(length);
-  }
-  return bytes > bytesMax ? undefined : assembleRows(source, request, rows);
 }
 
 /** The batch that is asked for. @throws StoreError ROW_UNREADABLE */

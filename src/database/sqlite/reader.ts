@@ -6,7 +6,7 @@ import type { Statement } from "../../query/statements.ts";
 import type { Snapshot } from "../database.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../page-request.ts";
 import type { Connection } from "./connection.ts";
-import { assembleBatch, assemblePage, assembleShortPage } from "./pages.ts";
+import { assembleBatch, assemblePage } from "./pages.ts";
 import { createStatementRunner, type StatementRunner } from "./statement-cache.ts";
 import { createWireReader } from "./wires.ts";
 
@@ -14,8 +14,6 @@ import { createWireReader } from "./wires.ts";
 export interface Reader {
   read(statements: readonly Statement[]): Snapshot;
   page(request: PageRequest): PageBytes;
-  /** The page, if its rows can be sent as they are and have no more than `bytesMax`. */
-  shortPage(request: PageRequest, bytesMax: number): PageBytes | undefined;
   batch(request: BatchRequest): BatchBytes;
 }
 
@@ -33,12 +31,6 @@ export function createReader(connection: Connection, registry: Registry): Reader
         rows: statements.map((statement) => runner.all(statement)),
       })),
     page: (request) => inSnapshot(connection, runner, () => assemblePage(source, request)),
-    shortPage(request, bytesMax) {
-      const { page, revision } = inSnapshot(connection, runner, () => ({
-        page: assembleShortPage(source, request, bytesMax),
-      }));
-      return page && { ...page, revision };
-    },
     batch: (request) => inSnapshot(connection, runner, () => assembleBatch(source, request)),
   };
 }

@@ -1,32 +1,42 @@
 // Reads short pages on the thread that asks: to wake another one takes longer than to read them.
-// Leaves to the reader threads what takes longer than it seemed.
+// Leaves to the reader threads what is longer than it seemed, or must be made anew.
 
+import type { Row } from "../../schema/sql-value.ts";
 import type { CallLimits } from "../database.ts";
 import type { PageBytes, PageRequest } from "../page-request.ts";
-import { isBusy, translateSqliteError } from "./connection.ts";
-import type { Reader } from "./reader.ts";
+import { type Connection, isBusy, translateSqliteError } from "./connection.ts";
+import { createItemWriter } from "./item-bytes.ts";
+import { createStatementRunner } from "./statement-cache.ts";
+import { joinsBytes } from "./wires.ts";
 
 /** Reads a page. Fails with StoreError only. */
 export type ReadPage = (request: PageRequest, limits?: CallLimits) => Promise<PageBytes>;
 
-export interface ShortPageOptions {
-  /** The bytes of rows above which a page is not short. */
-  readonly bytesMax: number;
-  /** Told of each read how long it took, in nanoseconds. */
-  readonly onStatement?: ((ns: number) => void) | undefined;
-}
+/** What `selectJoinedPage` selects. */
+type JoinedRow = [
+  revision: bigint,
+  keys: string | null,
+  sizes: string | null,
+  bytes: Uint8Array | null,
+];
 
-/** Reads pages with `reader` if they are short, and else with `readPage`. */
+/**
+ * Reads pages on `connection` if they are short, and else with `readPage`. `onStatement` is told how
+ * long a read has blocked the thread, in nanoseconds.
+ */
 export function readShortPages(
-  reader: Reader,
+  connection: Connection,
   readPage: ReadPage,
-  { bytesMax, onStatement }: ShortPageOptions,
+  onStatement?: (ns: number) => void,
 ): ReadPage {
+  const runner = createStatementRunner(connection);
+  const joins = joinsBytes(connection);
   return async (request, limits) => {
-    if (!request.isShort) return readPage(request, limits);
+    const { joined, ...scan } = request;
+    if (!joined || !joins) return readPage(scan, limits);
     const startMs = performance.now();
     try {
-      const page = reader.shortPage(request, bytesMax);
+      const page = splitPage(request, runner.get(joined) as JoinedRow);
       if (page) return page;
     } catch (error) {
       // The others wait for a lock without blocking this thread.
@@ -34,6 +44,42 @@ export function readShortPages(
     } finally {
       onStatement?.((performance.now() - startMs) * 1e6);
     }
-    return readPage(request, limits);
+    return readPage(scan, limits);
   };
+}
+
+/** The page, unless a message has no bytes or too many. */
+function splitPage(
+  { item, pageSize, pageBytes }: PageRequest,
+  [revision, joinedKeys, joinedSizes, joined]: JoinedRow,
+): PageBytes | undefined {
+  const keys = splitList(joinedKeys);
+  const sizes = splitList(joinedSizes).map(Number);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  if (sizes.length < keys.length || total > pageBytes) return undefined;
+  const bytes = joined ?? new Uint8Array();
+  if (bytes.length !== total) return undefined;
+  const messages: Uint8Array[] = [];
+  let at = 0;
+  for (const size of sizes.slice(0, pageSize)) {
+    messages.push(bytes.subarray(at, at + size));
+    at += size;
+  }
+  return {
+    bytes: createItemWriter(item).write(messages, []),
+    count: messages.length,
+    last: rowOf(keys[messages.length - 1]),
+    following: rowOf(keys[pageSize]),
+    more: [],
+    revision,
+  };
+}
+
+function splitList(joined: string | null): string[] {
+  return joined === null ? [] : joined.split(",");
+}
+
+/** A row of a page by key has its key as its extra value. */
+function rowOf(key: string | undefined): Row | undefined {
+  return key === undefined ? undefined : [BigInt(key), BigInt(key)];
 }

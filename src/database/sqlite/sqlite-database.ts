@@ -11,7 +11,6 @@ import type { Statement } from "../../query/statements.ts";
 import type { Database } from "../database.ts";
 import { type Connection, openConnection, translateSqliteError } from "./connection.ts";
 import { createPointReader } from "./point-reader.ts";
-import { createReader } from "./reader.ts";
 import { createReaderPool } from "./reader-pool.ts";
 import { scansIn } from "./scans.ts";
 import { readShortPages } from "./short-pages.ts";
@@ -78,10 +77,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     },
     get: readPoint,
     ...scans,
-    page: readShortPages(createReader(reading, options.registry), scans.page, {
-      bytesMax: limits.shortPageBytes,
-      onStatement: options.onStatement,
-    }),
+    page: readShortPages(reading, scans.page, options.onStatement),
     async commit(operations, commitOptions) {
       if (!writer) throw new StoreError("READ_ONLY_MODE", "the server is read-only");
       return writer.commit(operations, commitOptions);

@@ -17,10 +17,14 @@ export interface SizedRow {
 /** The bytes of each of the rows, in their order, in the transaction that is open. */
 export type ReadWires = (plan: ResourcePlan, rows: readonly SizedRow[]) => readonly Uint8Array[];
 
+/** SQLite joins texts: bytes stay what they are only if they are in its own encoding already. */
+export function joinsBytes(connection: Connection): boolean {
+  return readPragma(connection, "encoding") === "UTF-8";
+}
+
 /** Reads bytes on `connection`. */
 export function createWireReader(connection: Connection, runner: StatementRunner): ReadWires {
-  // SQLite joins texts; bytes stay what they are only if they are in its own encoding already.
-  const joins = readPragma(connection, "encoding") === "UTF-8";
+  const joins = joinsBytes(connection);
   return (plan, rows) => {
     const statement = selectWires(
       plan,

@@ -1,0 +1,98 @@
+// Pages that the asking thread reads itself, against rows read one by one: the same bytes, and what is
+// not short after all is left to the readers.
+
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { PageBytes, PageRequest } from "../../src/database/page-request.ts";
+import { openConnection } from "../../src/database/sqlite/connection.ts";
+import { readShortPages } from "../../src/database/sqlite/short-pages.ts";
+import { selectJoinedPage } from "../../src/query/statements.ts";
+import type { ResourcePlan } from "../../src/schema/plan.ts";
+
+const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31);
+const PLAN = { table: "items", key: "id" } as ResourcePlan;
+const REVISION = 7n;
+const ROW_BYTES_MAX = 40;
+const PAGE_BYTES = 300;
+
+/** The page that the readers give: nothing but a sign that they were asked. */
+const READERS_PAGE = { bytes: new Uint8Array([1, 2, 3]) } as PageBytes;
+
+const key = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
+const short = fc.uint8Array({ minLength: 1, maxLength: ROW_BYTES_MAX });
+const row = fc.oneof(
+  { weight: 30, arbitrary: short },
+  { weight: 1, arbitrary: fc.constant(null) },
+  { weight: 1, arbitrary: fc.constant("é") },
+  { weight: 1, arbitrary: fc.uint8Array({ minLength: ROW_BYTES_MAX + 1, maxLength: 60 }) },
+);
+
+const database = fc.record({
+  rows: fc.uniqueArray(fc.tuple(key, row), { selector: ([id]) => id, maxLength: 30 }),
+  pageSize: fc.integer({ min: 1, max: 20 }),
+  from: fc.option(fc.nat({ max: 30 }), { nil: undefined }),
+});
+
+describe.for(["UTF-8", "UTF-16le"])(`short pages of a %s database (SEED=${SEED})`, (encoding) => {
+  test("are the rows' bytes, or the readers'", async () => {
+    const seen = { own: 0, readers: 0, followed: 0 };
+    const property = fc.asyncProperty(database, async ({ rows, pageSize, from }) => {
+      const connection = openConnection(":memory:", { busyTimeoutMs: 0 });
+      connection.pragma(`encoding = '${encoding}'`);
+      connection.exec(`
+        CREATE TABLE store_state (revision INTEGER); INSERT INTO store_state VALUES (${REVISION});
+        CREATE TABLE items (id INTEGER PRIMARY KEY, wire BLOB)`);
+      const insert = connection.prepare("INSERT INTO items VALUES (?, ?)");
+      for (const [id, wire] of rows) insert.run(id, wire);
+
+      const after = from === undefined ? undefined : rows[from]?.[0];
+      const request: PageRequest = {
+        plan: PLAN,
+        statements: [],
+        joined: selectJoinedPage(PLAN, after, ROW_BYTES_MAX, pageSize + 1),
+        pageSize,
+        pageBytes: PAGE_BYTES,
+        item: { field: 300 },
+      };
+      const page = await readShortPages(connection, async () => READERS_PAGE)(request);
+      connection.close();
+
+      const inOrder = rows.toSorted(([a], [b]) => (a < b ? -1 : 1));
+      const found = inOrder.filter(([id]) => after === undefined || id > after);
+      const read = found.slice(0, pageSize + 1).map(([, wire]) => wire);
+      const isShort = read.every(
+        (wire) => wire instanceof Uint8Array && wire.length <= ROW_BYTES_MAX,
+      );
+      const bytes = read.reduce((sum, wire) => sum + (wire?.length ?? 0), 0);
+      if (encoding !== "UTF-8" || !isShort || bytes > PAGE_BYTES) {
+        seen.readers++;
+        expect(page).toBe(READERS_PAGE);
+        return;
+      }
+      seen.own++;
+      const writer = new BinaryWriter();
+      for (const wire of read.slice(0, pageSize)) {
+        writer.tag(300, WireType.LengthDelimited).bytes(wire as Uint8Array);
+      }
+      const last = found.slice(0, pageSize).at(-1)?.[0];
+      const following = found[pageSize]?.[0];
+      if (following !== undefined) seen.followed++;
+      expect(Buffer.from(page.bytes).equals(writer.finish())).toBe(true);
+      expect({ ...page, bytes: undefined }).toEqual({
+        bytes: undefined,
+        count: Math.min(found.length, pageSize),
+        last: last === undefined ? undefined : [last, last],
+        following: following === undefined ? undefined : [following, following],
+        more: [],
+        revision: REVISION,
+      });
+    });
+    await fc.assert(property, { numRuns: 300, seed: SEED });
+    expect(seen.readers).toBeGreaterThan(10);
+    if (encoding === "UTF-8") {
+      expect(seen.own).toBeGreaterThan(10);
+      expect(seen.followed).toBeGreaterThan(10);
+    }
+  });
+});
