@@ -3,19 +3,41 @@
 
 import { notFound, StoreError } from "../../errors.ts";
 import { applyMask } from "../../query/field-mask.ts";
-import type { ExecuteOperation } from "../database.ts";
+import type { ExecuteOperation, Operation } from "../database.ts";
 import { applyDelete } from "./delete.ts";
-import { createsFrom, insertTogether } from "./insert.ts";
-import { checkNew, type Prepared, type PreparedCreate, type PreparedUpdate } from "./prepare.ts";
+import { createsFrom, insertTogether, TOGETHER_MAX } from "./insert.ts";
+import {
+  checkNew,
+  type Prepared,
+  type PreparedCreate,
+  type PreparedUpdate,
+  prepareOperation,
+} from "./prepare.ts";
 import { checkEtag, identify, isConstraint, readStored, type Stored, store } from "./stored.ts";
 import { keyTaken, nextKey, type Transaction } from "./transaction.ts";
 
-/** Carries out operations in their order; for each the bytes that it stored, if it stored any. */
-export function applyOperations(
-  tx: Transaction,
-  operations: readonly Prepared[],
-): (Uint8Array | undefined)[] {
-  const stored: (Uint8Array | undefined)[] = [];
+/** What the operations stored: for each its bytes, if it stored any. */
+type StoredBytes = (Uint8Array | undefined)[];
+
+/** Prepares operations and carries them out, in their order. */
+export function applyOperations(tx: Transaction, operations: readonly Operation[]): StoredBytes {
+  const stored: StoredBytes = [];
+  // Some at a time: what all messages of a batch are decoded to would outlive the young generation.
+  for (let i = 0; i < operations.length; i += TOGETHER_MAX) {
+    const some = operations.slice(i, i + TOGETHER_MAX);
+    stored.push(
+      ...applyPrepared(
+        tx,
+        some.map((each) => prepareOperation(each, tx.registry)),
+      ),
+    );
+  }
+  return stored;
+}
+
+/** Carries out operations in their order. */
+export function applyPrepared(tx: Transaction, operations: readonly Prepared[]): StoredBytes {
+  const stored: StoredBytes = [];
   while (stored.length < operations.length) {
     const creates = createsFrom(operations, stored.length, (operation) => operation);
     const news = creates.map((create) => ({ create, revision: tx.revision }));

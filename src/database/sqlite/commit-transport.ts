@@ -34,7 +34,7 @@ interface PortableCommit extends Omit<PendingCommit, "operations"> {
 type PortableOperation = Readonly<Record<string, unknown>> & {
   readonly table?: string;
   readonly size?: number;
-  readonly check?: PortableCheck;
+  readonly check?: PortableCheck | undefined;
 };
 
 type PortableCheck = { readonly [K in keyof ExecuteCheck]: PlainError };
@@ -80,14 +80,14 @@ export function packCommits(pending: readonly PendingCommit[]): PortableCommits 
 
 function packOperation(operation: Operation, parts: Uint8Array[]): PortableOperation {
   if (operation.kind === "execute") {
-    const { check, ...rest } = operation;
-    return check ? { ...rest, check: packCheck(check) } : rest;
+    const { check } = operation;
+    return { ...operation, check: check && packCheck(check) };
   }
-  const { plan, ...rest } = operation;
-  if (rest.kind === "delete") return { ...rest, table: plan.table };
-  const { message, ...others } = rest;
+  const { table } = operation.plan;
+  if (operation.kind === "delete") return { ...operation, plan: undefined, table };
+  const { message } = operation;
   parts.push(message);
-  return { ...others, table: plan.table, size: message.length };
+  return { ...operation, plan: undefined, message: undefined, table, size: message.length };
 }
 
 function packCheck(check: ExecuteCheck): PortableCheck {
@@ -100,13 +100,14 @@ export function unpackCommits(
   plans: readonly ResourcePlan[],
 ): PendingCommit[] {
   let offset = 0;
-  const unpackOperation = ({ table, size, check, ...rest }: PortableOperation) => {
-    if (table === undefined) return { ...rest, ...(check && { check: unpackCheck(check) }) };
+  const unpackOperation = (portable: PortableOperation) => {
+    const { table, size, check } = portable;
+    if (table === undefined) return { ...portable, check: check && unpackCheck(check) };
     const plan = planOf(plans, table);
-    if (size === undefined) return { ...rest, plan };
+    if (size === undefined) return { ...portable, plan };
     const message = bytes.subarray(offset, offset + size);
     offset += size;
-    return { ...rest, plan, message };
+    return { ...portable, plan, message };
   };
   return commits.map((commit) => ({
     ...commit,

@@ -6,7 +6,7 @@ import { StoreError } from "../../errors.ts";
 import type { Statement } from "../../query/statements.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import type { Commit } from "../database.ts";
-import { applyOperations } from "./apply.ts";
+import { applyOperations, applyPrepared } from "./apply.ts";
 import { deadlineExceeded } from "./busy-retry.ts";
 import type { PendingCommit } from "./commit-transport.ts";
 import {
@@ -42,9 +42,10 @@ export type CommitGroup = (
   report: (outcomes: readonly Outcome[]) => void,
 ) => void;
 
-/** A commit whose operations are decoded and checked. */
-interface Entry extends Omit<PendingCommit, "operations"> {
-  readonly operations: readonly Prepared[];
+/** A commit that waits for the transaction. */
+interface Entry extends PendingCommit {
+  /** The operation of a commit that has only one, decoded and checked. */
+  readonly only: Prepared | undefined;
 }
 
 /** The open transaction, as all of its commits share it. */
@@ -175,13 +176,15 @@ export function createCommitter(connection: Connection, options: CommitterOption
     nextKeys.clear();
   }
 
-  function applyEntry(tx: Transaction, { operations, request, validateOnly }: Entry): Commit {
+  function applyEntry(tx: Transaction, entry: Entry): Commit {
+    const { only, operations, request, validateOnly } = entry;
     const nowMs = Date.parse(tx.now);
     const notBeforeMs = nowMs - retentionMs;
     const identity = validateOnly ? undefined : request;
     const completed = identity && findCompleted(runner, identity, notBeforeMs);
     if (completed) return completed;
-    const commit = { revision: tx.revision, messages: applyOperations(tx, operations) };
+    const messages = only ? applyPrepared(tx, [only]) : applyOperations(tx, operations);
+    const commit = { revision: tx.revision, messages };
     if (identity) rememberCompleted(runner, identity, commit, nowMs, notBeforeMs);
     return commit;
   }
@@ -194,23 +197,24 @@ export function createCommitter(connection: Connection, options: CommitterOption
   };
 }
 
-/** The create of a commit that is nothing else and needs no savepoint. */
-function onlyOperation({ operations, request, validateOnly }: Entry): Prepared | undefined {
-  return operations.length === 1 && !request && !validateOnly ? operations[0] : undefined;
+/** The operation of a commit that is nothing else. */
+function onlyOperation({ only, request, validateOnly }: Entry): Prepared | undefined {
+  return request || validateOnly ? undefined : only;
 }
 
 function isSeen({ operations }: Entry): boolean {
   return operations.some((operation) => operation.kind !== "execute" || !operation.unseen);
 }
 
-/** What is wrong with a message is found before the lock is taken. */
+/** What is wrong with the message of a commit that has only one is found before the lock is taken. */
 function prepareAll(group: readonly PendingCommit[], registry: Registry): [Entry[], Outcome[]] {
   const entries: Entry[] = [];
   const refused: Outcome[] = [];
   for (const pending of group) {
     try {
-      const operations = pending.operations.map((each) => prepareOperation(each, registry));
-      entries.push({ ...pending, operations });
+      const [first, ...others] = pending.operations;
+      const only = first && others.length === 0 ? prepareOperation(first, registry) : undefined;
+      entries.push({ ...pending, only });
     } catch (error) {
       refused.push({ id: pending.id, error: translateSqliteError(error) });
     }

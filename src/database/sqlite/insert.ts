@@ -16,7 +16,10 @@ export interface NewRow {
 }
 
 /** The most rows of one statement. */
-const MAX_TOGETHER = 32;
+export const TOGETHER_MAX = 32;
+
+/** The bytes of messages after which a statement has rows enough: SQLite holds them all at once. */
+const TOGETHER_BYTES = 1024 * 1024;
 
 /**
  * The creates from `start` on that one statement can insert: as many as a power of two, so that there
@@ -28,11 +31,13 @@ export function createsFrom<T>(
   createIn: (item: T) => Prepared | undefined,
 ): PreparedCreate[] {
   const run: PreparedCreate[] = [];
-  for (let i = start; i < items.length && run.length < MAX_TOGETHER; i++) {
+  let bytes = 0;
+  for (let i = start; i < items.length && run.length < TOGETHER_MAX; i++) {
     const operation = createIn(items[i] as T);
     if (operation?.kind !== "create" || operation.cells === undefined) break;
-    if (operation.plan !== (run[0]?.plan ?? operation.plan)) break;
-    if (refersToItself(operation.plan)) break;
+    if (run[0] ? operation.plan !== run[0].plan : refersToItself(operation.plan)) break;
+    bytes += operation.given?.length ?? 0;
+    if (run.length > 0 && bytes > TOGETHER_BYTES) break;
     run.push(operation);
   }
   return run.slice(0, run.length === 0 ? 0 : 2 ** Math.floor(Math.log2(run.length)));

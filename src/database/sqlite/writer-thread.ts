@@ -77,6 +77,9 @@ function openWriteConnection(
   if (readPragma(connection, "synchronous") !== value) {
     throw new StoreError("DATABASE_UNAVAILABLE", `synchronous=${name} cannot be set`);
   }
+  // A statement of many rows keeps, until its end, the pages that it changes: a fifth of its time was
+  // to write them to a file. They are no more than the operations of a group can touch.
+  connection.pragma("temp_store = MEMORY");
   // From here on the thread waits for locks itself, in shorter steps than SQLite would.
   connection.pragma("busy_timeout = 0");
   return connection;
