@@ -15,8 +15,7 @@ export const PROGRAMS = Object.freeze({
 /** Builds peer and load client; the first time takes a minute or two, for SQLite is in it. */
 export function buildPrograms(): void {
   run(join(ROOT, "node_modules", ".bin", "buf"), ["generate", "--template", "bench/buf.gen.yaml"]);
-  // go-sqlite3 as it comes syncs with fsync, which may cost more; better-sqlite3 has fdatasync.
-  const env = { CGO_ENABLED: "1", CGO_CFLAGS: "-O2 -g -DHAVE_FDATASYNC" };
+  const env = { CGO_ENABLED: "1" };
   run("go", ["build", "-C", "bench", "-buildvcs=false", "-o", PROGRAMS.peer, "./peer"], env);
   run("go", ["build", "-C", "bench", "-buildvcs=false", "-o", PROGRAMS.load, "./load"], env);
 }

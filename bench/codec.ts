@@ -9,7 +9,7 @@ import { applyDefaults, checkRequired, clearOutputOnly } from "../src/schema/beh
 import { createWire } from "../src/schema/create-wire.ts";
 import { planResources } from "../src/schema/plan.ts";
 import { registryOf } from "../src/schema/registry.ts";
-import { encodeCells, encodeWire, type RowIdentity, setIdentity } from "../src/schema/row.ts";
+import { encodeCells, type RowIdentity, setIdentity } from "../src/schema/row.ts";
 
 const BATCH = 1000;
 const ROUNDS = Number(process.env.ROUNDS ?? 300);
@@ -80,10 +80,10 @@ const steps: readonly [string, (messages: Customer[]) => void][] = [
       }),
   ],
   [
-    "encodeWire",
+    "toBinary (library)",
     (messages) =>
       messages.forEach((message) => {
-        encodeWire(plan, message);
+        toBinary(CustomerSchema, message);
       }),
   ],
   [

@@ -2,7 +2,7 @@
 // Measures nothing but how long the disk takes to sync.
 
 import { spawnSync } from "node:child_process";
-import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -26,7 +26,7 @@ export function describeMachine(
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
     kernel: `Linux ${release()}`,
     "file system": output("findmnt", ["-no", "FSTYPE", "-T", directory]),
-    "fdatasync of 4 KiB": describeSync(directory),
+    "fsync of 4 KiB": describeSync(directory),
     "load average before": loadavg()[0]?.toFixed(2) ?? "unknown",
     protostore: `Node ${process.version}, SQLite ${sqlite}`,
     peer: output(peer, ["-version"]),
@@ -41,7 +41,7 @@ function describeSync(directory: string): string {
   for (let i = 0; i < SYNCS; i++) {
     const began = performance.now();
     writeSync(file, page);
-    fdatasyncSync(file);
+    fsyncSync(file);
     times.push(performance.now() - began);
   }
   closeSync(file);

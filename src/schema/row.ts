@@ -129,11 +129,6 @@ function columnReaders(plan: TablePlan): readonly FieldAccess["get"][] {
   return readers;
 }
 
-/** The exact bytes of a message. */
-export function encodeWire(plan: TablePlan, message: Message): Uint8Array {
-  return toBinary(plan.desc, message);
-}
-
 /**
  * The message of a row, from its bytes if it has them, else from columns, JSON and child rows.
  * @throws StoreError ROW_UNREADABLE

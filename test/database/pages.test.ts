@@ -20,7 +20,7 @@ import {
   type Statement,
 } from "../../src/query/statements.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
-import { encodeCells, encodeWire, setIdentity } from "../../src/schema/row.ts";
+import { encodeCells, setIdentity } from "../../src/schema/row.ts";
 import { arbitraryMessage } from "../support/arbitrary-message.ts";
 import {
   EVERYTHING,
@@ -76,7 +76,7 @@ function fill(): void {
       lineKey += 1n;
       line.set(child.keyField, lineKey);
     }
-    const bytes = encodeWire(PLAN, message);
+    const bytes = toBinary(EVERYTHING, message);
     stored.set(key, bytes);
     const cells = encodeCells(PLAN, message, REGISTRY, "everything");
     const wire = index % 3 === 0 ? null : bytes;

@@ -78,11 +78,11 @@ function nameItem(error: unknown, item: string | undefined): unknown {
 }
 
 function applyCreate(tx: Transaction, create: PreparedCreate): Uint8Array {
-  const { plan, message, path, cells, keepChildKeys } = create;
+  const { plan, given, message, path, cells, keepChildKeys } = create;
   const key = create.key ?? nextKey(tx, plan);
   keyTaken(tx, plan, key);
   const identity = { key, revision: tx.revision, createdAt: tx.now, updatedAt: tx.now };
-  return store(tx, plan, message, identity, path, { cells, keepChildKeys });
+  return store(tx, plan, message, identity, path, { given, cells, keepChildKeys });
 }
 
 function applyUpdate(tx: Transaction, operation: PreparedUpdate): Uint8Array {

@@ -12,6 +12,7 @@ import { type Connection, isBusy } from "./connection.ts";
 import { inSnapshot } from "./reader.ts";
 import { rebuildByKeys } from "./rebuild.ts";
 import { createStatementRunner } from "./statement-cache.ts";
+import { type OnStatement, timed } from "./timed.ts";
 
 type WireRow = [wire: Uint8Array | null, revision: bigint];
 
@@ -24,8 +25,8 @@ export type ReadPoint = (
 
 export interface PointReaderOptions {
   readonly registry: Registry;
-  /** Told of each read how long it took, in nanoseconds. */
-  readonly onStatement?: ((ns: number) => void) | undefined;
+  /** Told of each read. */
+  readonly onStatement?: OnStatement | undefined;
 }
 
 /** The point reads of `connection`; they wait up to `timeoutMs` while the database is locked. */
@@ -52,15 +53,6 @@ export function createPointReader(
     return row?.[0] ? { message: row[0], revision: row[1] } : readWhole(plan, key);
   }
 
-  function readTimed(plan: ResourcePlan, key: bigint): StoredMessage {
-    const startMs = performance.now();
-    try {
-      return readOnce(plan, key);
-    } finally {
-      onStatement?.((performance.now() - startMs) * 1e6);
-    }
-  }
-
   /** A row without bytes, or none. */
   function readWhole(plan: ResourcePlan, key: bigint): StoredMessage {
     return inSnapshot(connection, runner, () => ({
@@ -71,11 +63,11 @@ export function createPointReader(
   return (plan, key, limits) => {
     // The first attempt takes no time in which a call could end, and is nearly always the last.
     try {
-      return Promise.resolve(readTimed(plan, key));
+      return Promise.resolve(timed(() => readOnce(plan, key), onStatement));
     } catch (error) {
       const attempt = () => {
         if (!isBusy(error)) throw error;
-        return readTimed(plan, key);
+        return timed(() => readOnce(plan, key), onStatement);
       };
       return retryWhileBusy(attempt, timeoutMs, limits);
     }

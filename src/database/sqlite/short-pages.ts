@@ -7,6 +7,7 @@ import type { PageBytes, PageRequest } from "../page-request.ts";
 import { type Connection, isBusy, translateSqliteError } from "./connection.ts";
 import { createItemWriter } from "./item-bytes.ts";
 import { createStatementRunner } from "./statement-cache.ts";
+import { type OnStatement, timed } from "./timed.ts";
 import { joinsBytes } from "./wires.ts";
 
 /** Reads a page. Fails with StoreError only. */
@@ -20,29 +21,24 @@ type JoinedRow = [
   bytes: Uint8Array | null,
 ];
 
-/**
- * Reads pages on `connection` if they are short, and else with `readPage`. `onStatement` is told how
- * long a read has blocked the thread, in nanoseconds.
- */
+/** Reads pages on `connection` if they are short, and else with `readPage`. */
 export function readShortPages(
   connection: Connection,
   readPage: ReadPage,
-  onStatement?: (ns: number) => void,
+  onStatement?: OnStatement,
 ): ReadPage {
   const runner = createStatementRunner(connection);
   const joins = joinsBytes(connection);
   return async (request, limits) => {
     const { joined, ...scan } = request;
     if (!joined || !joins) return readPage(scan, limits);
-    const startMs = performance.now();
     try {
-      const page = splitPage(request, runner.get(joined) as JoinedRow);
+      const read = () => splitPage(request, runner.get(joined) as JoinedRow);
+      const page = timed(read, onStatement);
       if (page) return page;
     } catch (error) {
       // The others wait for a lock without blocking this thread.
       if (!isBusy(error)) throw translateSqliteError(error);
-    } finally {
-      onStatement?.((performance.now() - startMs) * 1e6);
     }
     return readPage(scan, limits);
   };

@@ -15,6 +15,7 @@ import { createReaderPool } from "./reader-pool.ts";
 import { scansIn } from "./scans.ts";
 import { readShortPages } from "./short-pages.ts";
 import { readStatus } from "./status.ts";
+import type { OnStatement } from "./timed.ts";
 import { startWriter } from "./writer.ts";
 
 export interface SqliteOptions {
@@ -26,8 +27,8 @@ export interface SqliteOptions {
   /** The types that an Any may hold to be kept as JSON. */
   readonly registry: Registry;
   readonly limits: Limits;
-  /** Told of each point read how long it has blocked the main thread, in nanoseconds. */
-  readonly onStatement?: (ns: number) => void;
+  /** Told of what is read on the main thread. */
+  readonly onStatement?: OnStatement;
   /** What secrets that cannot be stored are made from; they are random if it is absent. */
   readonly secretSeed?: string;
   /** Told of threads that die or have to be ended. */

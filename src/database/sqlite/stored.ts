@@ -16,6 +16,7 @@ import {
   toResourceRow,
   updateResource,
 } from "../../query/statements.ts";
+import { createWire } from "../../schema/create-wire.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { formatName } from "../../schema/resource-name.ts";
 import {
@@ -23,11 +24,9 @@ import {
   type ChildRow,
   decodeRow,
   encodeCells,
-  encodeWire,
   formatEtag,
   type ResourceRow,
   type RowIdentity,
-  setIdentity,
 } from "../../schema/row.ts";
 import { prepareChildren, writeChildren } from "./children.ts";
 import { isSqliteError } from "./connection.ts";
@@ -68,6 +67,8 @@ export function checkEtag(plan: ResourcePlan, row: ResourceRow, etag: string): v
 interface StoreOptions {
   /** What the row is now; absent if it is new. */
   readonly previous?: Stored;
+  /** The bytes that the message was decoded from, if it is new and they came from the client. */
+  readonly given?: Uint8Array | undefined;
   /** The cells of the message, if they are made already. */
   readonly cells?: Cells | undefined;
   /** Whether new child rows keep the keys that they have in the message. */
@@ -81,7 +82,7 @@ export function store(
   message: Message,
   identity: RowIdentity,
   path: string,
-  { previous, cells: ready, keepChildKeys = false }: StoreOptions,
+  { previous, given, cells: ready, keepChildKeys = false }: StoreOptions,
 ): Uint8Array {
   const children = plan.children.map((child, index) => {
     const rows = previous?.children[index] ?? [];
@@ -90,8 +91,7 @@ export function store(
     return { child, changes };
   });
   const cells = ready ?? makeCells(tx, plan, message, path, previous);
-  setIdentity(plan, message, identity);
-  const wire = encodeWire(plan, message);
+  const wire = createWire(plan, given, message, identity);
   if (wire.length > tx.messageBytesMax) {
     // It could be written, and never be sent again.
     throw invalidField(path, `must have at most ${tx.messageBytesMax} bytes as it is encoded`);

@@ -49,6 +49,8 @@ export function startWriter(data: WriterData): Writer {
   /** While the thread commits one group, the next gathers here. */
   let isCommitting = false;
   let isScheduled = false;
+  /** Told when nothing waits any more. */
+  let onIdle: (() => void) | undefined;
   let lastCheckpointMs: number | undefined;
   let worker: WriterWorker | undefined = startWorker();
 
@@ -85,6 +87,7 @@ export function startWriter(data: WriterData): Writer {
     waitingBytes = 0;
     isCommitting = false;
     for (const waiting of lost) waiting.reject(error);
+    onIdle?.();
   }
 
   function flush(): void {
@@ -98,6 +101,7 @@ export function startWriter(data: WriterData): Writer {
       worker ??= startWorker();
       worker.send({ kind: "commit", group: portable }, [portable.bytes.buffer]);
     }
+    if (!isCommitting) onIdle?.();
   }
 
   /** The oldest commits, at least one, as many as may share a transaction. */
@@ -171,7 +175,10 @@ export function startWriter(data: WriterData): Writer {
     },
 
     async close() {
-      while (queue.length > 0 || sent.size > 0) await new Promise(setImmediate);
+      const idle = new Promise<void>((resolve) => {
+        onIdle = resolve;
+      });
+      if (queue.length > 0 || sent.size > 0) await idle;
       await worker?.close();
     },
   };
