@@ -13,6 +13,8 @@ import { PACKAGE_ROOT } from "./package-root.ts";
 export function keepHeapSmall(): void {
   setFlagsFromString("--semi-space-growth-factor=1");
   setFlagsFromString("--heap-growing-percent=120");
+  // So small a young generation is collected before a second thread has woken to help.
+  setFlagsFromString("--no-parallel-scavenge");
 }
 
 /**
