@@ -25,12 +25,8 @@ export function applyOperations(tx: Transaction, operations: readonly Operation[
   // Some at a time: what all messages of a batch are decoded to would outlive the young generation.
   for (let i = 0; i < operations.length; i += TOGETHER_MAX) {
     const some = operations.slice(i, i + TOGETHER_MAX);
-    stored.push(
-      ...applyPrepared(
-        tx,
-        some.map((each) => prepareOperation(each, tx.registry)),
-      ),
-    );
+    const prepared = some.map((each) => prepareOperation(each, tx.registry));
+    stored.push(...applyPrepared(tx, prepared));
   }
   return stored;
 }
