@@ -178,17 +178,15 @@ export function toChildRow(row: Row): ChildRow {
   return { key, parentKey, data, columns } as ChildRow;
 }
 
-/** Inserts a resource row: parameters as `toParameters` gives them. */
+/** Inserts a resource row. */
 export function insertResource(plan: ResourcePlan, row: ResourceRow): Statement {
-  return insert(plan.table, [plan.key, ...resourceNames(plan)], [row.key, ...resourceCells(row)]);
+  return insertResources(plan, [row]);
 }
 
 /** Inserts resource rows with one statement. */
 export function insertResources(plan: ResourcePlan, rows: readonly ResourceRow[]): Statement {
   const parameters: SqlValue[] = [];
-  for (const { key, revision, createdAt, updatedAt, wire, data, columns } of rows) {
-    parameters.push(key, revision, createdAt, updatedAt, wire, data, ...columns);
-  }
+  for (const row of rows) parameters.push(row.key, ...resourceCells(row));
   return { sql: insertText(plan, rows.length), parameters };
 }
 
