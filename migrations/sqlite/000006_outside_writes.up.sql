@@ -1,0 +1,1 @@
+-- Triggers that see every write by other programs.

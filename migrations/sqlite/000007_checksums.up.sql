@@ -1,0 +1,1 @@
+-- A checksum beside the bytes of each row.

@@ -1,0 +1,1 @@
+-- Generated columns that read values as the service does.
