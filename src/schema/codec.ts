@@ -6,8 +6,20 @@ import type { SqlValue } from "./sql-value.ts";
 /** A type affinity of SQLite (https://sqlite.org/datatype3.html). */
 export type Affinity = "TEXT" | "INTEGER" | "REAL" | "NUMERIC" | "BLOB";
 
-/** Thrown by a codec for a value that cannot be converted; the caller knows the field. */
-export class Unrepresentable extends Error {}
+/**
+ * Thrown for a value that cannot be converted. The caller of a codec knows the field; for a value of
+ * the JSON, `path` is that of the field in the message, such as `credits[2].role`.
+ */
+export class Unrepresentable extends Error {
+  readonly reason: string;
+  readonly path: string;
+
+  constructor(reason: string, path = "") {
+    super(path === "" ? reason : `${path}: ${reason}`);
+    this.reason = reason;
+    this.path = path;
+  }
+}
 
 /**
  * Converts between the value of a field, as the reflection API gives it (for a message field the

@@ -1,31 +1,34 @@
 // JSON text of the `data` column → the fields of a message: the inverse of json-write.ts.
 // Any ProtoJSON that another program wrote is read too; what has no exact meaning is refused, so
-// that nothing in a row is passed over.
+// that nothing in a row is passed over. Values are read by json-values.ts.
 
 import {
   create,
-  type DescEnum,
   type DescField,
   type DescMessage,
   fromBinary,
-  fromJson,
   fromJsonString,
   type JsonValue,
   type Registry,
-  ScalarType,
   type UnknownField,
 } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import { BinaryReader, base64Decode } from "@bufbuild/protobuf/wire";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { StructSchema } from "@bufbuild/protobuf/wkt";
 import { Unrepresentable } from "./codec.ts";
 import { hasSpecialJson } from "./json-special.ts";
+import { readSpecial } from "./json-special-read.ts";
+import { expectString, readBase64, readEnum, readMapKey, readScalar } from "./json-values.ts";
 
 /** SQLite nests JSON 1000 deep at most. */
 const JSON_DEPTH_MAX = 1000;
 
+/** Takes what is wrong with a field of the JSON, so that the others are read. */
+export type OnBroken = (error: Unrepresentable) => void;
+
 /**
- * Sets the fields of `message` that the JSON object has.
+ * Sets the fields of `message` that the JSON object has; those of its columns are set already. With
+ * `onBroken`, a field that cannot be read is left out and told; else it is thrown.
  * @throws Unrepresentable if it is not the JSON of those `fields`.
  */
 export function readJson(
@@ -33,16 +36,30 @@ export function readJson(
   message: ReflectMessage,
   fields: readonly DescField[],
   registry: Registry,
+  onBroken?: OnBroken,
 ): void {
   if (text === "{}") return;
+  readObject(parseObject(text), message, fields, registry, onBroken);
+  takeUnknownInColumns(message, fields);
+}
+
+function parseObject(text: string): JsonValue {
+  let json: JsonValue;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new Unrepresentable("must be JSON");
+  }
+  expectObject(json);
   try {
     // JSON.parse keeps the last of two equal keys; this refuses them.
     fromJsonString(StructSchema, text, { recursionLimit: JSON_DEPTH_MAX });
-    readObject(JSON.parse(text), message, fields, registry);
-  } catch (error) {
-    if (error instanceof Unrepresentable) throw error;
-    throw new Unrepresentable(error instanceof Error ? error.message : String(error));
+  } catch {
+    throw new Unrepresentable(
+      `must have no key twice, no number beyond a double, and at most ${JSON_DEPTH_MAX} levels`,
+    );
   }
+  return json;
 }
 
 function readObject(
@@ -50,19 +67,41 @@ function readObject(
   message: ReflectMessage,
   fields: readonly DescField[],
   registry: Registry,
+  onBroken?: OnBroken,
 ): void {
   for (const [key, value] of Object.entries(expectObject(json))) {
-    if (key === "$unknown") {
-      message.setUnknown(readUnknown(base64Decode(expectString(value))));
-      continue;
-    }
     const field = fields.find((candidate) => candidate.jsonName === key || candidate.name === key);
-    if (!field) throw new Unrepresentable(`${message.desc.typeName} has no JSON field ${key}`);
-    if (value === null && !acceptsNull(field)) continue;
-    const set = field.oneof ? message.oneofCase(field.oneof) : message.isSet(field);
-    if (set) throw new Unrepresentable(`${key} is given twice`);
-    readField(value, message, field, registry);
+    try {
+      if (field) readMember(value, message, field, registry);
+      else if (key !== "$unknown")
+        throw new Unrepresentable("is no field that is kept in the JSON");
+      else message.setUnknown(readUnknown(readBase64(value)));
+    } catch (error) {
+      const broken = within(field?.name ?? key, error);
+      if (!onBroken || !(broken instanceof Unrepresentable)) throw broken;
+      onBroken(broken);
+    }
   }
+}
+
+/** The error with the path that it has in the message around. */
+function within(segment: string, error: unknown): unknown {
+  if (!(error instanceof Unrepresentable)) return error;
+  const { path, reason } = error;
+  const isInside = path !== "" && !path.startsWith("[");
+  return new Unrepresentable(reason, `${segment}${isInside ? "." : ""}${path}`);
+}
+
+function readMember(
+  json: JsonValue,
+  message: ReflectMessage,
+  field: DescField,
+  registry: Registry,
+): void {
+  if (json === null && !acceptsNull(field)) return;
+  const set = field.oneof ? message.oneofCase(field.oneof) : message.isSet(field);
+  if (set) throw new Unrepresentable("is given twice");
+  readField(json, message, field, registry);
 }
 
 /** Null is a value of google.protobuf.Value, and no value of all other fields. */
@@ -78,15 +117,19 @@ function readField(
 ): void {
   switch (field.fieldKind) {
     case "list": {
-      if (!Array.isArray(json)) throw new Unrepresentable(`${field.jsonName} must be an array`);
+      if (!Array.isArray(json)) throw new Unrepresentable("must be an array");
       const list = message.get(field);
-      for (const item of json) list.add(readElement(field, item, registry));
+      for (const [index, item] of json.entries()) {
+        list.add(at(`[${index}]`, () => readElement(field, item, registry)));
+      }
       return;
     }
     case "map": {
       const map = message.get(field);
       for (const [key, value] of Object.entries(expectObject(json))) {
-        map.set(readMapKey(field.mapKey, key), readElement(field, value, registry));
+        at(`[${JSON.stringify(key)}]`, () =>
+          map.set(readMapKey(field.mapKey, key), readElement(field, value, registry)),
+        );
       }
       return;
     }
@@ -95,104 +138,81 @@ function readField(
   }
 }
 
+/** What `read` gives; what it throws has the segment before its path. */
+function at<T>(segment: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw within(segment, error);
+  }
+}
+
 function readElement(field: DescField, json: JsonValue, registry: Registry): unknown {
   if (field.message) return readMessage(json, field.message, registry);
   if (field.enum) return readEnum(field.enum, json);
-  return readScalar(field.scalar as ScalarType, json);
+  return readScalar(field.scalar as NonNullable<DescField["scalar"]>, json);
 }
 
 function readMessage(json: JsonValue, desc: DescMessage, registry: Registry): ReflectMessage {
-  if (!hasSpecialJson(desc)) {
-    const message = reflect(desc, create(desc));
-    readObject(json, message, desc.fields, registry);
-    return message;
+  if (hasSpecialJson(desc)) {
+    const exact = exactBytesOf(json);
+    return reflect(desc, exact ? decode(desc, exact) : readSpecial(desc, json, registry));
   }
-  const exact = exactBytesOf(json);
-  return reflect(desc, exact ? fromBinary(desc, exact) : fromJson(desc, json, { registry }));
+  const message = reflect(desc, create(desc));
+  readObject(json, message, desc.fields, registry);
+  return message;
 }
 
 function exactBytesOf(json: JsonValue): Uint8Array | undefined {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
   const keys = Object.keys(json);
   if (keys.length !== 1 || keys[0] !== "$wire") return undefined;
-  return base64Decode(expectString(json.$wire));
+  return readBase64(expectString(json.$wire));
+}
+
+function decode(desc: DescMessage, bytes: Uint8Array) {
+  try {
+    return fromBinary(desc, bytes);
+  } catch {
+    throw new Unrepresentable(`must be the bytes of a ${desc.typeName}`);
+  }
 }
 
 function readUnknown(bytes: Uint8Array): UnknownField[] {
   const reader = new BinaryReader(bytes);
   const unknown: UnknownField[] = [];
-  while (reader.pos < reader.len) {
-    const [no, wireType] = reader.tag();
-    unknown.push({ no, wireType, data: reader.skip(wireType, no) });
+  try {
+    while (reader.pos < reader.len) {
+      const [no, wireType] = reader.tag();
+      unknown.push({ no, wireType, data: reader.skip(wireType, no) });
+    }
+  } catch {
+    throw new Unrepresentable("must be the bytes of fields");
   }
   return unknown;
 }
 
-function readEnum(desc: DescEnum, json: JsonValue): number {
-  if (typeof json === "number") return json;
-  const value = desc.values.find((candidate) => candidate.name === json);
-  if (!value) throw new Unrepresentable(`${JSON.stringify(json)} is no value of ${desc.typeName}`);
-  return value.number;
-}
-
-function readMapKey(type: ScalarType, key: string): unknown {
-  switch (type) {
-    case ScalarType.STRING:
-      return key;
-    case ScalarType.BOOL:
-      if (key !== "true" && key !== "false") throw new Unrepresentable(`${key} is no bool`);
-      return key === "true";
-    default:
-      return readScalar(type, key);
-  }
-}
-
-function readScalar(type: ScalarType, json: JsonValue): unknown {
-  switch (type) {
-    case ScalarType.STRING:
-      return expectString(json);
-    case ScalarType.BYTES:
-      return base64Decode(expectString(json));
-    case ScalarType.BOOL:
-      if (typeof json !== "boolean") throw new Unrepresentable("must be true or false");
-      return json;
-    case ScalarType.DOUBLE:
-    case ScalarType.FLOAT:
-      return readFloat(json);
-    case ScalarType.INT64:
-    case ScalarType.UINT64:
-    case ScalarType.SINT64:
-    case ScalarType.FIXED64:
-    case ScalarType.SFIXED64:
-      return readInteger(json);
-    default:
-      return Number(readInteger(json));
-  }
-}
-
-/** A JSON number beyond 2^53 has lost digits already, so only a string may be that large. */
-function readInteger(json: JsonValue): bigint {
-  if (typeof json === "number" && Number.isSafeInteger(json)) return BigInt(json);
-  if (typeof json === "string" && /^-?\d+$/.test(json)) return BigInt(json);
-  throw new Unrepresentable(`${JSON.stringify(json)} is no exact integer; write it as a string`);
-}
-
-function readFloat(json: JsonValue): number {
-  if (typeof json === "number") return json;
-  if (json === "NaN") return Number.NaN;
-  const number = typeof json === "string" && json.trim() !== "" ? Number(json) : Number.NaN;
-  if (Number.isNaN(number)) throw new Unrepresentable(`${JSON.stringify(json)} is no number`);
-  return number;
-}
-
-function expectString(json: JsonValue | undefined): string {
-  if (typeof json !== "string") throw new Unrepresentable(`${JSON.stringify(json)} is no string`);
-  return json;
+/** Unknown fields of the number of a column's field are those that are in its message. */
+function takeUnknownInColumns(message: ReflectMessage, fields: readonly DescField[]): void {
+  const unknown = message.getUnknown() ?? [];
+  if (unknown.length === 0) return;
+  const left = unknown.filter(({ no, wireType, data }) => {
+    const field = message.desc.fields.find(({ number }) => number === no);
+    if (field?.fieldKind !== "message" || wireType !== WireType.LengthDelimited) return true;
+    if (fields.includes(field)) return true;
+    // Another program has made the column NULL: there is no message any more.
+    if (!message.isSet(field)) return false;
+    const inner = message.get(field);
+    const bytes = new BinaryReader(data).bytes();
+    inner.setUnknown([...(inner.getUnknown() ?? []), ...readUnknown(bytes)]);
+    return false;
+  });
+  message.setUnknown(left);
 }
 
 function expectObject(json: JsonValue): Record<string, JsonValue> {
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
-    throw new Unrepresentable(`${JSON.stringify(json)} is no object`);
+    throw new Unrepresentable("must be an object");
   }
   return json;
 }

@@ -15,9 +15,15 @@ import {
 } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect, reflectList, reflectMap } from "@bufbuild/protobuf/reflect";
 import { base64Encode } from "@bufbuild/protobuf/wire";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import {
+  type Duration,
+  DurationSchema,
+  type Timestamp,
+  TimestampSchema,
+} from "@bufbuild/protobuf/wkt";
 import { accessOf } from "./access.ts";
-import { formatFraction, formatUtc, MAX_SECONDS, MIN_SECONDS } from "./column-messages.ts";
+import { outOfRange } from "./ranges.ts";
+import { formatFraction, formatUtc } from "./time-text.ts";
 
 /** Writes a value as a message keeps it (access.ts). */
 export type ValueWriter = (value: unknown, registry: Registry) => string;
@@ -91,22 +97,15 @@ function writeBoxed(message: unknown, write: DirectWriter): string | undefined {
 
 function writeTimestamp(value: unknown): string | undefined {
   const { $unknown, seconds, nanos } = value as Timestamp;
-  if ($unknown || seconds < MIN_SECONDS || seconds > MAX_SECONDS) {
-    return undefined;
-  }
-  if (!Number.isInteger(nanos) || nanos < 0 || nanos >= 1e9) return undefined;
+  if ($unknown || !Number.isInteger(nanos)) return undefined;
+  if (outOfRange(TimestampSchema, value as Timestamp) !== undefined) return undefined;
   return `"${formatUtc(seconds, "T")}${formatFraction(nanos)}Z"`;
 }
 
-const MAX_DURATION_SECONDS = 315_576_000_000n;
-
 function writeDuration(value: unknown): string | undefined {
   const { $unknown, seconds, nanos } = value as Duration;
-  if ($unknown || seconds < -MAX_DURATION_SECONDS || seconds > MAX_DURATION_SECONDS) {
-    return undefined;
-  }
-  if (!Number.isInteger(nanos) || Math.abs(nanos) >= 1e9) return undefined;
-  if ((seconds > 0n && nanos < 0) || (seconds < 0n && nanos > 0)) return undefined;
+  if ($unknown || !Number.isInteger(nanos)) return undefined;
+  if (outOfRange(DurationSchema, value as Duration) !== undefined) return undefined;
   const sign = seconds === 0n && nanos < 0 ? "-" : "";
   return `"${sign}${seconds}${formatFraction(Math.abs(nanos))}s"`;
 }

@@ -10,24 +10,60 @@ import {
   type Message,
   type Registry,
   ScalarType,
+  type UnknownField,
 } from "@bufbuild/protobuf";
-import { BinaryWriter, base64Encode } from "@bufbuild/protobuf/wire";
+import { BinaryWriter, base64Encode, WireType } from "@bufbuild/protobuf/wire";
 import { accessOf } from "./access.ts";
 import { hasSpecialJson } from "./json-special.ts";
 import { quote, specialWriter, type ValueWriter } from "./json-special-write.ts";
 
 /** Writes the JSON object of a message's chosen fields and of its unknown ones. */
-type ObjectWriter = (message: Message, registry: Registry) => string;
+type ObjectWriter = (
+  message: Message,
+  registry: Registry,
+  unknown?: readonly UnknownField[],
+) => string;
 
 const objectWriters = new WeakMap<readonly DescField[], ObjectWriter>();
 
-/** The JSON object of a message's given fields and of its unknown ones. */
+/**
+ * The JSON object of a message's given fields and of its unknown ones, among which are those that are
+ * in the messages of `columns`.
+ */
 export function writeJson(
   message: Message,
   fields: readonly DescField[],
   registry: Registry,
+  columns: readonly { readonly field: DescField }[] = [],
 ): string {
-  return objectWriter(fields)(message, registry);
+  const unknown = unknownInColumns(message, columns);
+  if (unknown.length === 0) return objectWriter(fields)(message, registry);
+  return objectWriter(fields)(message, registry, [...(message.$unknown ?? []), ...unknown]);
+}
+
+/**
+ * The unknown fields of a message that is kept in a column, as if the message were sent once more with
+ * nothing else in it: protobuf puts the two together, and so does a server that does not know of this.
+ */
+function unknownInColumns(
+  message: Message,
+  columns: readonly { readonly field: DescField }[],
+): UnknownField[] {
+  const found: UnknownField[] = [];
+  for (const { field } of columns) {
+    if (field.fieldKind !== "message") continue;
+    const inner = accessOf(field).get(message) as Message | undefined;
+    if (!inner?.$unknown?.length) continue;
+    const data = new BinaryWriter().bytes(encodeUnknown(inner.$unknown)).finish();
+    found.push({ no: field.number, wireType: WireType.LengthDelimited, data });
+  }
+  return found;
+}
+
+function encodeUnknown(fields: readonly UnknownField[]): Uint8Array {
+  const writer = new BinaryWriter();
+  for (const { no, wireType, data } of fields) writer.tag(no, wireType).raw(data);
+  return writer.finish();
 }
 
 function objectWriter(fields: readonly DescField[]): ObjectWriter {
@@ -35,9 +71,9 @@ function objectWriter(fields: readonly DescField[]): ObjectWriter {
   if (known) return known;
   // A message may contain itself: its members are made when the first such object is written.
   let members: readonly Member[] | undefined;
-  const write: ObjectWriter = (message, registry) => {
+  const write: ObjectWriter = (message, registry, unknown = message.$unknown ?? []) => {
     members ??= fields.map(memberOf);
-    return writeObject(message, members, registry);
+    return writeObject(message, members, unknown, registry);
   };
   objectWriters.set(fields, write);
   return write;
@@ -58,17 +94,19 @@ function memberOf(field: DescField): Member {
   };
 }
 
-function writeObject(message: Message, members: readonly Member[], registry: Registry): string {
+function writeObject(
+  message: Message,
+  members: readonly Member[],
+  unknown: readonly UnknownField[],
+  registry: Registry,
+): string {
   let text = "";
   for (const { key, access, write } of members) {
     const value = access.get(message);
     if (value !== undefined) text += `${text && ","}${key}${write(value, registry)}`;
   }
-  const unknown = message.$unknown ?? [];
   if (unknown.length > 0) {
-    const writer = new BinaryWriter();
-    for (const { no, wireType, data } of unknown) writer.tag(no, wireType).raw(data);
-    text += `${text && ","}"$unknown":"${base64Encode(writer.finish())}"`;
+    text += `${text && ","}"$unknown":"${base64Encode(encodeUnknown(unknown))}"`;
   }
   return `{${text}}`;
 }

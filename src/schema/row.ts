@@ -111,7 +111,7 @@ export function encodeCells(
       throw asInvalidField(error, `${path}.${field.name}`);
     }
   });
-  return { columns, data: writeJson(message, plan.dataFields, registry) };
+  return { columns, data: writeJson(message, plan.dataFields, registry, plan.columns) };
 }
 
 const readersOfPlans = new WeakMap<TablePlan, readonly FieldAccess["get"][]>();

@@ -20,7 +20,7 @@ import { columnOf } from "../../src/schema/options.ts";
 /** How messages are made. */
 export interface ArbitraryOptions {
   readonly registry: Registry;
-  /** True if columns get only what they can hold. */
+  /** True if columns get only what they can hold, and fields what their types allow. */
   readonly storable: boolean;
   /** The fields that are left as they are. */
   readonly skip?: (field: DescField) => boolean;
@@ -44,6 +44,27 @@ function randomOf(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+/** Dates of all the kinds that google/type/date.proto allows. */
+const DATES = [
+  {},
+  { year: 2024 },
+  { year: 2024, month: 2 },
+  { year: 2024, month: 2, day: 29 },
+  { month: 2, day: 29 },
+  { month: 12 },
+  { year: 1, month: 1, day: 1 },
+  { year: 9999, month: 12, day: 31 },
+];
+
+const AMOUNTS = [
+  {},
+  { units: 1n, nanos: 1 },
+  { units: -7n, nanos: -999_999_999 },
+  { units: 0n, nanos: -10_000_000 },
+  { units: 2n ** 63n - 1n, nanos: 999_999_999 },
+  { units: -(2n ** 63n) },
+];
 
 /** Makes messages and their parts from a seed. */
 export class ArbitraryMaker {
@@ -119,7 +140,8 @@ export class ArbitraryMaker {
           1n,
           -1n,
           343_719n,
-          -(2n ** 53n) - 1n,
+          -315_576_000_000_000n,
+          -999n,
           315_576_000_000_000n,
         ]);
         const nanos = Number(milliseconds % 1000n) * 1_000_000;
@@ -150,7 +172,9 @@ export class ArbitraryMaker {
 
   #of(field: DescField, init: object): ReflectMessage {
     const desc = field.message as DescMessage;
-    return reflect(desc, create(desc, init as never));
+    const message = reflect(desc, create(desc, init as never));
+    if (this.#chance(0.15)) message.setUnknown(this.#unknown(desc));
+    return message;
   }
 
   #timestamp() {
@@ -169,13 +193,19 @@ export class ArbitraryMaker {
     const make = (init: object) => create(desc, init as never) as Message;
     switch (desc.typeName) {
       case "google.protobuf.Timestamp":
-        return make(this.#chance(0.9) ? this.#timestamp() : { seconds: 2n ** 62n, nanos: -5 });
+        return make(this.#isInRange() ? this.#timestamp() : { seconds: 2n ** 62n, nanos: -5 });
       case "google.protobuf.Duration":
         return make(
-          this.#chance(0.9)
+          this.#isInRange()
             ? { seconds: BigInt(this.#below(1000)), nanos: this.#below(1e9) }
             : { seconds: 2n ** 60n, nanos: -1 },
         );
+      case "google.type.Date":
+        return this.#isInRange() ? make(this.#pick(DATES)) : undefined;
+      case "google.type.Money": {
+        const currencyCode = this.#pick(["USD", "", "JPY"]);
+        return this.#isInRange() ? make({ currencyCode, ...this.#pick(AMOUNTS) }) : undefined;
+      }
       case "google.protobuf.FieldMask":
         return make({
           paths: [this.#pick(["a", "foo_bar", "a.b_c"]), this.#pick(["x", "fooBar", "a__b", ""])],
@@ -187,6 +217,10 @@ export class ArbitraryMaker {
       default:
         return undefined;
     }
+  }
+
+  #isInRange(): boolean {
+    return this.#options.storable || this.#chance(0.9);
   }
 
   #structFields(depth: number): Record<string, Message> {

@@ -3,6 +3,7 @@
 
 import { notFound, StoreError } from "../../errors.ts";
 import { applyMask } from "../../query/field-mask.ts";
+import { checkRanges } from "../../schema/ranges.ts";
 import type { ExecuteOperation, Operation } from "../database.ts";
 import { applyDelete } from "./delete.ts";
 import { createsFrom, insertTogether, TOGETHER_MAX } from "./insert.ts";
@@ -94,6 +95,7 @@ function applyChange(tx: Transaction, operation: PreparedUpdate, previous: Store
   const { plan, key, patch, mask, etag, path } = operation;
   checkEtag(plan, previous.row, etag);
   const message = applyMask(plan, previous.message, patch, mask, path);
+  checkRanges(plan.desc, message, path, mask.selection);
   const { createdAt } = previous.row;
   // A clock that was set back must not make an update older than the creation.
   const updatedAt = createdAt !== null && createdAt > tx.now ? createdAt : tx.now;

@@ -7,6 +7,7 @@ import { invalidField } from "../../errors.ts";
 import { type Mask, requiredFields, resolveMask } from "../../query/field-mask.ts";
 import { applyDefaults, checkRequired, clearOutputOnly } from "../../schema/behavior.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
+import { checkRanges } from "../../schema/ranges.ts";
 import { parseName } from "../../schema/resource-name.ts";
 import { type Cells, encodeCells } from "../../schema/row.ts";
 import type {
@@ -63,6 +64,7 @@ export function checkNew(
   registry: Registry,
 ): Cells | undefined {
   checkRequired(plan.desc, message, path);
+  checkRanges(plan.desc, message, path);
   applyDefaults(plan, message);
   if (plan.children.length > 0) return undefined;
   plan.derive?.(message, undefined);
