@@ -3,7 +3,7 @@
 
 import type { DescField } from "@bufbuild/protobuf";
 import type { DescribeTable, TableDescription } from "../schema/drift.ts";
-import type { ResourcePlan } from "../schema/plan.ts";
+import type { ResourcePlan, TablePlan } from "../schema/plan.ts";
 import { generatedColumn } from "./filter/generated.ts";
 import { jsonLabel, type TableFacts } from "./filter/source.ts";
 
@@ -14,8 +14,21 @@ export function readTableFacts(plan: ResourcePlan, describe: DescribeTable): Req
   return {
     generated: table ? generatedColumns(plan, table) : new Map(),
     notNull: new Set(notNull),
+    collated: new Set([plan, ...plan.children].flatMap((each) => collatedColumns(each, describe))),
+    isUtf16: table?.isUtf16 ?? false,
   };
 }
+
+/** The columns of a plan that do not compare by the bytes of their texts. */
+function collatedColumns({ table, columns }: TablePlan, describe: DescribeTable): string[] {
+  const collated = describe(table)?.columns.filter(({ collation = BINARY }) => collation !== BINARY);
+  const names = new Set(collated?.map(({ name }) => name.toLowerCase()));
+  return columns
+    .filter(({ name }) => names.has(name.toLowerCase()))
+    .map(({ name }) => `${table}.${name}`);
+}
+
+const BINARY = "BINARY";
 
 /** The generated columns by what they stand for. */
 function generatedColumns(

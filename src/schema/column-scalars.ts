@@ -10,7 +10,7 @@ import {
   Unrepresentable,
 } from "./codec.ts";
 import { formatName, parseName, type ResourceType } from "./resource-name.ts";
-import { INT64_MAX, INT64_MIN } from "./sql-value.ts";
+import { INT64_MAX, INT64_MIN, type SqlValue } from "./sql-value.ts";
 
 /** TEXT of at most `maxLength` code points; 0 is unlimited. */
 export function textCodec(maxLength: number): ColumnCodec {
@@ -100,10 +100,27 @@ function floatCodec(round: (value: number) => number): ColumnCodec {
   };
 }
 
+/** What stands for true in a bool column: what is written, and what other programs write. */
+export const TRUE_VALUES: readonly NonNullable<SqlValue>[] = [1n, "t", "T", "true", "True", "TRUE"];
+
+/** What stands for false in a bool column. */
+export const FALSE_VALUES: readonly NonNullable<SqlValue>[] = [
+  0n,
+  "f",
+  "F",
+  "false",
+  "False",
+  "FALSE",
+];
+
 const boolCodec: ColumnCodec = {
   affinities: ["INTEGER", "NUMERIC"],
   encode: (value) => (value ? 1n : 0n),
-  decode: (value) => expectInRange(expectInteger(value), 0n, 1n) === 1n,
+  decode(value) {
+    if (TRUE_VALUES.includes(value)) return true;
+    if (FALSE_VALUES.includes(value)) return false;
+    throw new Unrepresentable("must be 0 or 1, or such a word as true or f");
+  },
 };
 
 const bytesCodec: ColumnCodec = {

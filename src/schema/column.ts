@@ -6,11 +6,13 @@ import type { ColumnCodec } from "./codec.ts";
 import { dateCodec, durationCodec, moneyCodec, timestampCodec } from "./column-messages.ts";
 import { enumCodec, referenceCodec, SCALAR_CODECS, textCodec } from "./column-scalars.ts";
 import type { ResourceType } from "./resource-name.ts";
+import { type TimeFormat, timeNumberCodec } from "./time-format.ts";
 
 /** What a codec needs to know beside the field. */
 export interface CodecOptions {
   readonly maxLength: number;
   readonly currencyCode: string;
+  readonly timeFormat: TimeFormat;
   /** What a string field names, if it is a reference. */
   readonly reference: ResourceType | undefined;
 }
@@ -33,7 +35,7 @@ export function codecOf(field: DescField, options: CodecOptions): ColumnCodec | 
 function messageCodecOf(typeName: string, options: CodecOptions): ColumnCodec | undefined {
   switch (typeName) {
     case "google.protobuf.Timestamp":
-      return timestampCodec;
+      return timeNumberCodec(options.timeFormat) ?? timestampCodec;
     case "google.protobuf.Duration":
       return durationCodec;
     case "google.type.Date":

@@ -18,6 +18,8 @@ export interface TableDescription {
   readonly foreignKeys: readonly { readonly column: string; readonly table: string }[];
   readonly triggers: readonly string[];
   readonly indexes: readonly IndexDescription[];
+  /** True if the database keeps texts in UTF-16. */
+  readonly isUtf16?: boolean;
 }
 
 /** An index of a table. */
@@ -39,6 +41,8 @@ export interface ColumnDescription {
   /** The position in the primary key from 1 on, 0 if the column is not in it. */
   readonly primaryKey: number;
   readonly generated: boolean;
+  /** In capitals; absent if the column has none of its own, which is BINARY. */
+  readonly collation?: string;
   /** The SQL text of a generated column's expression. */
   readonly expression?: string;
 }

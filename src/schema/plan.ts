@@ -14,6 +14,7 @@ import {
   tableOf,
 } from "./options.ts";
 import { collectionOf, type ResourceType } from "./resource-name.ts";
+import type { TimeFormat } from "./time-format.ts";
 
 /** A field that has a column of its own. */
 export interface ColumnPlan {
@@ -25,6 +26,8 @@ export interface ColumnPlan {
   readonly maxLength: number;
   /** What Create stores for zero; 0n if nothing else. */
   readonly defaultValue: bigint;
+  /** How the column of a Timestamp counts time; not stated if it is text. */
+  readonly timeFormat: TimeFormat;
   /** The kind of resource that the field refers to, if it does. */
   readonly reference: ResourceType | undefined;
 }
@@ -236,13 +239,18 @@ function planColumn(field: DescField, types: ReadonlyMap<string, ResourceType>):
   checkColumnOptions(field, options, reference);
   const codec = codecOf(field, { ...options, reference });
   if (!codec) throw invalidPlan(desc, "a field of this type cannot be a column", field);
-  const { name, maxLength, defaultValue } = options;
-  return { field, name, codec, maxLength, defaultValue, reference };
+  const { name, maxLength, defaultValue, timeFormat } = options;
+  return { field, name, codec, maxLength, defaultValue, timeFormat, reference };
 }
 
 function checkColumnOptions(
   field: DescField,
-  options: { maxLength: number; currencyCode: string; defaultValue: bigint },
+  options: {
+    maxLength: number;
+    currencyCode: string;
+    defaultValue: bigint;
+    timeFormat: TimeFormat;
+  },
   reference: ResourceType | undefined,
 ): void {
   const isText = typeOf(field) === "string" && !reference;
@@ -252,6 +260,9 @@ function checkColumnOptions(
   const isMoney = typeOf(field) === "google.type.Money";
   if (isMoney ? !/^[A-Z]{3}$/.test(options.currencyCode) : options.currencyCode !== "") {
     throw invalidPlan(field.parent, "column.currency_code is for Money, which needs it", field);
+  }
+  if (options.timeFormat && typeOf(field) !== "google.protobuf.Timestamp") {
+    throw invalidPlan(field.parent, "column.time_format is for Timestamps", field);
   }
   const isEnum = field.fieldKind === "enum";
   if (options.defaultValue !== 0n && !isEnum) {

@@ -2,17 +2,17 @@
 // @generated from file protostore/v1/options.proto (package protostore.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { FieldOptions, MessageOptions } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file protostore/v1/options.proto.
  */
 export const file_protostore_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Chtwcm90b3N0b3JlL3YxL29wdGlvbnMucHJvdG8SDXByb3Rvc3RvcmUudjEiVQoMVGFibGVPcHRpb25zEgwKBG5hbWUYASABKAkSCwoDa2V5GAIgASgJEhIKCnBhcmVudF9rZXkYAyABKAkSFgoOaW5kZXhlZF9maWVsZHMYBCADKAkiXwoNQ29sdW1uT3B0aW9ucxIMCgRuYW1lGAEgASgJEhIKCm1heF9sZW5ndGgYAiABKAUSFQoNY3VycmVuY3lfY29kZRgDIAEoCRIVCg1kZWZhdWx0X3ZhbHVlGAQgASgDOlQKBXRhYmxlEh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGMWKAyABKAsyGy5wcm90b3N0b3JlLnYxLlRhYmxlT3B0aW9uc1IFdGFibGU6VQoGY29sdW1uEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxjFigMgASgLMhwucHJvdG9zdG9yZS52MS5Db2x1bW5PcHRpb25zUgZjb2x1bW5CUwoZY29tLmV4YW1wbGUucHJvdG9zdG9yZS52MUIMT3B0aW9uc1Byb3RvUAFaJmV4YW1wbGUuY29tL3Byb3Rvc3RvcmUvdjE7cHJvdG9zdG9yZXYxYgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileDesc("Chtwcm90b3N0b3JlL3YxL29wdGlvbnMucHJvdG8SDXByb3Rvc3RvcmUudjEiVQoMVGFibGVPcHRpb25zEgwKBG5hbWUYASABKAkSCwoDa2V5GAIgASgJEhIKCnBhcmVudF9rZXkYAyABKAkSFgoOaW5kZXhlZF9maWVsZHMYBCADKAki+wEKDUNvbHVtbk9wdGlvbnMSDAoEbmFtZRgBIAEoCRISCgptYXhfbGVuZ3RoGAIgASgFEhUKDWN1cnJlbmN5X2NvZGUYAyABKAkSFQoNZGVmYXVsdF92YWx1ZRgEIAEoAxI8Cgt0aW1lX2Zvcm1hdBgFIAEoDjInLnByb3Rvc3RvcmUudjEuQ29sdW1uT3B0aW9ucy5UaW1lRm9ybWF0IlwKClRpbWVGb3JtYXQSGwoXVElNRV9GT1JNQVRfVU5TUEVDSUZJRUQQABIQCgxVTklYX1NFQ09ORFMQARIPCgtVTklYX01JTExJUxACEg4KCkpVTElBTl9EQVkQAzpUCgV0YWJsZRIfLmdvb2dsZS5wcm90b2J1Zi5NZXNzYWdlT3B0aW9ucxjFigMgASgLMhsucHJvdG9zdG9yZS52MS5UYWJsZU9wdGlvbnNSBXRhYmxlOlUKBmNvbHVtbhIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMYxYoDIAEoCzIcLnByb3Rvc3RvcmUudjEuQ29sdW1uT3B0aW9uc1IGY29sdW1uQlMKGWNvbS5leGFtcGxlLnByb3Rvc3RvcmUudjFCDE9wdGlvbnNQcm90b1ABWiZleGFtcGxlLmNvbS9wcm90b3N0b3JlL3YxO3Byb3Rvc3RvcmV2MWIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * Where the rows of a message are.
@@ -98,6 +98,14 @@ export type ColumnOptions = Message<"protostore.v1.ColumnOptions"> & {
    * @generated from field: int64 default_value = 4;
    */
   defaultValue: bigint;
+
+  /**
+   * How the column keeps a google.protobuf.Timestamp, if not as text. It is what
+   * the programs that share the file write; the service writes it too.
+   *
+   * @generated from field: protostore.v1.ColumnOptions.TimeFormat time_format = 5;
+   */
+  timeFormat: ColumnOptions_TimeFormat;
 };
 
 /**
@@ -106,6 +114,56 @@ export type ColumnOptions = Message<"protostore.v1.ColumnOptions"> & {
  */
 export const ColumnOptionsSchema: GenMessage<ColumnOptions> = /*@__PURE__*/
   messageDesc(file_protostore_v1_options, 1);
+
+/**
+ * How a column counts time. What is less than a millisecond is refused, and
+ * rounded where another program has written it.
+ *
+ * @generated from enum protostore.v1.ColumnOptions.TimeFormat
+ */
+export const ColumnOptions_TimeFormat = {
+  /**
+   * Text in UTC, such as `2026-01-31 12:00:00`.
+   *
+   * @generated from enum value: TIME_FORMAT_UNSPECIFIED = 0;
+   */
+  TIME_FORMAT_UNSPECIFIED: 0,
+
+  /**
+   * The seconds since 1970-01-01T00:00:00Z, INTEGER or REAL.
+   *
+   * @generated from enum value: UNIX_SECONDS = 1;
+   */
+  UNIX_SECONDS: 1,
+
+  /**
+   * The milliseconds since 1970-01-01T00:00:00Z, INTEGER.
+   *
+   * @generated from enum value: UNIX_MILLIS = 2;
+   */
+  UNIX_MILLIS: 2,
+
+  /**
+   * The days since noon in Greenwich on November 24, 4714 B.C., REAL.
+   *
+   * @generated from enum value: JULIAN_DAY = 3;
+   */
+  JULIAN_DAY: 3,
+} as const;
+
+/**
+ * How a column counts time. What is less than a millisecond is refused, and
+ * rounded where another program has written it.
+ *
+ * @generated from enum protostore.v1.ColumnOptions.TimeFormat
+ */
+export type ColumnOptions_TimeFormat = (typeof ColumnOptions_TimeFormat)[keyof typeof ColumnOptions_TimeFormat] | UnknownEnum;
+
+/**
+ * Describes the enum protostore.v1.ColumnOptions.TimeFormat.
+ */
+export const ColumnOptions_TimeFormatSchema: GenEnum<ColumnOptions_TimeFormat> = /*@__PURE__*/
+  enumDesc(file_protostore_v1_options, 1, 0);
 
 /**
  * The table that stores the message. A message without it is not a resource.

@@ -5,6 +5,7 @@ import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { StoreError } from "../../errors.ts";
+import { UTF8_FUNCTION } from "../../query/filter/text-sql.ts";
 import type { SqlValue } from "../../schema/sql-value.ts";
 
 /** The pages that a connection which only reads keeps; the library's default is 16 MiB. */
@@ -38,12 +39,21 @@ export function openConnection(path: string, options: ConnectionOptions): Connec
     connection.pragma("trusted_schema = OFF");
     connection.pragma("cell_size_check = ON");
     connection.pragma("mmap_size = 0");
+    connection.function(UTF8_FUNCTION, UTF8_OPTIONS, toUtf8);
     // Pages are read once and sent; only who writes comes back to the same ones.
     if (options.readOnly) connection.pragma(`cache_size = -${READ_CACHE_KIB}`);
     return connection;
   } catch (error) {
     throw translateSqliteError(error);
   }
+}
+
+/** For statements alone: a schema that named it could be used by no other program. */
+const UTF8_OPTIONS = { deterministic: true, directOnly: true };
+
+/** The bytes by which texts compare as their code points do, where the file has them in UTF-16. */
+function toUtf8(text: unknown): Uint8Array | null {
+  return typeof text === "string" ? Buffer.from(text) : null;
 }
 
 /** The value of a pragma that answers with one row and one column. */

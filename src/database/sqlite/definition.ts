@@ -52,6 +52,17 @@ export function generatedExpressionOf(definition: readonly Token[]): string | un
   return undefined;
 }
 
+/** The collation that a column declares, in capitals. */
+export function collationOf(definition: readonly Token[]): string | undefined {
+  let depth = 0;
+  for (const [at, { text }] of definition.entries()) {
+    const name = definition[at + 1]?.text;
+    if (depth === 0 && name && /^collate$/i.test(text)) return unquote(name).toUpperCase();
+    depth += depthOf(text);
+  }
+  return undefined;
+}
+
 /** The keys of a CREATE INDEX, as they are written but for ASC and DESC. */
 export function indexKeysOf(sql: string): readonly string[] {
   const tokens = tokenize(sql);

@@ -2,8 +2,8 @@
 // that an index serves. Judges nothing: what the tables should be is the business of schema/drift.ts.
 
 import type { ColumnDescription, DescribeTable, IndexDescription } from "../../schema/drift.ts";
-import type { Connection } from "./connection.ts";
-import { columnDefinitions, generatedExpressionOf, indexKeysOf } from "./definition.ts";
+import { type Connection, readPragma } from "./connection.ts";
+import { collationOf, columnDefinitions, generatedExpressionOf, indexKeysOf } from "./definition.ts";
 
 interface ColumnRow {
   readonly name: string;
@@ -31,11 +31,9 @@ export function describeTables(connection: Connection): DescribeTable {
       "SELECT sql FROM sqlite_schema WHERE type IN ('table', 'view') AND lower(name) = lower(?)",
       table,
     );
-    const expressions = columns.some(isGenerated)
-      ? readExpressions(definition?.sql ?? "")
-      : new Map<string, string>();
+    const written = readDefinitions(definition?.sql ?? "");
     return {
-      columns: columns.map((column) => toColumn(column, expressions)),
+      columns: columns.map((column) => toColumn(column, written.get(column.name.toLowerCase()))),
       foreignKeys: query('SELECT "from" AS column, "table" FROM pragma_foreign_key_list(?)', table),
       triggers: query<{ name: string }>(
         "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?)",
@@ -46,16 +44,28 @@ export function describeTables(connection: Connection): DescribeTable {
           "LEFT JOIN sqlite_schema ON type = 'index' AND sqlite_schema.name = list.name",
         table,
       ).map((index) => toIndex(index, query)),
+      isUtf16: String(readPragma(connection, "encoding")).startsWith("UTF-16"),
     };
   };
 }
 
-function readExpressions(sql: string): ReadonlyMap<string, string> {
-  const expressions = columnDefinitions(sql).flatMap(({ name, tokens }) => {
-    const expression = generatedExpressionOf(tokens);
-    return expression === undefined ? [] : [[name.toLowerCase(), expression] as const];
-  });
-  return new Map(expressions);
+/** What no pragma tells of a column. */
+type Written = Pick<ColumnDescription, "collation" | "expression">;
+
+function readDefinitions(sql: string): ReadonlyMap<string, Written> {
+  // To take the text apart takes longer than all the rest.
+  if (!/\b(?:collate|as)\b/i.test(sql)) return new Map();
+  return new Map(
+    columnDefinitions(sql).map(({ name, tokens }) => {
+      const expression = generatedExpressionOf(tokens);
+      const collation = collationOf(tokens);
+      const written = {
+        ...(expression !== undefined && { expression }),
+        ...(collation !== undefined && { collation }),
+      };
+      return [name.toLowerCase(), written];
+    }),
+  );
 }
 
 // 2 and 3 are VIRTUAL and STORED generated columns.
@@ -63,8 +73,8 @@ function isGenerated({ hidden }: ColumnRow): boolean {
   return hidden >= 2n;
 }
 
-function toColumn(row: ColumnRow, expressions: ReadonlyMap<string, string>): ColumnDescription {
-  const expression = isGenerated(row) ? expressions.get(row.name.toLowerCase()) : undefined;
+function toColumn(row: ColumnRow, written: Written = {}): ColumnDescription {
+  const { collation, expression } = written;
   return {
     name: row.name,
     type: row.type,
@@ -72,7 +82,8 @@ function toColumn(row: ColumnRow, expressions: ReadonlyMap<string, string>): Col
     defaultValue: row.dflt_value,
     primaryKey: Number(row.pk),
     generated: isGenerated(row),
-    ...(expression !== undefined && { expression }),
+    ...(collation !== undefined && { collation }),
+    ...(isGenerated(row) && expression !== undefined && { expression }),
   };
 }
 

@@ -2,10 +2,11 @@
 // A number is never equal to a string; only values of one type are less or more.
 
 import type { Operator } from "./ast.ts";
+import { type Comparison, compareText } from "./compare-rows.ts";
 import { type Fragment, fragment, joinFragments } from "./fragment.ts";
 import type { Value } from "./literals.ts";
 import { matchPattern } from "./pattern.ts";
-import { jsonEach, jsonType, jsonValue, objectOf, type Source } from "./source.ts";
+import { isUtf16, jsonEach, jsonType, jsonValue, objectOf, type Source } from "./source.ts";
 
 /** The condition that the JSON at `source` compares so; `:` also looks into a list. */
 export function compareJson(
@@ -17,7 +18,8 @@ export function compareJson(
   if (operator === "!=") return differs(source, value);
   if (operator !== ":") return compareTyped(source, operator, value);
   const alias = `e${level + 1}`;
-  const inner = compareTyped({ kind: "element", alias }, "=", value);
+  const element: Source = { kind: "element", alias, isUtf16: isUtf16(source) };
+  const inner = compareTyped(element, "=", value);
   const any = fragment(
     `EXISTS (SELECT 1 FROM ${jsonEach(source, true)} AS ${alias} WHERE ${inner.sql})`,
     inner.parameters,
@@ -38,20 +40,26 @@ function differs(source: Source, value: Value): Fragment {
   );
 }
 
-function compareTyped(source: Source, operator: Operator, value: Value): Fragment {
+function compareTyped(source: Source, operator: Comparison, value: Value): Fragment {
   const [type, json] = [jsonType(source), jsonValue(source)];
   if (value.kind === "text") {
-    const { sql, parameters } = matchPattern(json, value.pieces, false);
+    const text = { sql: json, isUtf16: isUtf16(source) };
+    const { sql, parameters } = matchPattern(text, value.pieces, false);
     return fragment(`(${type} = 'text' AND ${sql})`, parameters);
   }
   if (value.kind !== "json") throw new Error("a JSON value has a type of JSON");
   switch (typeof value.value) {
     case "string":
-      return fragment(`(${type} = 'text' AND ${json} ${operator} ?)`, [value.value]);
-    case "number":
-      return fragment(`(${type} IN ('integer', 'real') AND CAST(${json} AS REAL) ${operator} ?)`, [
-        value.value,
+      return joinFragments("AND", [
+        fragment(`${type} = 'text'`),
+        compareText([json], operator, [value.value], source),
       ]);
+    case "number": {
+      // What is beyond a double's range is no value.
+      const number = `CAST(${json} AS REAL)`;
+      const isFinite = `${type} IN ('integer', 'real') AND abs(${number}) < 9e999`;
+      return fragment(`(${isFinite} AND ${number} ${operator} ?)`, [value.value]);
+    }
     case "boolean":
       return fragment(`${type} = ${value.value ? "'true'" : "'false'"}`);
     default:

@@ -48,6 +48,29 @@ export function doublesOf(decimal: Decimal): { least: number; greatest: number }
   };
 }
 
+/** The least and the greatest double that a float is the nearest float of. */
+export function doublesOfFloat(float: number): { least: number; greatest: number } {
+  const edge = (direction: 1 | -1) => {
+    // Half the way to the next float; of two that are as near, the one with an even end is taken.
+    const next = neighbourFloat(float, direction);
+    const half = Number.isFinite(next) ? (float + next) / 2 : direction * FLOAT_END;
+    return Math.fround(half) === float ? half : neighbour(half, -direction as 1 | -1);
+  };
+  return { least: edge(-1), greatest: edge(1) };
+}
+
+/** Half the way from the greatest float to the next one, if there were one. */
+const FLOAT_END = 2 ** 128 - 2 ** 103;
+
+function neighbourFloat(float: number, direction: 1 | -1): number {
+  if (float === 0) return direction * 2 ** -149;
+  const view = new DataView(new ArrayBuffer(4));
+  view.setFloat32(0, float);
+  const away = float > 0 === direction > 0 ? 1 : -1;
+  view.setInt32(0, view.getInt32(0) + away);
+  return view.getFloat32(0);
+}
+
 /** The last double in the direction for which `holds` is true; it is false from some double on. */
 function walk(near: number, holds: (double: number) => boolean, direction: 1 | -1): number {
   let double = near;

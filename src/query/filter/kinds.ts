@@ -81,6 +81,11 @@ const INT32: Leaf = { kind: "int", min: -(2n ** 31n), max: 2n ** 31n - 1n };
 const UINT32: Leaf = { kind: "int", min: 0n, max: 2n ** 32n - 1n };
 const INT64: Leaf = { kind: "int", min: INT64_MIN, max: INT64_MAX };
 
+/** True for the range of a 64-bit integer, which an INTEGER of SQLite cannot leave. */
+export function isLongInteger(min: bigint, max: bigint): boolean {
+  return min === INT64_MIN && max === INT64_MAX;
+}
+
 const SCALAR_LEAVES: Readonly<Record<ScalarType, Leaf>> = {
   [ScalarType.STRING]: { kind: "text" },
   [ScalarType.BYTES]: { kind: "bytes" },

@@ -2,20 +2,33 @@
 // Knows strings only.
 
 import { type Fragment, fragment } from "./fragment.ts";
+import { textBytes, textKey, textKeyOf } from "./text-sql.ts";
+
+/** A text in SQL. */
+export interface TextSql {
+  readonly sql: string;
+  /** True if the database keeps it in UTF-16. */
+  readonly isUtf16?: boolean | undefined;
+}
 
 /**
- * True where `sql` has the pieces in their order, with anything between them; not true where it is
+ * True where the text has the pieces in their order, with anything between them; not true where it is
  * NULL. What a text begins with is a range, for which an index can be used.
  */
-export function matchPattern(sql: string, pieces: readonly string[], isNegated: boolean): Fragment {
+export function matchPattern(
+  text: TextSql,
+  pieces: readonly string[],
+  isNegated: boolean,
+): Fragment {
+  const { sql } = text;
   const [first = "", ...rest] = pieces;
   const last = rest.pop() ?? "";
   const middle = rest.filter((piece) => piece !== "");
   const parts: Fragment[] = [];
-  if (first !== "") parts.push(beginsWith(sql, first));
-  if (last !== "") parts.push(endsWith(sql, last));
-  if (first !== "" && last !== "") parts.push(hasBytes(sql, byteLength(first) + byteLength(last)));
-  if (middle.length > 0) parts.push(hasPieces(sql, first, middle, last));
+  if (first !== "") parts.push(beginsWith(text, first));
+  if (last !== "") parts.push(endsWith(text, last));
+  if (first !== "" && last !== "") parts.push(hasBytes(text, byteLength(first) + byteLength(last)));
+  if (middle.length > 0) parts.push(hasPieces(text, first, middle, last));
   if (parts.length === 0) return fragment(isNegated ? "FALSE" : `${sql} IS NOT NULL`);
   const all = parts.map((part) => part.sql).join(" AND ");
   return fragment(
@@ -27,30 +40,37 @@ export function matchPattern(sql: string, pieces: readonly string[], isNegated: 
 // LIKE and GLOB do not serve: one folds case, both end at U+0000. Bytes do, since in UTF-8 no
 // character begins inside another.
 
-function beginsWith(sql: string, text: string): Fragment {
+function beginsWith({ sql, isUtf16 }: TextSql, text: string): Fragment {
+  const key = textKey(sql, isUtf16);
   const end = textAfter(text);
-  if (end === undefined) return fragment(`${sql} >= ?`, [text]);
-  return fragment(`${sql} >= ? AND ${sql} < ?`, [text, end]);
+  if (end === undefined) return fragment(`${key} >= ?`, [textKeyOf(text, isUtf16)]);
+  const range = [textKeyOf(text, isUtf16), textKeyOf(end, isUtf16)];
+  return fragment(`${key} >= ? AND ${key} < ?`, range);
 }
 
-function endsWith(sql: string, text: string): Fragment {
+function endsWith({ sql, isUtf16 }: TextSql, text: string): Fragment {
   const bytes = Buffer.from(text);
   // A part of an empty BLOB is NULL.
-  const end = `coalesce(substr(CAST(${sql} AS BLOB), -?), x'')`;
+  const end = `coalesce(substr(${textBytes(sql, isUtf16)}, -?), x'')`;
   return fragment(`${end} = ?`, [BigInt(bytes.length), bytes]);
 }
 
-function hasBytes(sql: string, count: number): Fragment {
-  return fragment(`length(CAST(${sql} AS BLOB)) >= ?`, [BigInt(count)]);
+function hasBytes({ sql, isUtf16 }: TextSql, count: number): Fragment {
+  return fragment(`length(${textBytes(sql, isUtf16)}) >= ?`, [BigInt(count)]);
 }
 
-/** Finds each piece behind the one before it, between what begins and what ends the text. */
-function hasPieces(sql: string, first: string, pieces: readonly string[], last: string): Fragment {
+/** Finds each piece after the one before it, between what begins and what ends the text. */
+function hasPieces(
+  { sql, isUtf16 }: TextSql,
+  first: string,
+  pieces: readonly string[],
+  last: string,
+): Fragment {
   if (pieces.length === 1 && first === "" && last === "") {
     return fragment(`instr(${sql}, ?) > 0`, pieces);
   }
-  const bytes = `CAST(${sql} AS BLOB)`;
-  const piece = "CAST(value AS BLOB)";
+  const bytes = textBytes(sql, isUtf16);
+  const piece = textBytes("value", isUtf16);
   return fragment(
     `(WITH RECURSIVE found(count, rest) AS (SELECT 0, substr(${bytes}, ?, length(${bytes}) - ?) ` +
       `UNION ALL SELECT count + 1, substr(rest, instr(rest, ${piece}) + length(${piece})) ` +

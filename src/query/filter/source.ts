@@ -6,6 +6,7 @@ import { hasSpecialJson } from "../../schema/json-special.ts";
 import { columnOf } from "../../schema/options.ts";
 import type { ChildPlan, ColumnPlan, ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import { sqlString } from "./fragment.ts";
+import { dayText } from "./time-sql.ts";
 
 /** A place that has one value, or none. */
 export type Source =
@@ -16,7 +17,7 @@ export type Source =
   | { readonly kind: "children"; readonly child: ChildPlan; readonly parentKey: string }
   | JsonSource
   /** A row of json_each. */
-  | { readonly kind: "element"; readonly alias: string };
+  | { readonly kind: "element"; readonly alias: string; readonly isUtf16?: boolean };
 
 export interface ColumnSource {
   readonly kind: "column";
@@ -24,6 +25,10 @@ export interface ColumnSource {
   readonly column?: ColumnPlan;
   /** The generated column that has its value in a form that compares. */
   readonly generated?: string;
+  /** The column itself, where its collation takes for equal what is not: an index may have it. */
+  readonly collated?: string;
+  /** True if texts are kept in UTF-16, which does not compare by code points. */
+  readonly isUtf16?: boolean;
 }
 
 export interface JsonSource {
@@ -35,8 +40,14 @@ export interface JsonSource {
   readonly within?: string;
   /** True for a message that is kept as an object with its bytes if it has no exact JSON form. */
   readonly mayBeBytes: boolean;
+  /** The name of the table that has generated columns for what is in the JSON. */
+  readonly table?: string;
   /** The generated column that has the value, if there is one. */
   readonly generated?: string;
+  /** SQL that is true if the column is JSON, for a value at its top; absent if `base` is within JSON. */
+  readonly isReadable?: string;
+  /** True if texts are kept in UTF-16, which does not compare by code points. */
+  readonly isUtf16?: boolean;
 }
 
 /** What is known of a table beside its plan. */
@@ -48,6 +59,20 @@ export interface TableFacts {
   readonly generated?: ReadonlyMap<string, string>;
   /** Columns that are never NULL. */
   readonly notNull?: ReadonlySet<string>;
+  /** Columns, as `table.column`, that have another collation than BINARY. */
+  readonly collated?: ReadonlySet<string>;
+  /** True if the database keeps texts in UTF-16. */
+  readonly isUtf16?: boolean;
+}
+
+/** What is true of all tables of a database. */
+function encodingOf({ isUtf16 }: TableFacts): { isUtf16?: boolean } {
+  return isUtf16 ? { isUtf16 } : {};
+}
+
+/** True if the texts of a value are kept in UTF-16. */
+export function isUtf16(source: Source): boolean {
+  return "isUtf16" in source && source.isUtf16 === true;
 }
 
 /** The field of a message that is at `source`. */
@@ -58,11 +83,14 @@ export function enterField(source: Source, field: DescField, facts: TableFacts):
     case "column":
       return { kind: "part", sql: partOf(source, field) };
     case "json": {
-      const type = `json_type(${source.base}, ${sqlString(source.path)})`;
-      return jsonSource(source.base, source.path, field, `${type} = 'object'`, facts);
+      const within = `${jsonType(source)} = 'object'`;
+      return jsonSource({ ...source, within }, field, facts, source.table);
     }
-    case "element":
-      return jsonSource(objectOf(source.alias), "$", field, `${source.alias}.type = 'object'`, {});
+    case "element": {
+      const { alias } = source;
+      const parent = { base: objectOf(alias), path: "$", within: `${alias}.type = 'object'` };
+      return jsonSource(parent, field, encodingOf(facts));
+    }
     default:
       throw new Error(`${field} is in no message`);
   }
@@ -78,10 +106,13 @@ function enterRow(plan: TablePlan, alias: string, field: DescField, facts: Table
   const { standard, children, keyField } = plan as Partial<ResourcePlan & ChildPlan>;
   if (column) {
     const generated = standard && facts.generated?.get(column.name);
+    const sql = `${alias}.${column.name}`;
+    const isCollated = facts.collated?.has(`${plan.table}.${column.name}`);
     return {
       kind: "column",
-      sql: `${alias}.${column.name}`,
+      ...(isCollated ? { sql: `${sql} COLLATE BINARY`, collated: sql } : { sql }),
       column,
+      ...encodingOf(facts),
       ...(generated !== undefined && { generated: `${alias}.${generated}` }),
     };
   }
@@ -99,26 +130,36 @@ function enterRow(plan: TablePlan, alias: string, field: DescField, facts: Table
       return { kind: "column", sql: `${alias}.updated_at` };
     default:
       // Generated columns are of the resource's own table.
-      return jsonSource(`${alias}.data`, "$", field, undefined, standard ? facts : {});
+      return standard
+        ? jsonSource(dataOf(alias), field, facts, alias)
+        : jsonSource(dataOf(alias), field, encodingOf(facts));
   }
 }
 
+/** The JSON of a row, NULL if it is none: the functions for JSON would raise an error. */
+function dataOf(alias: string): Pick<JsonSource, "base" | "path" | "isReadable"> {
+  const isReadable = `json_valid(${alias}.data)`;
+  return { base: `CASE WHEN ${isReadable} THEN ${alias}.data END`, path: "$", isReadable };
+}
+
 function jsonSource(
-  base: string,
-  parentPath: string,
+  parent: Pick<JsonSource, "base" | "path" | "within" | "isReadable">,
   field: DescField,
-  within: string | undefined,
   facts: TableFacts,
+  table?: string,
 ): JsonSource {
-  const path = parentPath + jsonLabel(field);
+  const { base, within, isReadable } = parent;
+  const path = parent.path + jsonLabel(field);
   const generated = facts.generated?.get(path);
   return {
     kind: "json",
     base,
     path,
     mayBeBytes: field.fieldKind === "message" && hasSpecialJson(field.message),
-    ...(within !== undefined && { within }),
-    ...(generated !== undefined && { generated: base.replace(/data$/, generated) }),
+    ...(within === undefined ? isReadable !== undefined && { isReadable } : { within }),
+    ...(table !== undefined && { table }),
+    ...(table !== undefined && generated !== undefined && { generated: `${table}.${generated}` }),
+    ...encodingOf(facts),
   };
 }
 
@@ -176,11 +217,11 @@ function partOf({ sql, column }: { sql: string; column?: ColumnPlan }, field: De
   const amount = decimalText(sql);
   switch (field.name) {
     case "year":
-      return `CAST(substr(${sql}, 1, 4) AS INTEGER)`;
+      return `CAST(substr(${dayText(sql)}, 1, 4) AS INTEGER)`;
     case "month":
-      return `CAST(substr(${sql}, 6, 2) AS INTEGER)`;
+      return `CAST(substr(${dayText(sql)}, 6, 2) AS INTEGER)`;
     case "day":
-      return `CAST(substr(${sql}, 9, 2) AS INTEGER)`;
+      return `CAST(substr(${dayText(sql)}, 9, 2) AS INTEGER)`;
     case "currency_code": {
       const code = (column && columnOf(column.field)?.currencyCode) ?? "";
       return `CASE WHEN ${sql} IS NOT NULL THEN ${sqlString(code)} END`;

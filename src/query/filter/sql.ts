@@ -4,17 +4,18 @@
 import type { DescField } from "@bufbuild/protobuf";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { type Condition, searchColumns, type Test } from "./checker.ts";
-import { type Comparison, compareValue } from "./compare.ts";
+import { comparable } from "./comparable.ts";
+import { compareValue } from "./compare.ts";
 import { compareJson } from "./compare-json.ts";
-import { type Fragment, fragment, joinFragments } from "./fragment.ts";
-import { hasPresence } from "./kinds.ts";
+import type { Comparison } from "./compare-rows.ts";
+import { type Fragment, fragment, joinFragments, rowOf } from "./fragment.ts";
+import { hasPresence, shapeOf } from "./kinds.ts";
 import type { Value } from "./literals.ts";
 import type { Step } from "./place.ts";
 import {
   enterField,
   jsonEach,
   jsonType,
-  jsonValue,
   type Source,
   type TableFacts,
 } from "./source.ts";
@@ -79,11 +80,15 @@ function walk(
       rest,
     ]);
   }
-  const element: Source = { kind: "element", alias };
+  const { isUtf16 = false } = restriction.facts;
+  const element: Source = { kind: "element", alias, isUtf16 };
   const rest = walk(restriction, at + 1, element, level + 1, undefined);
   if (step.kind === "item") {
     const isListOnly = source.kind === "element" || (source.kind === "json" && source.mayBeBytes);
-    return exists(`${jsonEach(source, isListOnly)} AS ${alias}`, [rest]);
+    // Of what is no list, json_each has the value itself; its key is NULL.
+    const key = KEY_TYPES.get(field?.fieldKind);
+    const isElement = isListOnly || !key ? TRUE : fragment(`typeof(${alias}.key) = '${key}'`);
+    return exists(`${jsonEach(source, isListOnly)} AS ${alias}`, [isElement, rest]);
   }
   const name = step.kind === "key" ? step.key : step.name;
   return exists(`${jsonEach(source, false)} AS ${alias}`, [
@@ -91,6 +96,12 @@ function walk(
     rest,
   ]);
 }
+
+/** The keys that json_each has for what is in a list and in a map. */
+const KEY_TYPES: ReadonlyMap<DescField["fieldKind"] | undefined, string> = new Map([
+  ["list", "integer"],
+  ["map", "text"],
+]);
 
 function exists(from: string, conditions: readonly Fragment[]): Fragment {
   const all = conditions.filter(({ sql }) => sql !== TRUE.sql);
@@ -143,9 +154,22 @@ function isPresent(source: Source, field: DescField | undefined): Fragment {
     return fragment(`${source.sql} IS NOT NULL`);
   }
   const type = jsonType(source);
-  // JSON's null is a value of google.protobuf.Value, and of no other field.
-  const isValue = field?.message?.typeName === "google.protobuf.Value";
-  return fragment(isValue ? `${type} IS NOT NULL` : `${type} <> 'null'`);
+  if (!field) return fragment(`${type} <> 'null'`);
+  const shape = shapeOf(field);
+  switch (shape.shape) {
+    case "message":
+    case "struct":
+      return fragment(`${type} = 'object'`);
+    case "leaf": {
+      // JSON's null is a value of google.protobuf.Value, and of no other field.
+      if (shape.leaf.kind === "value") return fragment(`${type} IS NOT NULL`);
+      const isValue = `${rowOf(comparable(source, shape.leaf).slice(0, 1))} IS NOT NULL`;
+      const mayBeBytes = source.kind === "json" && source.mayBeBytes;
+      return fragment(mayBeBytes ? `(${type} = 'object' OR ${isValue})` : isValue);
+    }
+    default:
+      return fragment(`${type} <> 'null'`);
+  }
 }
 
 /** The comparison, or true where an implicit field is absent from a message that is set. */
@@ -158,10 +182,15 @@ function orMissing(source: Source, comparison: Fragment, facts: TableFacts): Fra
     return fragment(`(${source.sql} IS NULL OR ${sql})`, parameters);
   }
   if (source.kind !== "json") return comparison;
-  const value = source.generated ?? jsonValue(source);
-  const orNull = `(${value} IS NULL OR ${sql})`;
+  // A value that cannot be read is NULL too, but is not missing.
+  const isMissing = [
+    ...(source.generated === undefined ? [] : [`${source.generated} IS NULL`]),
+    `coalesce(${jsonType(source)}, 'null') = 'null'`,
+    ...(source.isReadable === undefined ? [] : [source.isReadable]),
+  ].join(" AND ");
+  const orMissing = `((${isMissing}) OR ${sql})`;
   return fragment(
-    source.within === undefined ? orNull : `(${source.within} AND ${orNull})`,
+    source.within === undefined ? orMissing : `(${source.within} AND ${orMissing})`,
     parameters,
   );
 }

@@ -7,7 +7,8 @@ import { comparable, UINT64_DIGITS } from "../filter/comparable.ts";
 import { sqlString } from "../filter/fragment.ts";
 import { describeLeaf, hasPresence, type Leaf } from "../filter/kinds.ts";
 import { shapeInTable } from "../filter/place.ts";
-import { enterField, jsonValue, type Source, type TableFacts } from "../filter/source.ts";
+import { enterField, isUtf16, type Source, type TableFacts } from "../filter/source.ts";
+import { textKey } from "../filter/text-sql.ts";
 import { orderError } from "./parser.ts";
 
 /** An expression to sort by. */
@@ -58,7 +59,7 @@ function expressionsOf(
   field: DescField,
   facts: TableFacts,
 ): SortExpression[] {
-  const values = leaf.kind === "enum" ? [enumNumber(source, leaf)] : comparable(source, leaf);
+  const values = sortedBy(source, leaf);
   const isNotNull =
     leaf.kind === "etag" ||
     (source.kind === "column" && facts.notNull?.has(source.column?.name ?? ""));
@@ -75,17 +76,23 @@ function expressionsOf(
   });
 }
 
+function sortedBy(source: Source, leaf: Leaf): readonly string[] {
+  if (leaf.kind === "enum") return [enumNumber(source, leaf)];
+  const values = comparable(source, leaf);
+  return leaf.kind === "text" ? values.map((sql) => textKey(sql, isUtf16(source))) : values;
+}
+
 /** Enums sort by their numbers; JSON has their names. */
-function enumNumber(source: Source, { desc }: Extract<Leaf, { kind: "enum" }>): string {
+function enumNumber(source: Source, leaf: Extract<Leaf, { kind: "enum" }>): string {
   if (source.kind === "column") return source.sql;
-  const generated = source.kind === "json" ? source.generated : undefined;
-  const value = generated ?? jsonValue(source);
+  const { desc } = leaf;
+  const [value] = comparable(source, leaf);
   const cases = desc.values.map(({ name, number }) => `WHEN ${sqlString(name)} THEN ${number}`);
   return `CASE ${value} ${cases.join(" ")} ELSE CAST(${value} AS INTEGER) END`;
 }
 
 function defaultOf(leaf: Leaf, source: Source): string {
-  if (leaf.kind === "text") return "''";
+  if (leaf.kind === "text") return isUtf16(source) ? "x''" : "''";
   // In JSON these are compared as text of one width.
   const isText = leaf.kind === "uint64" && source.kind !== "column";
   return isText ? sqlString("0".repeat(UINT64_DIGITS)) : "0";
