@@ -21,7 +21,9 @@ export function readTableFacts(plan: ResourcePlan, describe: DescribeTable): Req
 
 /** The columns of a plan that do not compare by the bytes of their texts. */
 function collatedColumns({ table, columns }: TablePlan, describe: DescribeTable): string[] {
-  const collated = describe(table)?.columns.filter(({ collation = BINARY }) => collation !== BINARY);
+  const collated = describe(table)?.columns.filter(
+    ({ collation = BINARY }) => collation !== BINARY,
+  );
   const names = new Set(collated?.map(({ name }) => name.toLowerCase()));
   return columns
     .filter(({ name }) => names.has(name.toLowerCase()))

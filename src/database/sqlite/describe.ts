@@ -3,7 +3,12 @@
 
 import type { ColumnDescription, DescribeTable, IndexDescription } from "../../schema/drift.ts";
 import { type Connection, readPragma } from "./connection.ts";
-import { collationOf, columnDefinitions, generatedExpressionOf, indexKeysOf } from "./definition.ts";
+import {
+  collationOf,
+  columnDefinitions,
+  generatedExpressionOf,
+  indexKeysOf,
+} from "./definition.ts";
 
 interface ColumnRow {
   readonly name: string;

@@ -19,7 +19,11 @@ export type Comparison = Exclude<Operator, ":">;
 export type ValueOf<K extends Value["kind"]> = Extract<Value, { readonly kind: K }>;
 
 /** Compares expressions with as many values, as row values do. */
-export function compareRows(left: Comparable, operator: string, right: readonly SqlValue[]): Fragment {
+export function compareRows(
+  left: Comparable,
+  operator: string,
+  right: readonly SqlValue[],
+): Fragment {
   const sign = operator === "!=" ? "<>" : operator;
   return fragment(`${rowOf(left)} ${sign} ${marks(right.length)}`, right);
 }
@@ -77,7 +81,11 @@ export function integerParameter(value: bigint, leaf: Leaf, source: Source): Sql
 const NANOS_PER_MILLISECOND = 1_000_000n;
 
 /** Compares whole milliseconds with nanoseconds. */
-export function compareMilliseconds(left: Comparable, operator: Comparison, nanos: bigint): Fragment {
+export function compareMilliseconds(
+  left: Comparable,
+  operator: Comparison,
+  nanos: bigint,
+): Fragment {
   const greatest = floorDivide(nanos, NANOS_PER_MILLISECOND);
   const least = greatest * NANOS_PER_MILLISECOND === nanos ? greatest : greatest + 1n;
   return compareRange(left, operator, [least], [greatest]);
@@ -90,7 +98,11 @@ export function compareAmount(left: Comparable, operator: Comparison, amount: De
 }
 
 /** Compares the key of a row, NULL of none. */
-export function compareKey(left: Comparable, operator: Comparison, { key }: ValueOf<"key">): Fragment {
+export function compareKey(
+  left: Comparable,
+  operator: Comparison,
+  { key }: ValueOf<"key">,
+): Fragment {
   if (key !== null) return compareRows(left, operator, [key]);
   return fragment(`${rowOf(left)} ${operator === "=" ? "IS NULL" : "IS NOT NULL"}`);
 }

@@ -85,10 +85,10 @@ function compareEnum(
   // A name that the enum does not have is no value.
   const desc = (leaf as Extract<Leaf, { kind: "enum" }>).desc;
   const others = desc.values.map(({ name }) => name).filter((name) => !value.names.includes(name));
-  return fragment(
-    `(${sql} IN ${list(others)} OR (typeof(${sql}) <> 'text' AND ${sql} <> ?))`,
-    [...others, BigInt(value.number)],
-  );
+  return fragment(`(${sql} IN ${list(others)} OR (typeof(${sql}) <> 'text' AND ${sql} <> ?))`, [
+    ...others,
+    BigInt(value.number),
+  ]);
 }
 
 function compareUnits(left: Comparable, operator: Comparison, amount: Decimal): Fragment {

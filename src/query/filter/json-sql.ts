@@ -2,7 +2,7 @@
 // have (schema/json-values.ts). They are NULL where there is no value that can be read, and raise no
 // error for any text of the column. Several expressions compare as a row value does.
 
-import { type Leaf, isLongInteger } from "./kinds.ts";
+import { isLongInteger, type Leaf } from "./kinds.ts";
 import { type JsonSource, jsonType, jsonValue, objectOf, type Source } from "./source.ts";
 import { instantText } from "./time-sql.ts";
 
@@ -15,6 +15,15 @@ const DOUBLE_MAX = "1.7976931348623157e308";
 
 /** The expressions for the value of `leaf` that is at `source`. */
 export function jsonComparable(source: Source, leaf: Leaf): readonly string[] {
+  if (source.kind !== "json" || source.data === undefined) return valueOf(source, leaf);
+  // It is asked once whether the column is JSON.
+  const { data } = source;
+  return valueOf({ ...source, base: data }, leaf).map(
+    (value) => `CASE WHEN json_valid(${data}) THEN ${value} END`,
+  );
+}
+
+function valueOf(source: Source, leaf: Leaf): readonly string[] {
   switch (leaf.kind) {
     case "int":
       return [integer(source, leaf.min, leaf.max)];
@@ -54,26 +63,30 @@ function integer(source: Source, min: bigint, max: bigint): string {
   return (
     `CASE ${jsonType(source)} ` +
     `WHEN 'text' THEN CASE WHEN CAST(${whole} AS TEXT) = ${value}${range} THEN ${whole} END ` +
-    `${whenNumber(`CASE WHEN ${whole} = ${value} AND ${value} BETWEEN ${least} AND ${most} THEN ${whole} END`)} END`
+    `${elseNumber(`${whole} = ${value} AND ${value} BETWEEN ${least} AND ${most}`, whole)} END`
   );
 }
 
-function whenNumber(expression: string): string {
-  return `WHEN 'integer' THEN ${expression} WHEN 'real' THEN ${expression}`;
+/** No list and no object is equal to an integer; true and false are, to SQLite. */
+function elseNumber(condition: string, expression: string): string {
+  return `WHEN 'true' THEN NULL WHEN 'false' THEN NULL ELSE CASE WHEN ${condition} THEN ${expression} END`;
 }
 
 /** Text of one width, which compares as the numbers do. */
 function unsignedInteger(source: Source): string {
   const value = jsonValue(source);
   const whole = `CAST(${value} AS INTEGER)`;
-  const pad = (sql: string) => `substr('${"0".repeat(UINT64_DIGITS)}' || ${sql}, -${UINT64_DIGITS})`;
+  const pad = (sql: string) =>
+    `substr('${"0".repeat(UINT64_DIGITS)}' || ${sql}, -${UINT64_DIGITS})`;
   const isDigits = `${value} NOT GLOB '*[^0-9]*' AND (${value} = '0' OR ${value} GLOB '[1-9]*')`;
   const isInRange = `length(${value}) <= ${UINT64_DIGITS} AND ${pad(value)} <= '${UINT64_MAX}'`;
-  const number = `CASE WHEN ${whole} = ${value} AND ${value} BETWEEN 0 AND ${SAFE_MAX} THEN ${pad(whole)} END`;
+  const number = elseNumber(
+    `${whole} = ${value} AND ${value} BETWEEN 0 AND ${SAFE_MAX}`,
+    pad(whole),
+  );
   return (
     `CASE ${jsonType(source)} ` +
-    `WHEN 'text' THEN CASE WHEN ${isDigits} AND ${isInRange} THEN ${pad(value)} END ` +
-    `${whenNumber(number)} END`
+    `WHEN 'text' THEN CASE WHEN ${isDigits} AND ${isInRange} THEN ${pad(value)} END ${number} END`
   );
 }
 
@@ -85,7 +98,7 @@ function real(source: Source): string {
   // What has no other characters and is JSON is a number.
   const isNumber = `${value} NOT GLOB '*[^-+.0-9eE]*' AND json_valid(${value})`;
   return (
-    `CASE ${jsonType(source)} ${whenNumber(finite)} ` +
+    `CASE ${jsonType(source)} WHEN 'integer' THEN ${finite} WHEN 'real' THEN ${finite} ` +
     `WHEN 'text' THEN CASE ${value} WHEN 'NaN' THEN 'NaN' WHEN 'Infinity' THEN 9e999 ` +
     `WHEN '-Infinity' THEN -9e999 ELSE CASE WHEN ${isNumber} THEN ${finite} END END END`
   );
@@ -95,8 +108,7 @@ function real(source: Source): string {
 function enumValue(source: Source): string {
   const value = jsonValue(source);
   const isNumber = `${value} = CAST(${value} AS INTEGER) AND ${value} BETWEEN -2147483648 AND 2147483647`;
-  const number = `CASE WHEN ${isNumber} THEN ${value} END`;
-  return `CASE ${jsonType(source)} WHEN 'text' THEN ${value} ${whenNumber(number)} END`;
+  return `CASE ${jsonType(source)} WHEN 'text' THEN ${value} ${elseNumber(isNumber, value)} END`;
 }
 
 /** In the standard alphabet, without the padding. */
@@ -110,11 +122,11 @@ function base64(source: Source): string {
 /** Text such as `-1.5s` → seconds and nanoseconds, both with the sign. */
 function durationParts(source: Source): readonly string[] {
   const value = jsonValue(source);
+  const fraction = `rtrim(substr(${value}, instr(${value} || '.', '.') + 1), 's')`;
   const isDuration =
     `${jsonType(source)} = 'text' AND ${value} GLOB '*[0-9]s' AND ${value} NOT GLOB '*[^-.0-9s]*' ` +
-    `AND ${value} NOT GLOB '*.??????????*s' AND json_valid(substr(${value}, 1, length(${value}) - 1)) ` +
+    `AND length(${fraction}) <= 9 AND json_valid(substr(${value}, 1, length(${value}) - 1)) ` +
     `AND CAST(${value} AS INTEGER) BETWEEN -315576000000 AND 315576000000`;
-  const fraction = `rtrim(substr(${value}, instr(${value} || '.', '.') + 1), 's')`;
   const nanos = `CAST(substr(${fraction} || '000000000', 1, 9) AS INTEGER)`;
   const sign = `CASE WHEN substr(${value}, 1, 1) = '-' THEN -1 ELSE 1 END`;
   return [`CAST(${value} AS INTEGER)`, `${nanos} * (${sign})`].map(

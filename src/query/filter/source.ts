@@ -33,8 +33,10 @@ export interface ColumnSource {
 
 export interface JsonSource {
   readonly kind: "json";
-  /** SQL for the JSON text. */
+  /** SQL for the JSON text, NULL if it is none. */
   readonly base: string;
+  /** The column that the JSON text is in, whatever it has; absent if it is in a row of json_each. */
+  readonly data?: string;
   readonly path: string;
   /** SQL that is true if the message that the value is in is set; absent if it always is. */
   readonly within?: string;
@@ -137,23 +139,25 @@ function enterRow(plan: TablePlan, alias: string, field: DescField, facts: Table
 }
 
 /** The JSON of a row, NULL if it is none: the functions for JSON would raise an error. */
-function dataOf(alias: string): Pick<JsonSource, "base" | "path" | "isReadable"> {
-  const isReadable = `json_valid(${alias}.data)`;
-  return { base: `CASE WHEN ${isReadable} THEN ${alias}.data END`, path: "$", isReadable };
+function dataOf(alias: string): Pick<JsonSource, "base" | "data" | "path" | "isReadable"> {
+  const data = `${alias}.data`;
+  const isReadable = `json_valid(${data})`;
+  return { base: `CASE WHEN ${isReadable} THEN ${data} END`, data, path: "$", isReadable };
 }
 
 function jsonSource(
-  parent: Pick<JsonSource, "base" | "path" | "within" | "isReadable">,
+  parent: Pick<JsonSource, "base" | "data" | "path" | "within" | "isReadable">,
   field: DescField,
   facts: TableFacts,
   table?: string,
 ): JsonSource {
-  const { base, within, isReadable } = parent;
+  const { base, data, within, isReadable } = parent;
   const path = parent.path + jsonLabel(field);
   const generated = facts.generated?.get(path);
   return {
     kind: "json",
     base,
+    ...(data !== undefined && { data }),
     path,
     mayBeBytes: field.fieldKind === "message" && hasSpecialJson(field.message),
     ...(within === undefined ? isReadable !== undefined && { isReadable } : { within }),

@@ -12,13 +12,7 @@ import { type Fragment, fragment, joinFragments, rowOf } from "./fragment.ts";
 import { hasPresence, shapeOf } from "./kinds.ts";
 import type { Value } from "./literals.ts";
 import type { Step } from "./place.ts";
-import {
-  enterField,
-  jsonEach,
-  jsonType,
-  type Source,
-  type TableFacts,
-} from "./source.ts";
+import { enterField, jsonEach, jsonType, type Source, type TableFacts } from "./source.ts";
 
 /** The condition as SQL, for a statement in which the plan's table has its own name. */
 export function toSql(plan: ResourcePlan, condition: Condition, facts: TableFacts): Fragment {
@@ -85,9 +79,10 @@ function walk(
   const rest = walk(restriction, at + 1, element, level + 1, undefined);
   if (step.kind === "item") {
     const isListOnly = source.kind === "element" || (source.kind === "json" && source.mayBeBytes);
-    // Of what is no list, json_each has the value itself; its key is NULL.
-    const key = KEY_TYPES.get(field?.fieldKind);
-    const isElement = isListOnly || !key ? TRUE : fragment(`typeof(${alias}.key) = '${key}'`);
+    // Of what is no list, json_each has the value itself; its key is NULL. Only at the top: SQLite
+    // takes no filter that has a second condition at each of 32 levels.
+    const key = level === 0 && !isListOnly ? KEY_TYPES.get(field?.fieldKind) : undefined;
+    const isElement = key ? fragment(`typeof(${alias}.key) = '${key}'`) : TRUE;
     return exists(`${jsonEach(source, isListOnly)} AS ${alias}`, [isElement, rest]);
   }
   const name = step.kind === "key" ? step.key : step.name;

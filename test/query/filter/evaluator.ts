@@ -303,7 +303,8 @@ function typedMessage(message: ReflectMessage, field: DescField, registry: Regis
   const instant = () => BigInt(plain.seconds) * NANOS + BigInt(plain.nanos);
   switch (desc.typeName) {
     case "google.protobuf.Timestamp":
-      if (jsonOf(message, registry) === undefined) return { is: "opaque" };
+      // JSON has no form for unknown fields beside it; a column has the time alone.
+      if (!columnOf(field) && jsonOf(message, registry) === undefined) return { is: "opaque" };
       return ordered(({ text }) => compareAny(instant(), parseInstant(text)));
     case "google.protobuf.Duration":
       // JSON has no form for more than 10,000 years; a column has.

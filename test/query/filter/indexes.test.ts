@@ -215,6 +215,8 @@ test("what no one column can hold has no generated column", () => {
   }
   expect(generatedColumn(PLAN, "j_string")).toEqual({
     key: "$.jString",
-    expression: "json_extract(data, '$.jString')",
+    expression:
+      "CASE WHEN json_valid(data) THEN CASE json_type(data, '$.jString') " +
+      "WHEN 'text' THEN json_extract(data, '$.jString') END END",
   });
 });

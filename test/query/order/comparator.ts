@@ -52,7 +52,6 @@ function keyOf(message: ReflectMessage, [name, ...rest]: string[]): SortKey {
   const isExact = jsonOf(value as ReflectMessage, EVERYTHING_REGISTRY) !== undefined;
   switch (field.message.typeName) {
     case "google.protobuf.Timestamp":
-      return isExact ? seconds * NANOS + nanos : undefined;
     case "google.protobuf.Duration":
       return isExact || columnOf(field) ? seconds * NANOS + nanos : undefined;
     case "google.type.Money": {
