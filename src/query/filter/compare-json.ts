@@ -57,8 +57,8 @@ function compareTyped(source: Source, operator: Comparison, value: Value): Fragm
     case "number": {
       // What is beyond a double's range is no value.
       const number = `CAST(${json} AS REAL)`;
-      const isFinite = `${type} IN ('integer', 'real') AND abs(${number}) < 9e999`;
-      return fragment(`(${isFinite} AND ${number} ${operator} ?)`, [value.value]);
+      const isNumber = `${type} IN ('integer', 'real') AND abs(${number}) < 9e999`;
+      return fragment(`(${isNumber} AND ${number} ${operator} ?)`, [value.value]);
     }
     case "boolean":
       return fragment(`${type} = ${value.value ? "'true'" : "'false'"}`);

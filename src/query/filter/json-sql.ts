@@ -15,15 +15,15 @@ const DOUBLE_MAX = "1.7976931348623157e308";
 
 /** The expressions for the value of `leaf` that is at `source`. */
 export function jsonComparable(source: Source, leaf: Leaf): readonly string[] {
-  if (source.kind !== "json" || source.data === undefined) return valueOf(source, leaf);
+  if (source.kind !== "json" || source.data === undefined) return leafValue(source, leaf);
   // It is asked once whether the column is JSON.
   const { data } = source;
-  return valueOf({ ...source, base: data }, leaf).map(
+  return leafValue({ ...source, base: data }, leaf).map(
     (value) => `CASE WHEN json_valid(${data}) THEN ${value} END`,
   );
 }
 
-function valueOf(source: Source, leaf: Leaf): readonly string[] {
+function leafValue(source: Source, leaf: Leaf): readonly string[] {
   switch (leaf.kind) {
     case "int":
       return [integer(source, leaf.min, leaf.max)];
