@@ -25,10 +25,11 @@ test(
       else served++;
       // A refused kind counts as one step, so that a run ends whatever is refused.
       done += Math.max(result.steps, 1);
-      if (!result.failure) continue;
-      known.add(result.failure.fault.check);
-      failures.push(await shrink(result.failure, SHRINK_ATTEMPTS));
-      if (process.env.OUTSIDE_STATEMENTS) console.info(describeFailure(failures.at(-1) as Failure));
+      for (const failure of result.failures.slice(0, FAILURES_MAX - failures.length)) {
+        failures.push(await shrink(failure, SHRINK_ATTEMPTS));
+        if (process.env.OUTSIDE_STATEMENTS)
+          console.info(describeFailure(failures.at(-1) as Failure));
+      }
     }
     console.info(`OUTSIDE_SEED=${SEED}: ${done} steps, ${served} kinds, ${refused.length} refused`);
     if (process.env.OUTSIDE_STATEMENTS) for (const reason of refused) console.info(reason);

@@ -54,7 +54,8 @@ function randomStatement(random: Random, keysOf: KeysOf): string {
 
 /** The columns that an insert fills: those that must be, and some of the others. */
 function insertColumns(table: Table, random: Random): Column[] {
-  return table.columns.filter(({ nullable }) => !nullable || random.chance(0.5));
+  const some = table.columns.filter(({ nullable }) => !nullable || random.chance(0.5));
+  return some.length > 0 ? some : table.columns.slice(0, 1);
 }
 
 function rowsOf(
