@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openConnection } from "../database/sqlite/connection.ts";
 import { StoreError } from "../errors.ts";
+import { resourceTriggers } from "../schema/triggers.ts";
 import { MIGRATIONS_DIR, padVersion, readMigrationFiles } from "./files.ts";
 
 /** The table of a new resource; both are plain SQL identifiers. */
@@ -53,7 +54,6 @@ function emptyScripts(): [string, string] {
 
 function tableScripts({ table, key }: NewTable): [string, string] {
   checkIdentifiers(table, key);
-  const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
   const up = `-- The resource table ${table}.
 
 CREATE TABLE ${table} (
@@ -66,34 +66,7 @@ CREATE TABLE ${table} (
   updated_at TEXT
 );
 
-CREATE TRIGGER ${table}_outside_insert AFTER INSERT ON ${table}
-WHEN (SELECT writing FROM store_state) = 0
-BEGIN
-  UPDATE store_state SET revision = revision + 1;
-  UPDATE ${table}
-  SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = ${now}, updated_at = ${now}
-  WHERE ${key} = NEW.${key};
-END;
-
-CREATE TRIGGER ${table}_outside_update AFTER UPDATE ON ${table}
-WHEN (SELECT writing FROM store_state) = 0 AND NEW.revision IS OLD.revision
-BEGIN
-  UPDATE store_state SET revision = revision + 1;
-  UPDATE ${table}
-  SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = ${now}
-  WHERE ${key} = NEW.${key};
-  INSERT INTO id_high_water (table_name, last_id)
-  SELECT '${table}', OLD.${key} WHERE NEW.${key} <> OLD.${key}
-  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
-END;
-
-CREATE TRIGGER ${table}_delete AFTER DELETE ON ${table}
-BEGIN
-  INSERT INTO id_high_water (table_name, last_id) VALUES ('${table}', OLD.${key})
-  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
-  UPDATE store_state SET revision = revision + 1 WHERE writing = 0;
-END;
-`;
+${resourceTriggers({ table, key }).map(({ sql }) => `${sql};\n`).join("\n")}`;
   return [up, `-- Deletes every row of ${table}.\nDROP TABLE ${table};\n`];
 }
 
