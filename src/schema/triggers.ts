@@ -2,6 +2,8 @@
 // triggers of others do inside our own transactions. Pure: migrations are written from this, and
 // nothing here runs SQL.
 
+import { sqlName } from "./sql-name.ts";
+
 /** A trigger and its CREATE statement, without the semicolon after it. */
 export interface Trigger {
   readonly name: string;
@@ -35,10 +37,11 @@ const NEXT_REVISION = "UPDATE store_state SET revision = revision + 1 WHERE writ
 const WATCHED = "(SELECT writing <> 1 FROM store_state)";
 
 /** The triggers of a resource table. */
-export function resourceTriggers({ table, key }: KeyedTable): Trigger[] {
+export function resourceTriggers({ table: name, key: keyName }: KeyedTable): Trigger[] {
+  const [table, key] = [sqlName(name), sqlName(keyName)];
   return [
     trigger(
-      `${table}_outside_insert`,
+      `${name}_outside_insert`,
       `AFTER INSERT ON ${table}
 WHEN (SELECT writing = 0 OR (writing = 2 AND NEW.revision IS NULL) FROM store_state)`,
       `  ${NEXT_REVISION}
@@ -48,19 +51,19 @@ WHEN (SELECT writing = 0 OR (writing = 2 AND NEW.revision IS NULL) FROM store_st
     ),
     // The update in the trigger itself sets the revision and leaves no bytes.
     trigger(
-      `${table}_outside_update`,
+      `${name}_outside_update`,
       `AFTER UPDATE ON ${table}
 WHEN (SELECT writing <> 1 AND (NEW.revision IS OLD.revision OR (writing = 0 AND NEW.wire IS NOT NULL)) FROM store_state)`,
       `  ${NEXT_REVISION}
   UPDATE ${table}
   SET wire = NULL, revision = ${REVISION}, updated_at = ${NOW}
   WHERE ${key} = NEW.${key};
-${rememberMoved({ table, key })}`,
+${rememberMoved(name, key)}`,
     ),
     trigger(
-      `${table}_delete`,
+      `${name}_delete`,
       `AFTER DELETE ON ${table}`,
-      `${rememberDeleted({ table, key })}
+      `${rememberDeleted(name, key)}
   ${NEXT_REVISION}`,
     ),
   ];
@@ -68,42 +71,51 @@ ${rememberMoved({ table, key })}`,
 
 /** The triggers of a child table: changing a row changes the row that it is part of. */
 export function childTriggers(child: ChildTable, parent: KeyedTable): Trigger[] {
-  const { table, key, parentKey } = child;
+  const { table: name } = child;
+  const [table, key, parentKey] = [name, child.key, child.parentKey].map(sqlName) as [
+    string,
+    string,
+    string,
+  ];
+  const replaced = `SELECT parent_key FROM store_replaced
+    WHERE table_name = '${name}' AND NOT EXISTS (
+      SELECT 1 FROM ${table} WHERE ${key} = store_replaced.key AND ${parentKey} = store_replaced.parent_key
+    )`;
   const change = (parents: string) => `  ${NEXT_REVISION}
-  UPDATE ${parent.table}
+  UPDATE ${sqlName(parent.table)}
   SET wire = NULL, revision = ${REVISION}, updated_at = ${NOW}
-  WHERE ${parent.key} IN (
+  WHERE ${sqlName(parent.key)} IN (
     ${parents}
   );`;
   return [
     // REPLACE deletes rows without a word to the triggers of a program that has not asked for them.
     trigger(
-      `${table}_before_insert`,
+      `${name}_before_insert`,
       `BEFORE INSERT ON ${table}\nWHEN ${WATCHED}`,
       noteReplaced(child, "key", `${key} = NEW.${key}`),
     ),
     trigger(
-      `${table}_before_update`,
+      `${name}_before_update`,
       `BEFORE UPDATE OF ${key} ON ${table}\nWHEN ${WATCHED}`,
       noteReplaced(child, "key", `${key} = NEW.${key} AND ${key} <> OLD.${key}`),
     ),
     trigger(
-      `${table}_outside_insert`,
+      `${name}_outside_insert`,
       `AFTER INSERT ON ${table}\nWHEN ${WATCHED}`,
-      change(`SELECT NEW.${parentKey}\n    UNION ${parentsOfReplaced(child)}`),
+      change(`SELECT NEW.${parentKey}\n    UNION ${replaced}`),
     ),
     trigger(
-      `${table}_outside_update`,
+      `${name}_outside_update`,
       `AFTER UPDATE ON ${table}\nWHEN ${WATCHED}`,
-      `${change(`SELECT NEW.${parentKey} UNION SELECT OLD.${parentKey}\n    UNION ${parentsOfReplaced(child)}`)}
-${rememberMoved(child)}`,
+      `${change(`SELECT NEW.${parentKey} UNION SELECT OLD.${parentKey}\n    UNION ${replaced}`)}
+${rememberMoved(name, key)}`,
     ),
     trigger(
-      `${table}_outside_delete`,
+      `${name}_outside_delete`,
       `AFTER DELETE ON ${table}\nWHEN ${WATCHED}`,
       change(`SELECT OLD.${parentKey}`),
     ),
-    trigger(`${table}_delete`, `AFTER DELETE ON ${table}`, rememberDeleted(child)),
+    trigger(`${name}_delete`, `AFTER DELETE ON ${table}`, rememberDeleted(name, key)),
   ];
 }
 
@@ -118,21 +130,22 @@ export function guardNames(table: string): readonly [insert: string, update: str
  * way of the new one.
  */
 export function guardTriggers(
-  table: KeyedTable & Partial<ChildTable>,
+  guarded: KeyedTable & Partial<ChildTable>,
   conflicts: readonly string[],
 ): Trigger[] {
-  const { table: name, key } = table;
+  const { table: name } = guarded;
+  const [table, key] = [sqlName(name), sqlName(guarded.key)];
   const conflict = conflicts.map((condition) => `(${condition})`).join(" OR ");
-  const body = (condition: string) => `${noteReplaced(table, "unique", condition)}
+  const body = (condition: string) => `${noteReplaced(guarded, "unique", condition)}
   INSERT INTO id_high_water (table_name, last_id)
-  SELECT '${name}', max(${key}) FROM ${name} WHERE ${condition} HAVING count(*) > 0
+  SELECT '${name}', max(${key}) FROM ${table} WHERE ${condition} HAVING count(*) > 0
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);`;
   const [insert, update] = guardNames(name);
   return [
-    trigger(insert, `BEFORE INSERT ON ${name}\nWHEN ${WATCHED}`, body(`(${conflict})`)),
+    trigger(insert, `BEFORE INSERT ON ${table}\nWHEN ${WATCHED}`, body(`(${conflict})`)),
     trigger(
       update,
-      `BEFORE UPDATE ON ${name}\nWHEN ${WATCHED}`,
+      `BEFORE UPDATE ON ${table}\nWHEN ${WATCHED}`,
       body(`(${conflict}) AND ${key} <> OLD.${key}`),
     ),
   ];
@@ -143,13 +156,13 @@ function trigger(name: string, event: string, body: string): Trigger {
 }
 
 /** A key that was deleted is never given again. */
-function rememberDeleted({ table, key }: KeyedTable): string {
+function rememberDeleted(table: string, key: string): string {
   return `  INSERT INTO id_high_water (table_name, last_id) VALUES ('${table}', OLD.${key})
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);`;
 }
 
 /** Nor is one that was changed into another. */
-function rememberMoved({ table, key }: KeyedTable): string {
+function rememberMoved(table: string, key: string): string {
   return `  INSERT INTO id_high_water (table_name, last_id)
   SELECT '${table}', OLD.${key} WHERE NEW.${key} <> OLD.${key}
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);`;
@@ -161,15 +174,8 @@ function noteReplaced(
   foundBy: "key" | "unique",
   condition: string,
 ): string {
+  const parent = parentKey === undefined ? "NULL" : sqlName(parentKey);
   return `  DELETE FROM store_replaced WHERE table_name = '${table}' AND found_by = '${foundBy}';
   INSERT INTO store_replaced (table_name, found_by, key, parent_key)
-  SELECT '${table}', '${foundBy}', ${key}, ${parentKey ?? "NULL"} FROM ${table} WHERE ${condition};`;
-}
-
-/** The parents of the rows that were noted and are no longer what they were. */
-function parentsOfReplaced({ table, key, parentKey }: ChildTable): string {
-  return `SELECT parent_key FROM store_replaced
-    WHERE table_name = '${table}' AND NOT EXISTS (
-      SELECT 1 FROM ${table} WHERE ${key} = store_replaced.key AND ${parentKey} = store_replaced.parent_key
-    )`;
+  SELECT '${table}', '${foundBy}', ${sqlName(key)}, ${parent} FROM ${sqlName(table)} WHERE ${condition};`;
 }
