@@ -28,7 +28,7 @@ export interface RunResult {
 const PASSED_OVER = (process.env.OUTSIDE_PASS_OVER ?? "").split(";").filter((text) => text !== "");
 
 /** How often everything is looked at, whatever has changed: after so many steps. */
-const CHECK_ALL_STEPS = 60;
+const CHECK_ALL_STEPS = 75;
 
 /** Takes `count` random steps on the kind that the seed gives. Each check fails once: it is `known` then. */
 export async function runSeed(seed: number, count: number, known: Set<string>): Promise<RunResult> {

@@ -211,6 +211,8 @@ function judgeUpdate(call: Call, { before, after, isTouched }: Evidence): Fault[
   const masked = plan.desc.fields
     .filter((field) => (paths ? paths.split(",").includes(field.jsonName) : set.isSet(field)))
     .filter((field) => !Object.values(plan.standard).includes(field))
+    // A member of a oneof clears the others.
+    .flatMap((field) => field.oneof?.fields ?? field)
     .map(({ name }) => name);
   const derived = masked.includes("lines") ? ["total"] : [];
   const kept = [...masked, ...derived, "etag", "update_time"];
