@@ -21,6 +21,8 @@ export type ErrorCode =
   | "OVERLOADED"
   | "READ_ONLY_MODE"
   | "ROW_UNREADABLE"
+  | "ROW_TOO_LARGE"
+  | "ANSWER_TOO_LARGE"
   | "SCHEMA_MISMATCH"
   | "IDS_EXHAUSTED"
   | "INTERNAL"

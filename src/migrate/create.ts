@@ -21,7 +21,14 @@ export interface CreateOptions {
   readonly table?: NewTable;
 }
 
-const COLUMNS_OF_STORE = new Set(["data", "wire", "revision", "created_at", "updated_at"]);
+const COLUMNS_OF_STORE = new Set([
+  "data",
+  "wire",
+  "revision",
+  "created_at",
+  "updated_at",
+  "checksum",
+]);
 
 /**
  * Writes the next migration's two files and returns their paths, up first.
@@ -63,7 +70,8 @@ CREATE TABLE ${table} (
   wire BLOB,
   revision INTEGER,
   created_at TEXT,
-  updated_at TEXT
+  updated_at TEXT,
+  checksum INTEGER
 );
 
 CREATE TRIGGER ${table}_outside_insert AFTER INSERT ON ${table}
