@@ -7,6 +7,7 @@ import type { Config } from "./config.ts";
 import { openSqlite } from "./database/sqlite/sqlite-database.ts";
 import { StoreError } from "./errors.ts";
 import { loadFixtures } from "./fixtures.ts";
+import { createRowFaults } from "./handlers/row-faults.ts";
 import {
   assembleService,
   createHandlerTools,
@@ -134,7 +135,7 @@ async function prepareStore(store: Store, { fixtures }: Config, log: Log): Promi
 
 async function serveStore(
   store: Store,
-  { address, limits }: Config,
+  { address, limits, strictReads = false }: Config,
   { resources, services: others = [] }: Served,
   log: Log,
 ): Promise<RunningService> {
@@ -150,14 +151,15 @@ async function serveStore(
     // Loaded while the writer thread starts.
     const { startServer } = await import("./grpc/server.ts");
     const { reflectionServices } = await import("./grpc/reflection.ts");
-    const tools = createHandlerTools(database, plans, registry, limits, costs.extras);
+    const faults = createRowFaults(strictReads);
+    const tools = createHandlerTools(database, plans, registry, limits, costs.extras, faults);
     const services = [
       ...[...resources, ...others].map((entry) => assembleService(entry, tools)),
       databaseService(
         async () => ({
           ...(await database.status()),
           schema: schema.describe(),
-          server: readServerStatus(metrics, database.queues()),
+          server: readServerStatus(metrics, database.queues(), faults.count),
         }),
         costs.explain,
       ),

@@ -22,6 +22,7 @@ interface ServeOptions {
   readonly address: string;
   readonly readOnly: boolean;
   readonly durability: Durability;
+  readonly strictReads: boolean;
   readonly fixtures: boolean;
   readonly lockTimeout: number;
   readonly maxScanRows: number;
@@ -45,6 +46,11 @@ export function serveCommand(): Command {
         .env("PROTOSTORE_DURABILITY")
         .choices(["full", "relaxed"])
         .default("full"),
+    )
+    .addOption(
+      new Option("--strict-reads", "fail a List for a row that cannot be read, rather than name it")
+        .env("PROTOSTORE_STRICT_READS")
+        .default(false),
     )
     .addOption(
       new Option("--fixtures", "fill a new database with sample rows")
@@ -87,6 +93,7 @@ async function runServe(options: ServeOptions): Promise<void> {
     address: options.address,
     readOnly: options.readOnly,
     durability: options.durability,
+    strictReads: options.strictReads,
     processes: options.processes,
     ...(options.fixtures && { fixtures: join(PACKAGE_ROOT, "fixtures") }),
     limits: {

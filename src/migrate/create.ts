@@ -23,7 +23,14 @@ export interface CreateOptions {
   readonly table?: NewTable;
 }
 
-const COLUMNS_OF_STORE = new Set(["data", "wire", "revision", "created_at", "updated_at"]);
+const COLUMNS_OF_STORE = new Set([
+  "data",
+  "wire",
+  "revision",
+  "created_at",
+  "updated_at",
+  "checksum",
+]);
 
 /**
  * Writes the next migration's two files and returns their paths, up first.
@@ -66,7 +73,8 @@ CREATE TABLE ${table} (
   wire BLOB,
   revision INTEGER,
   created_at TEXT,
-  updated_at TEXT
+  updated_at TEXT,
+  checksum INTEGER
 );
 
 ${triggers.join("\n")}`;
