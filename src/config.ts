@@ -13,6 +13,8 @@ export interface Config {
   readonly processes: number;
   /** What they share for secrets that a read-only database does not hold. */
   readonly secretSeed?: string;
+  /** The folder of the migrations; the package's own if absent. */
+  readonly migrations?: string;
   /** The folder of the rows that a new database gets; none if absent. */
   readonly fixtures?: string;
   readonly limits: Limits;

@@ -32,13 +32,13 @@ test.skipIf(!program)("golang-migrate and we take turns on our database", async 
   await migrateUp(database, { ...LOCK, target: 1 });
   expect(stateOf(database)).toEqual({ version: ["1 0"], log: ["1 applied"] });
   const files = readMigrationFiles();
-  expect(await migrateUp(database, { ...LOCK, target: 2 })).toMatchObject({ from: 1, to: 2 });
+  expect(await migrateUp(database, { ...LOCK, target: 2 })).toMatchObject({ from: 1n, to: 2n });
   expect(schemaOf(database)).toEqual(schema);
   expect(stateOf(database)).toEqual({ version: ["2 0"], log: ["1 applied", "2 applied"] });
 
   golangMigrate(database, dir, "down", "-all");
   golangMigrate(database, dir, "up", "1");
-  expect(await migrateUp(database, { ...LOCK, target: 2 })).toMatchObject({ from: 1, to: 2 });
+  expect(await migrateUp(database, { ...LOCK, target: 2 })).toMatchObject({ from: 1n, to: 2n });
   expect(schemaOf(database)).toEqual(schema);
   await migrateDown(database, { ...LOCK, steps: 1 });
   golangMigrate(database, dir, "up");
@@ -51,7 +51,7 @@ test.skipIf(!program)("golang-migrate and we take turns on our database", async 
 test.skipIf(!program)("we go on where golang-migrate began, and the log says so", async () => {
   const database = join(tempFolder(), "a.db");
   golangMigrate(database, MIGRATIONS_DIR, "up", "1");
-  expect(await migrateUp(database, { ...LOCK, target: 2 })).toMatchObject({ from: 1, to: 2 });
+  expect(await migrateUp(database, { ...LOCK, target: 2 })).toMatchObject({ from: 1n, to: 2n });
   expect(stateOf(database)).toEqual({ version: ["2 0"], log: ["1 recorded", "2 applied"] });
   await migrateDown(database, { ...LOCK, steps: "all" });
   expect(schemaOf(database)).toEqual([]);
@@ -71,5 +71,5 @@ test.skipIf(!program)("each refuses what the other left dirty", async () => {
   expect(() => golangMigrate(database, dir, "up")).toThrow();
   await expect(migrateUp(database, options)).rejects.toMatchObject({ code: "MIGRATION_DIRTY" });
   golangMigrate(database, dir, "force", "1");
-  expect(await migrateUp(database, { ...options, target: 1 })).toMatchObject({ from: 1, to: 1 });
+  expect(await migrateUp(database, { ...options, target: 1 })).toMatchObject({ from: 1n, to: 1n });
 });
