@@ -7,9 +7,9 @@ import { StoreError } from "../errors.ts";
 import { createMigration, type NewTable } from "../migrate/create.ts";
 import { VERSION_MAX } from "../migrate/file-name.ts";
 import { readMigrationFiles } from "../migrate/files.ts";
+import { forceVersion } from "../migrate/force.ts";
 import { readLog } from "../migrate/log.ts";
 import {
-  forceVersion,
   type MigrateOptions,
   type MigrationReport,
   migrateDown,
@@ -243,7 +243,7 @@ export function parseCount(text: string): number {
 /** The version of a migration. */
 function parseVersion(text: string): bigint {
   if (/^\d{1,19}$/.test(text) && BigInt(text) <= VERSION_MAX) return BigInt(text);
-  throw new InvalidArgumentError("It is no version.");
+  throw new InvalidArgumentError(`It is not a whole number from 0 to ${VERSION_MAX}.`);
 }
 
 /** A version as golang-migrate's `force` takes it: -1 is none. */

@@ -1,7 +1,7 @@
 // Reads the foreign keys of a database, and which references point to nothing.
 // Only reads; what follows for a migration is in row-guard.ts.
 
-import type { Connection } from "../database/sqlite/connection.ts";
+import { type Connection, isSqliteError } from "../database/sqlite/connection.ts";
 import { quoteName } from "./statements.ts";
 
 /** A foreign key of the table `child`; its columns are those of `parentColumns`, in this order. */
@@ -11,7 +11,8 @@ export interface ForeignKey {
   /** SQLite's number for it among those of `child`. */
   readonly id: bigint;
   readonly columns: readonly string[];
-  readonly parentColumns: readonly string[];
+  /** One is null if the key names none, and the parent has no primary key of as many columns. */
+  readonly parentColumns: readonly (string | null)[];
   /** `CASCADE`, `SET NULL`, `SET DEFAULT`, `RESTRICT` or `NO ACTION`. */
   readonly onDelete: string;
 }
@@ -41,9 +42,13 @@ export function readForeignKeys(connection: Connection): readonly ForeignKey[] {
   }));
 }
 
-/** How many rows of the child refer to a row of the parent; 0 if the parent has no such key. */
+/** How many rows of the child refer to a row of the parent; 0 if there is no such parent or key. */
 export function countReferences(connection: Connection, key: ForeignKey): bigint {
-  if (key.parentColumns.some((column) => column === null)) return 0n;
+  const known = connection
+    .prepare("SELECT lower(name) FROM pragma_table_xinfo(?)")
+    .pluck()
+    .all(key.parent) as string[];
+  if (key.parentColumns.some((column) => !known.includes(column?.toLowerCase() ?? ""))) return 0n;
   const equal = key.columns.map(
     (column, index) => `p.${quoteName(key.parentColumns[index] ?? "")} = c.${quoteName(column)}`,
   );
@@ -72,6 +77,8 @@ export function countTable(connection: Connection, table: string): bigint | unde
 export interface Dangling {
   readonly key: ForeignKey;
   readonly rows: bigint;
+  /** True if the parent has no unique key for them, so that no row of the child can be written. */
+  readonly isMismatch: boolean;
 }
 
 /**
@@ -79,17 +86,16 @@ export interface Dangling {
  * table that is made anew gives its rows other row ids, and the file's old faults stay the same.
  */
 export function readDangling(connection: Connection): ReadonlyMap<string, Dangling> {
-  const broken = connection
-    .prepare('SELECT DISTINCT "table" AS child, fkid AS id FROM pragma_foreign_key_check')
-    .all() as { child: string; id: bigint }[];
-  const keys = readForeignKeys(connection);
   const found = new Map<string, Dangling>();
-  for (const { child, id } of broken) {
-    const key = keys.find((candidate) => candidate.child === child && candidate.id === id);
-    if (!key) continue;
-    for (const { value, rows } of readValues(connection, key)) {
-      const identity = [key.child, key.parent, ...key.columns].join(" ").toLowerCase();
-      found.set(`${identity} ${value}`, { key, rows });
+  for (const key of readForeignKeys(connection)) {
+    const identity = [key.child, key.parent, ...key.columns].join(" ").toLowerCase();
+    try {
+      for (const { value, rows } of readValues(connection, key)) {
+        found.set(`${identity} ${value}`, { key, rows, isMismatch: false });
+      }
+    } catch (error) {
+      if (!isSqliteError(error) || !error.message.startsWith("foreign key mismatch")) throw error;
+      found.set(identity, { key, rows: 1n, isMismatch: true });
     }
   }
   return found;
@@ -109,6 +115,6 @@ function readValues(
          count(*) AS rows
        FROM ${quoteName(child)} WHERE _rowid_ IN (SELECT rowid FROM ${violations}) GROUP BY 1`
     : // Such a table's rows have no number by which to find them.
-      `SELECT '' AS value, count(*) AS rows FROM ${violations}`;
+      `SELECT '' AS value, count(*) AS rows FROM ${violations} HAVING count(*) > 0`;
   return connection.prepare(sql).all(child, id) as { value: string; rows: bigint }[];
 }

@@ -109,15 +109,20 @@ function checkDangling(
   before: ReturnType<typeof readDangling>,
 ): void {
   const added = [...readDangling(connection)]
-    .map(([identity, { key, rows }]) => ({ key, rows: rows - (before.get(identity)?.rows ?? 0n) }))
+    .map(([identity, now]) => ({ ...now, rows: now.rows - (before.get(identity)?.rows ?? 0n) }))
     .filter(({ rows }) => rows > 0n);
   const [first] = added;
   if (!first) return;
+  const { child, parent } = first.key;
+  if (first.isMismatch) {
+    const message = `${parent} has no unique key for the reference from ${child} afterwards`;
+    throw prefixed(script, new StoreError("MIGRATION_FAILED", message));
+  }
   const total = added.reduce((sum, { rows }) => sum + rows, 0n);
   const old = before.size > 0 ? ", beside those that did so before" : "";
   const message =
     `${total} references point to nothing afterwards${old}, ` +
-    `the first from ${first.key.child} to ${first.key.parent}`;
+    `the first from ${child} to ${parent}`;
   throw prefixed(script, new StoreError("MIGRATION_FAILED", message));
 }
 

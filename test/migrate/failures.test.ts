@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { readMigrationFiles } from "../../src/migrate/files.ts";
-import { forceVersion, migrateDown, migrateUp } from "../../src/migrate/migrate.ts";
+import { forceVersion } from "../../src/migrate/force.ts";
+import { migrateDown, migrateUp } from "../../src/migrate/migrate.ts";
 import { outsideTool } from "../support/tools.ts";
 import {
   LOCK,

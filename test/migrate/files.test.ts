@@ -3,7 +3,8 @@ import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { createMigration } from "../../src/migrate/create.ts";
 import { readMigrationFiles } from "../../src/migrate/files.ts";
-import { forceVersion, migrateDown, migrateUp, readSkipped } from "../../src/migrate/migrate.ts";
+import { forceVersion } from "../../src/migrate/force.ts";
+import { migrateDown, migrateUp, readSkipped } from "../../src/migrate/migrate.ts";
 import { LOCK, pluck, tempFolder, withConnection, writeMigrations } from "./support.ts";
 
 const TABLE_A: [string, string] = ["CREATE TABLE a (x);", "DROP TABLE a;"];

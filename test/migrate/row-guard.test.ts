@@ -149,6 +149,15 @@ INSERT INTO c_new SELECT * FROM c; DROP TABLE c; ALTER TABLE c_new RENAME TO c;`
     );
   });
 
+  test("may be absent, or lack what a child refers to", async () => {
+    for (const parent of ["absent", "p (code)"]) {
+      const first = `CREATE TABLE p (id INTEGER PRIMARY KEY);
+CREATE TABLE c (id INTEGER PRIMARY KEY, p REFERENCES ${parent} ON DELETE CASCADE);`;
+      const { up } = await prepare(first, "DROP TABLE IF EXISTS absent; DROP TABLE p;");
+      await up();
+    }
+  });
+
   test("may refer to itself", async () => {
     const first =
       "CREATE TABLE p (id INTEGER PRIMARY KEY, p REFERENCES p ON DELETE CASCADE);\nINSERT INTO p VALUES (1, NULL), (2, 1);";
@@ -262,6 +271,25 @@ INSERT INTO c_new SELECT id, p FROM c WHERE ${where}; DROP TABLE c; ALTER TABLE 
       await withOrphans(`${OFF}${REBUILD}${statement}`),
       new RegExp(`^2_b\\.up\\.sql: ${count} references .* beside those .* from c to p$`),
     );
+  });
+
+  test("a parent that loses the key is refused; one that had none may be mended, or left", async () => {
+    const first = `CREATE TABLE p (id INTEGER PRIMARY KEY, code TEXT UNIQUE);
+CREATE TABLE c (id INTEGER PRIMARY KEY, code TEXT REFERENCES p (code) ON DELETE CASCADE);
+INSERT INTO p VALUES (1, 'x'); INSERT INTO c VALUES (1, 'x');\n`;
+    const rebuild = (type: string) => `CREATE TABLE p_new (id INTEGER PRIMARY KEY, code ${type});
+INSERT INTO p_new SELECT * FROM p; DROP TABLE p; ALTER TABLE p_new RENAME TO p;`;
+    await expectRefused(
+      await prepare(first, OFF + rebuild("TEXT")),
+      /^2_b\.up\.sql: p has no unique key for the reference from c afterwards$/,
+    );
+    for (const type of ["TEXT", "TEXT UNIQUE"]) {
+      const { up } = await prepare(
+        `${first}DELETE FROM c; DROP TABLE p; CREATE TABLE p (id INTEGER PRIMARY KEY, code TEXT);`,
+        OFF + rebuild(type),
+      );
+      await up();
+    }
   });
 
   test("keys of several columns, and tables without row ids, are compared as well", async () => {
