@@ -15,6 +15,8 @@ export interface Config {
   readonly secretSeed?: string;
   /** Whether a List, a search, an Export or a sum fails for a row that it would have to leave out. */
   readonly strictReads?: boolean;
+  /** The folder of the migrations; the package's own if absent. */
+  readonly migrations?: string;
   /** The folder of the rows that a new database gets; none if absent. */
   readonly fixtures?: string;
   readonly limits: Limits;

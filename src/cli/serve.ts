@@ -11,7 +11,7 @@ import { isServerChild, runServerChild, startServerProcesses } from "../processe
 import { DEFINITIONS, RESOURCES, SERVICES } from "../resources.ts";
 import { saveCompiled } from "../runtime.ts";
 import { prepare, serve, servePrepared } from "../serve.ts";
-import { databaseOption, lockTimeoutOption, parseCount } from "./migrate.ts";
+import { databaseOption, lockTimeoutOption, migrationsOption, parseCount } from "./migrate.ts";
 
 const PROCESSES_MAX = 256;
 
@@ -19,6 +19,7 @@ const SERVED = { resources: RESOURCES, definitions: DEFINITIONS, services: SERVI
 
 interface ServeOptions {
   readonly database: string;
+  readonly migrations?: string;
   readonly address: string;
   readonly readOnly: boolean;
   readonly durability: Durability;
@@ -34,6 +35,7 @@ export function serveCommand(): Command {
   return new Command("serve")
     .description("serve a database over gRPC; creates it if it is absent")
     .addOption(databaseOption())
+    .addOption(migrationsOption())
     .addOption(addressOption())
     .addOption(
       new Option("--read-only", "refuse every write").env("PROTOSTORE_READ_ONLY").default(false),
@@ -95,6 +97,7 @@ async function runServe(options: ServeOptions): Promise<void> {
     durability: options.durability,
     strictReads: options.strictReads,
     processes: options.processes,
+    ...(options.migrations !== undefined && { migrations: resolve(options.migrations) }),
     ...(options.fixtures && { fixtures: join(PACKAGE_ROOT, "fixtures") }),
     limits: {
       ...DEFAULT_LIMITS,
