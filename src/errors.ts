@@ -12,7 +12,6 @@ export type ErrorCode =
   | "ETAG_MISMATCH"
   | "CONSTRAINT_VIOLATION"
   | "WRITE_REFUSED"
-  | "ANSWER_TOO_LARGE"
   | "DEADLINE_EXCEEDED"
   | "CANCELLED"
   // The state of the database or the server.
@@ -23,6 +22,8 @@ export type ErrorCode =
   | "OVERLOADED"
   | "READ_ONLY_MODE"
   | "ROW_UNREADABLE"
+  | "ROW_TOO_LARGE"
+  | "ANSWER_TOO_LARGE"
   | "SCHEMA_MISMATCH"
   | "IDS_EXHAUSTED"
   | "INTERNAL"

@@ -7,6 +7,7 @@ import type { Config } from "./config.ts";
 import { openSqlite } from "./database/sqlite/sqlite-database.ts";
 import { StoreError } from "./errors.ts";
 import { loadFixtures } from "./fixtures.ts";
+import { createRowFaults } from "./handlers/row-faults.ts";
 import {
   assembleService,
   createHandlerTools,
@@ -19,9 +20,9 @@ import { createSchemaProbe } from "./health/schema-probe.ts";
 import { readServerStatus } from "./health/server-status.ts";
 import { healthService } from "./health/service.ts";
 import { createListCosts } from "./list-costs.ts";
-import { refuseUnmanaged } from "./migrate/detect.ts";
-import { readMigrationFiles } from "./migrate/files.ts";
-import { migrateUp } from "./migrate/migrate.ts";
+import { detectDatabase, refuseUnmanaged } from "./migrate/detect.ts";
+import { type MigrationFile, readMigrationFiles } from "./migrate/files.ts";
+import { migrateUp, readSkipped } from "./migrate/migrate.ts";
 import { nameDatabase, openDatabase } from "./migrate/target.ts";
 import { watchEventLoop } from "./observe/event-loop.ts";
 import type { Log } from "./observe/log.ts";
@@ -86,11 +87,12 @@ async function openStore(
   config: Config,
   { resources, definitions }: Served,
   log: Log,
-  makeReady?: (config: Config) => Promise<void>,
+  makeReady?: (config: Config, files: readonly MigrationFile[], log: Log) => Promise<void>,
 ) {
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
-  await makeReady?.(config);
+  const files = readMigrationFiles(config.migrations);
+  await makeReady?.(config, files, log);
   const metrics = watchEventLoop();
   const database = openSqlite({
     ...config,
@@ -100,7 +102,7 @@ async function openStore(
     log,
     onStatement: metrics.recordStatement,
   });
-  const schema = createSchemaProbe(database.connection, plans, readMigrationFiles());
+  const schema = createSchemaProbe(database.connection, plans, files);
   const costs = createListCosts(database, plans, config.limits);
   return { plans, registry, database, schema, costs, metrics };
 }
@@ -134,7 +136,7 @@ async function prepareStore(store: Store, { fixtures }: Config, log: Log): Promi
 
 async function serveStore(
   store: Store,
-  { address, limits }: Config,
+  { address, limits, strictReads = false }: Config,
   { resources, services: others = [] }: Served,
   log: Log,
 ): Promise<RunningService> {
@@ -150,14 +152,15 @@ async function serveStore(
     // Loaded while the writer thread starts.
     const { startServer } = await import("./grpc/server.ts");
     const { reflectionServices } = await import("./grpc/reflection.ts");
-    const tools = createHandlerTools(database, plans, registry, limits, costs.extras);
+    const faults = createRowFaults(strictReads);
+    const tools = createHandlerTools(database, plans, registry, limits, costs.extras, faults);
     const services = [
       ...[...resources, ...others].map((entry) => assembleService(entry, tools)),
       databaseService(
         async () => ({
           ...(await database.status()),
           schema: schema.describe(),
-          server: readServerStatus(metrics, database.queues()),
+          server: readServerStatus(metrics, database.queues(), faults.count),
         }),
         costs.explain,
       ),
@@ -181,19 +184,31 @@ async function serveStore(
 }
 
 /** Makes a new file; an old one must be ours, and is migrated only by the operator's command. */
-async function prepareFile({ database: path, readOnly, limits }: Config): Promise<void> {
+async function prepareFile(
+  { database: path, readOnly, limits }: Config,
+  files: readonly MigrationFile[],
+  log: Log,
+): Promise<void> {
   const file = statSync(path, { throwIfNoEntry: false });
-  const isNew = !file || (file.isFile() && file.size === 0);
-  if (isNew && !readOnly) {
-    await migrateUp(path, { lockTimeoutMs: limits.migrationLockTimeoutMs });
-    return;
-  }
   if (file && !file.isFile()) {
     throw new StoreError("DATABASE_UNAVAILABLE", `${path} is not a file`);
   }
+  const isNew = !file || file.size === 0 || isEmptyDatabase(path, files, log);
+  if (!isNew || readOnly) return;
+  const lockTimeoutMs = limits.migrationLockTimeoutMs;
+  const { notices } = await migrateUp(path, { files, lockTimeoutMs });
+  for (const notice of notices) log.warn(notice);
+}
+
+/** True if nothing is in it: a first migration that failed, or was killed, leaves such a file. */
+function isEmptyDatabase(path: string, files: readonly MigrationFile[], log: Log): boolean {
   const connection = openDatabase(path, { readOnly: true });
   try {
     refuseUnmanaged(connection, path);
+    for (const name of readSkipped(connection, files)) {
+      log.warn({ migration: name }, "this migration arrived below the version and is not run");
+    }
+    return detectDatabase(connection).kind === "empty";
   } catch (error) {
     throw nameDatabase(path, error);
   } finally {

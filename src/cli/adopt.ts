@@ -3,25 +3,34 @@
 
 import { Command } from "commander";
 import { type AdoptionReport, adoptDatabase } from "../migrate/adopt.ts";
-import { lockTimeoutOption } from "./migrate.ts";
+import { readMigrationFiles } from "../migrate/files.ts";
+import { lockTimeoutOption, migrationsOption } from "./migrate.ts";
 import { createProgress, type Progress } from "./progress.ts";
+
+interface AdoptFlags {
+  /** In milliseconds. */
+  readonly lockTimeout: number;
+  readonly migrations?: string;
+}
 
 /** The command `adopt`; it throws StoreError. */
 export function adoptCommand(): Command {
   return new Command("adopt")
     .description("take over an existing Chinook file in place, after a verified backup")
     .argument("<file>", "the Chinook file, with upstream or with plural table names")
+    .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
     .addHelpText(
       "after",
       "\nExample:\n  $ protostore adopt Chinook_Sqlite.sqlite" +
         "\n  $ protostore serve --database Chinook_Sqlite.sqlite",
     )
-    .action(async (file: string, { lockTimeout }: { readonly lockTimeout: number }) => {
+    .action(async (file: string, { lockTimeout, migrations }: AdoptFlags) => {
       const progress = createSteps();
       try {
         const report = await adoptDatabase(file, {
           lockTimeoutMs: lockTimeout,
+          files: readMigrationFiles(migrations),
           onProgress: progress.update,
         });
         progress.end();

@@ -12,11 +12,12 @@ import { type Finding, verifyDatabase } from "../repositories/verify.ts";
 import { DEFINITIONS, RESOURCES } from "../resources.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
-import { databaseOption } from "./migrate.ts";
+import { databaseOption, migrationsOption } from "./migrate.ts";
 import { createProgress } from "./progress.ts";
 
 interface VerifyOptions {
   readonly database: string;
+  readonly migrations?: string;
   readonly repair: boolean;
 }
 
@@ -25,12 +26,13 @@ export function verifyCommand(): Command {
   return new Command("verify")
     .description("recompute every row and compare columns, JSON and bytes; check pages and keys")
     .addOption(databaseOption())
+    .addOption(migrationsOption())
     .option("--repair", "make the search index anew if it is not as the rows are", false)
     .addHelpText("after", "\nExample:\n  $ protostore verify --database store.db")
     .action(runVerify);
 }
 
-async function runVerify({ database: path, repair }: VerifyOptions): Promise<void> {
+async function runVerify({ database: path, migrations, repair }: VerifyOptions): Promise<void> {
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
   const tools = { registry, definitions: DEFINITIONS };
@@ -44,7 +46,8 @@ async function runVerify({ database: path, repair }: VerifyOptions): Promise<voi
     for (const { subject, problem } of findings) process.stdout.write(`${subject}: ${problem}\n`);
   };
   try {
-    const { error } = createSchemaProbe(database.connection, plans, readMigrationFiles()).look();
+    const files = readMigrationFiles(migrations);
+    const { error } = createSchemaProbe(database.connection, plans, files).look();
     if (error) throw error;
     for await (const step of verifyDatabase(database, plans, registry)) {
       rows = step.rowsDone;

@@ -15,6 +15,7 @@ import type { Delays, EventLoopMetrics } from "../observe/event-loop.ts";
 export function readServerStatus(
   metrics: EventLoopMetrics,
   queues: QueueLengths,
+  unreadableRows: bigint,
 ): DatabaseStatus_Server {
   return create(DatabaseStatus_ServerSchema, {
     uptime: durationFromMs(Math.round(metrics.uptimeMs())),
@@ -22,6 +23,7 @@ export function readServerStatus(
     mainThreadStatement: toDelays(metrics.statements()),
     residentMemoryBytes: BigInt(process.memoryUsage.rss()),
     ...queues,
+    unreadableRows,
   });
 }
 
