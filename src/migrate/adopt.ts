@@ -10,7 +10,8 @@ import { type MigrationFile, readMigrationFiles } from "./files.ts";
 import { retryWhileBusy } from "./lock.ts";
 import { readLog } from "./log.ts";
 import { type MigrationReport, runUp } from "./migrate.ts";
-import { checkNewColumns, countRows, isSameCount, type TableCount, takeOver } from "./take-over.ts";
+import { checkNewNames } from "./new-names.ts";
+import { countRows, isSameCount, type TableCount, takeOver } from "./take-over.ts";
 import {
   inTransaction,
   inUse,
@@ -87,7 +88,7 @@ async function adoptUnmanaged(
   await retryWhileBusy(lockTimeoutMs, inUse(database), () => connection.exec("BEGIN IMMEDIATE"));
   try {
     const isUpstream = refuseUnlessChinook(target);
-    checkNewColumns(connection, files, isUpstream);
+    checkNewNames(connection, files, isUpstream);
     const backup = await makeVerifiedBackup(
       target,
       (done, total) => options.onProgress?.("backing up", done, total),

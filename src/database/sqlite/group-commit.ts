@@ -13,6 +13,7 @@ import {
   BUSY_RETRY_DELAY_MS,
   type Connection,
   isBusy,
+  schemaMismatch,
   translateSqliteError,
 } from "./connection.ts";
 import { createsFrom, insertTogether } from "./insert.ts";
@@ -64,7 +65,7 @@ const statement = (sql: string): Statement => ({ sql, parameters: [] });
 
 const BEGIN = statement("BEGIN IMMEDIATE");
 // The triggers on the resource tables are for other programs' writes; `writing` keeps them still.
-const START = statement("UPDATE store_state SET writing = 1 RETURNING revision");
+const START = statement("UPDATE store_state SET writing = 1 WHERE writing = 0 RETURNING revision");
 const FINISH = "UPDATE store_state SET revision = ?, writing = 0";
 const COMMIT = statement("COMMIT");
 const ROLLBACK = statement("ROLLBACK");
@@ -115,7 +116,9 @@ export function createCommitter(connection: Connection, options: CommitterOption
   }
 
   function applyGroup(entries: readonly Entry[]): { outcomes: Outcome[]; changed: boolean } {
-    const [before] = runner.get(START) as [bigint];
+    const [before] = runner.get(START) ?? [];
+    // The row is gone, or says that somebody writes: nobody can, inside our own transaction.
+    if (typeof before !== "bigint") throw schemaMismatch();
     const now = new Date().toISOString();
     const shared = { runner, plans, registry, messageBytesMax, now, nextKeys: new Map() };
     const group: Group = { shared, revision: before, changed: false };
