@@ -6,7 +6,7 @@ import { closeSync, fsyncSync, openSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Connection } from "../database/sqlite/connection.ts";
 import { StoreError } from "../errors.ts";
-import { quoteName } from "./statements.ts";
+import { quoteName } from "../schema/sql-name.ts";
 import { openDatabase, removeDatabase, type Target } from "./target.ts";
 
 /** Called with the number of pages copied, of all of them. */

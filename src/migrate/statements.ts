@@ -39,11 +39,6 @@ export function runScript(connection: Connection, script: MigrationScript): void
   }
 }
 
-/** `name` as an SQL identifier, whatever characters it has. */
-export function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
 function runStatement(connection: Connection, sql: string): void {
   const statement = connection.prepare(sql);
   if (statement.reader) statement.all();

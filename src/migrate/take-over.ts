@@ -3,11 +3,11 @@
 
 import type { Connection } from "../database/sqlite/connection.ts";
 import { StoreError } from "../errors.ts";
+import { quoteName } from "../schema/sql-name.ts";
 import { type ChinookTable, readChinookTables, readIndexes } from "./chinook.ts";
 import type { MigrationFile } from "./files.ts";
 import { createLogTable, writeLogEntry } from "./log.ts";
 import { renameTables } from "./rename.ts";
-import { quoteName } from "./statements.ts";
 import { createVersionTable, writeVersion } from "./version.ts";
 
 /** How many rows a table has. */

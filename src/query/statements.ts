@@ -4,6 +4,7 @@
 
 import type { ChildPlan, ResourcePlan, TablePlan } from "../schema/plan.ts";
 import type { ChildRow, ResourceRow } from "../schema/row.ts";
+import { sqlName } from "../schema/sql-name.ts";
 import type { Row, SqlValue } from "../schema/sql-value.ts";
 import type { Fragment } from "./filter/fragment.ts";
 
@@ -16,19 +17,19 @@ export interface Statement {
 /** The row with this key. */
 export function selectByKey(plan: ResourcePlan, key: bigint): Statement {
   return {
-    sql: `SELECT ${resourceColumns(plan)} FROM ${plan.table} WHERE ${plan.key} = ?`,
+    sql: `SELECT ${resourceColumns(plan)} FROM ${plan.sql.table} WHERE ${plan.sql.key} = ?`,
     parameters: [key],
   };
 }
 
 /** Bytes and revision of the database; the only parameter is the key. A join takes twice the time. */
-export function selectWire({ table, key }: ResourcePlan): string {
+export function selectWire({ sql: { table, key } }: ResourcePlan): string {
   return `SELECT wire, (SELECT revision FROM store_state) FROM ${table} WHERE ${key} = ?`;
 }
 
 /** The bytes of the rows with these keys, in their order: a row for each, or one with all `joined`. */
 export function selectWires(
-  { table, key }: ResourcePlan,
+  { sql: { table, key } }: ResourcePlan,
   keys: readonly bigint[],
   joined: boolean,
 ): Statement {
@@ -67,7 +68,7 @@ export function selectPage(
   const selected = [columns, ...query.sortTerms.map(({ sql }) => sql)];
   return {
     sql:
-      `SELECT ${selected.join(", ")} FROM ${plan.table}${where(query.conditions)} ` +
+      `SELECT ${selected.join(", ")} FROM ${plan.sql.table}${where(query.conditions)} ` +
       `ORDER BY ${query.orderBy.sql} ${LIMIT} OFFSET ? + 0`,
     parameters: [
       ...[...query.sortTerms, ...query.conditions, query.orderBy].flatMap((p) => p.parameters),
@@ -82,7 +83,7 @@ export function selectPage(
  * keys, how many bytes each message has, and the messages of up to `rowBytesMax`, joined.
  */
 export function selectJoinedPage(
-  { table, key }: ResourcePlan,
+  { sql: { table, key } }: ResourcePlan,
   after: SqlValue | undefined,
   rowBytesMax: number,
   limit: number,
@@ -92,7 +93,7 @@ export function selectJoinedPage(
     "SELECT (SELECT revision FROM store_state), group_concat(id), group_concat(size), " +
     "CAST(group_concat(wire, '') AS BLOB) FROM (" +
     `SELECT ${key} AS id, length(wire) AS size, CASE WHEN length(wire) <= ? THEN wire END AS wire ` +
-    `FROM ${table}${range} ORDER BY ${key} ${LIMIT})`;
+    `FROM ${table}${range} ORDER BY ${table}.${key} ${LIMIT})`;
   const from = after === undefined ? [] : [after];
   return { sql, parameters: [BigInt(rowBytesMax), ...from, BigInt(limit)] };
 }
@@ -100,7 +101,7 @@ export function selectJoinedPage(
 /** One row with the number of rows that meet the conditions. */
 export function selectCount(plan: ResourcePlan, conditions: readonly Fragment[]): Statement {
   return {
-    sql: `SELECT count(*) FROM ${plan.table}${where(conditions)}`,
+    sql: `SELECT count(*) FROM ${plan.sql.table}${where(conditions)}`,
     parameters: conditions.flatMap(({ parameters }) => parameters),
   };
 }
@@ -113,21 +114,21 @@ export function selectByKeys(
 ): Statement {
   return {
     sql:
-      `SELECT ${columns} FROM ${plan.table} ` +
-      `WHERE ${plan.key} IN (SELECT value FROM json_each(?))`,
+      `SELECT ${columns} FROM ${plan.sql.table} ` +
+      `WHERE ${plan.sql.key} IN (SELECT value FROM json_each(?))`,
     parameters: [`[${keys.join(",")}]`],
   };
 }
 
 /** The order of keys, which every order ends with. */
 export function keyOrder(plan: ResourcePlan): Pick<PageQuery, "sortTerms" | "orderBy"> {
-  const term = { sql: plan.key, parameters: [] };
+  const term = { sql: plan.sql.key, parameters: [] };
   return { sortTerms: [term], orderBy: term };
 }
 
 /** The condition that a row comes after this key. */
 export function afterKey(plan: ResourcePlan, key: bigint): Fragment {
-  return { sql: `${plan.key} > ?`, parameters: [key] };
+  return { sql: `${plan.sql.key} > ?`, parameters: [key] };
 }
 
 function where(conditions: readonly Fragment[]): string {
@@ -142,17 +143,17 @@ export function selectChildren(
   child: ChildPlan,
   parents: Statement,
 ): Statement {
-  const columns = [child.key, child.parentKey, "data", ...child.columns.map(({ name }) => name)];
+  const columns = childNames(child);
   return {
     sql:
-      `SELECT ${columns.join(", ")} FROM ${child.table} WHERE ${child.parentKey} IN ` +
-      `(SELECT ${plan.key} FROM (${parents.sql})) ORDER BY ${child.parentKey}, ${child.key}`,
+      `SELECT ${columns.join(", ")} FROM ${child.sql.table} WHERE ${sqlName(child.parentKey)} IN ` +
+      `(SELECT ${plan.sql.key} FROM (${parents.sql})) ORDER BY ${sqlName(child.parentKey)}, ${child.sql.key}`,
     parameters: parents.parameters,
   };
 }
 
 /** The columns that a row of a page begins with: its key and how many bytes it has, if it has any. */
-export function itemColumns({ table, key }: ResourcePlan): string {
+export function itemColumns({ sql: { table, key } }: ResourcePlan): string {
   return `${table}.${key}, length(${table}.wire)`;
 }
 
@@ -161,8 +162,10 @@ export const ITEM_COLUMNS = 2;
 
 /** The columns of a resource row, in the order that `toResourceRow` reads them. */
 export function resourceColumns(plan: ResourcePlan): string {
-  const columns = plan.columns.map(({ name }) => name);
-  return [plan.key, "revision", "created_at", "updated_at", "wire", "data", ...columns].join(", ");
+  const columns = plan.columns.map(({ sqlName }) => sqlName);
+  return [plan.sql.key, "revision", "created_at", "updated_at", "wire", "data", ...columns].join(
+    ", ",
+  );
 }
 
 /** A row that was selected with `resourceColumns`, and whatever stands behind them. */
@@ -198,10 +201,10 @@ function insertText(plan: ResourcePlan, rows: number): string {
   insertTexts.set(plan, texts);
   let text = texts.get(rows);
   if (text === undefined) {
-    const names = [plan.key, ...resourceNames(plan)];
+    const names = [plan.sql.key, ...resourceNames(plan)];
     const marks = `(${names.map(() => "?").join(", ")})`;
     const values = Array.from({ length: rows }, () => marks).join(", ");
-    text = `INSERT INTO ${plan.table} (${names.join(", ")}) VALUES ${values}`;
+    text = `INSERT INTO ${plan.sql.table} (${names.join(", ")}) VALUES ${values}`;
     texts.set(rows, text);
   }
   return text;
@@ -214,28 +217,29 @@ export function updateResource(plan: ResourcePlan, row: ResourceRow): Statement 
 
 /** Inserts a child row. */
 export function insertChild(plan: ChildPlan, row: ChildRow): Statement {
-  return insert(
-    plan.table,
-    [plan.key, plan.parentKey, "data", ...plan.columns.map(({ name }) => name)],
-    [row.key, row.parentKey, row.data, ...row.columns],
-  );
+  return insert(plan.sql.table, childNames(plan), [
+    row.key,
+    row.parentKey,
+    row.data,
+    ...row.columns,
+  ]);
 }
 
 /** Replaces all of a child row but its keys. */
 export function updateChild(plan: ChildPlan, row: ChildRow): Statement {
-  const names = ["data", ...plan.columns.map(({ name }) => name)];
+  const names = ["data", ...plan.columns.map(({ sqlName }) => sqlName)];
   return update(plan, names, [row.data, ...row.columns], row.key);
 }
 
 /** Deletes the row with this key. */
 export function deleteByKey(plan: TablePlan, key: bigint): Statement {
-  return { sql: `DELETE FROM ${plan.table} WHERE ${plan.key} = ?`, parameters: [key] };
+  return { sql: `DELETE FROM ${plan.sql.table} WHERE ${plan.sql.key} = ?`, parameters: [key] };
 }
 
 /** Deletes the child rows of the row with this key. */
 export function deleteChildren(child: ChildPlan, parentKey: bigint): Statement {
   return {
-    sql: `DELETE FROM ${child.table} WHERE ${child.parentKey} = ?`,
+    sql: `DELETE FROM ${child.sql.table} WHERE ${sqlName(child.parentKey)} = ?`,
     parameters: [parentKey],
   };
 }
@@ -245,7 +249,7 @@ export function selectNextKey(plan: TablePlan): Statement {
   // max + 1 of the largest integer would be a REAL.
   return {
     sql:
-      `SELECT nullif(max(coalesce((SELECT max(${plan.key}) FROM ${plan.table}), 0), ` +
+      `SELECT nullif(max(coalesce((SELECT max(${plan.sql.key}) FROM ${plan.sql.table}), 0), ` +
       `coalesce((SELECT last_id FROM id_high_water WHERE table_name = ?), 0)), ` +
       `9223372036854775807) + 1`,
     parameters: [plan.table],
@@ -254,12 +258,20 @@ export function selectNextKey(plan: TablePlan): Statement {
 
 /** The keys of the rows of the table that refer to `key` in this column. */
 export function selectReferrers(plan: TablePlan, column: string, key: bigint): Statement {
-  return { sql: `SELECT ${plan.key} FROM ${plan.table} WHERE ${column} = ?`, parameters: [key] };
+  return {
+    sql: `SELECT ${plan.sql.key} FROM ${plan.sql.table} WHERE ${sqlName(column)} = ?`,
+    parameters: [key],
+  };
+}
+
+function childNames(child: ChildPlan): string[] {
+  const columns = child.columns.map(({ sqlName }) => sqlName);
+  return [child.sql.key, sqlName(child.parentKey), "data", ...columns];
 }
 
 function resourceNames(plan: ResourcePlan): string[] {
   const system = ["revision", "created_at", "updated_at", "wire", "data"];
-  return [...system, ...plan.columns.map(({ name }) => name)];
+  return [...system, ...plan.columns.map(({ sqlName }) => sqlName)];
 }
 
 function resourceCells(row: ResourceRow): SqlValue[] {
@@ -283,7 +295,7 @@ function update(
 ): Statement {
   const assignments = names.map((name) => `${name} = ?`).join(", ");
   return {
-    sql: `UPDATE ${plan.table} SET ${assignments} WHERE ${plan.key} = ?`,
+    sql: `UPDATE ${plan.sql.table} SET ${assignments} WHERE ${plan.sql.key} = ?`,
     parameters: [...cells, key],
   };
 }

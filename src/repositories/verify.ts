@@ -42,7 +42,7 @@ export async function* verifyDatabase(
   registry: Registry,
 ): AsyncGenerator<VerifyProgress> {
   const counts = await database.read(
-    plans.map((plan) => statement(`SELECT count(*) FROM ${plan.table}`)),
+    plans.map((plan) => statement(`SELECT count(*) FROM ${plan.sql.table}`)),
   );
   const rowsTotal = counts.rows.reduce((sum, [row]) => sum + Number(row?.[0]), 0);
   let rowsDone = 0;

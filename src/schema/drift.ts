@@ -11,6 +11,7 @@ import {
   SYSTEM_COLUMNS,
   type TablePlan,
 } from "./plan.ts";
+import { childTriggers, resourceTriggers, type Trigger } from "./triggers.ts";
 
 /** A table of a database. */
 export interface TableDescription {
@@ -65,9 +66,9 @@ export function findDifferences(
 ): readonly string[] {
   return [
     ...plans.flatMap((plan) => [
-      ...compareTable(plan, SYSTEM_COLUMNS, plans, describe, plan.triggers),
+      ...compareTable(plan, SYSTEM_COLUMNS, plans, describe, triggersOf(plan)),
       ...plan.children.flatMap((child) =>
-        compareTable(child, childColumns(child), plans, describe),
+        compareTable(child, childColumns(child), plans, describe, triggersOf(plan)),
       ),
       ...plan.links.flatMap(({ table, column }) =>
         comparePlainTable(plan.desc.typeName, table, [column], describe),
@@ -85,6 +86,7 @@ const STATE_TABLES: Readonly<Record<string, readonly string[]>> = {
   id_high_water: ["table_name", "last_id"],
   completed_requests: ["request_id", "digest", "revision", "messages", "completed_at"],
   store_secrets: ["name", "value"],
+  store_replaced: ["table_name", "found_by", "key", "parent_key"],
 };
 
 function comparePlainTable(
@@ -110,7 +112,7 @@ function compareTable(
   required: readonly string[],
   plans: readonly ResourcePlan[],
   describe: DescribeTable,
-  ownTriggers: readonly string[] = [],
+  wantedTriggers: ReadonlyMap<string, readonly string[]>,
 ): string[] {
   const table = describe(plan.table);
   const { typeName } = plan.desc;
@@ -119,7 +121,7 @@ function compareTable(
     table.columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
   const isKey = table.rowId?.toLowerCase() === plan.key.toLowerCase();
   const missing = required.filter((name) => !find(name));
-  const expected = [...triggersOf(plan), ...ownTriggers];
+  const expected = wantedTriggers.get(plan.table) ?? [];
   const triggers = expected.filter((name) => !table.triggers.includes(name));
   return [
     ...(isKey ? [] : [`${typeName}: ${plan.key} is not the INTEGER PRIMARY KEY of ${plan.table}`]),
@@ -139,11 +141,13 @@ function compareTable(
   ];
 }
 
-/** The triggers that notice what other programs write. */
-function triggersOf(plan: TablePlan): string[] {
-  const { table } = plan;
-  const names = [`${table}_outside_insert`, `${table}_outside_update`, `${table}_delete`];
-  return "parentKey" in plan ? [...names, `${table}_outside_delete`] : names;
+/** The names of the triggers that the tables of a plan have, by table. */
+export function triggersOf(plan: ResourcePlan): ReadonlyMap<string, readonly string[]> {
+  const names = (triggers: readonly Trigger[]) => triggers.map(({ name }) => name);
+  return new Map([
+    [plan.table, [...names(resourceTriggers(plan)), ...plan.triggers]],
+    ...plan.children.map((child) => [child.table, names(childTriggers(child, plan))] as const),
+  ]);
 }
 
 function compareColumn(

@@ -14,6 +14,7 @@ import {
 import { FieldBehavior, hasBehavior } from "../../schema/options.ts";
 import type { ColumnPlan, ResourcePlan } from "../../schema/plan.ts";
 import { formatName } from "../../schema/resource-name.ts";
+import { sqlName } from "../../schema/sql-name.ts";
 import type { DeleteOperation } from "../database.ts";
 import { referrers } from "./references.ts";
 import { checkEtag, foreignKeyError, identify, isConstraint, readStored, store } from "./stored.ts";
@@ -36,7 +37,10 @@ function deleteRow(tx: Transaction, plan: ResourcePlan, key: bigint, force: bool
   if (force) releaseRow(tx, plan, key);
   for (const { table, column, deletes } of plan.links) {
     if (deletes === "always" || force) {
-      tx.runner.run({ sql: `DELETE FROM ${table} WHERE ${column} = ?`, parameters: [key] });
+      tx.runner.run({
+        sql: `DELETE FROM ${sqlName(table)} WHERE ${sqlName(column)} = ?`,
+        parameters: [key],
+      });
     }
   }
   try {
