@@ -6,7 +6,9 @@ import { DEFAULT_LIMITS } from "../config.ts";
 import { openSqlite } from "../database/sqlite/sqlite-database.ts";
 import { StoreError } from "../errors.ts";
 import { createSchemaProbe } from "../health/schema-probe.ts";
+import { refuseUnmanaged } from "../migrate/detect.ts";
 import { readMigrationFiles } from "../migrate/files.ts";
+import { requireDatabase } from "../migrate/target.ts";
 import type { Finding } from "../repositories/finding.ts";
 import { checkSearchIndex, rebuildSearchIndex } from "../repositories/search-repository.ts";
 import { verifyDatabase } from "../repositories/verify.ts";
@@ -26,12 +28,17 @@ export function verifyCommand(): Command {
   return new Command("verify")
     .description("recompute every row and compare columns, JSON and bytes; check pages and keys")
     .addOption(databaseOption())
-    .option("--repair", "make the search index anew if it is not as the rows are", false)
+    .option(
+      "--repair",
+      "make the bytes of damaged rows and a wrong search index anew from the columns",
+      false,
+    )
     .addHelpText("after", "\nExample:\n  $ protostore verify --database store.db")
     .action(runVerify);
 }
 
 async function runVerify({ database: path, repair }: VerifyOptions): Promise<void> {
+  requireDatabase(path);
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
   const tools = { registry, definitions: DEFINITIONS };
@@ -45,6 +52,7 @@ async function runVerify({ database: path, repair }: VerifyOptions): Promise<voi
     for (const { subject, problem } of findings) process.stdout.write(`${subject}: ${problem}\n`);
   };
   try {
+    refuseUnmanaged(database.connection, path);
     const { error } = createSchemaProbe(database.connection, plans, readMigrationFiles()).look();
     if (error) throw error;
     for await (const step of verifyDatabase(database, plans, registry)) {
