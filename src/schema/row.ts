@@ -139,7 +139,12 @@ export function decodeRow(
   children: readonly (readonly ChildRow[])[],
   registry: Registry,
 ): Message {
-  return row.wire ? fromBinary(plan.desc, row.wire) : rebuildRow(plan, row, children, registry);
+  if (!row.wire) return rebuildRow(plan, row, children, registry);
+  try {
+    return fromBinary(plan.desc, row.wire);
+  } catch (cause) {
+    throw damagedRow(plan, row.key, cause);
+  }
 }
 
 /**
@@ -153,41 +158,109 @@ export function rebuildRow(
   children: readonly (readonly ChildRow[])[],
   registry: Registry,
 ): Message {
-  const subject = { type: plan.resource.type, name: formatName(plan.resource, row.key) };
-  const message = decodeCells(plan, row, registry, subject);
-  const target = reflect(plan.desc, message);
-  plan.children.forEach((child, index) => {
-    const list = target.get(child.field);
-    for (const childRow of children[index] ?? []) {
-      list.add(reflect(child.desc, decodeChild(child, childRow, registry, subject)));
-    }
-  });
-  try {
-    setIdentity(plan, message, row);
-  } catch (error) {
-    throw unreadable(subject, "its times", error);
-  }
+  const { message, unreadable } = rebuildReadable(plan, row, children, registry);
+  if (unreadable.size > 0) throw unreadableRow(plan, row.key, unreadable);
   return message;
 }
 
-/** The message of a child row. */
+/**
+ * Why fields cannot be read, each as `path: reason`; the path is that in the resource, for example
+ * `lines.unit_price`. The fields are those of the resource's message and of its child messages.
+ */
+export type Unreadable = ReadonlyMap<DescField, string>;
+
+/** As much of a message as can be read. */
+export interface Readable {
+  /** The fields that cannot be read are not set in it. */
+  readonly message: Message;
+  readonly unreadable: Unreadable;
+}
+
+/**
+ * What can be read of a row from its columns, JSON and child rows, and what cannot. What belongs to no
+ * field, such as a key of the JSON that no field has, is said of all the fields that are in that JSON,
+ * or of the etag (in a child row the key) if none is: so it is mended by whoever replaces all of it.
+ */
+export function rebuildReadable(
+  plan: ResourcePlan,
+  row: ResourceRow,
+  children: readonly (readonly ChildRow[])[],
+  registry: Registry,
+): Readable {
+  const faults: Fault[] = [];
+  const message = decodeCells(plan, row, registry, faults, plan.standard.etag);
+  const target = reflect(plan.desc, message);
+  plan.children.forEach((child, index) => {
+    const list = target.get(child.field);
+    const childFaults: Fault[] = [];
+    for (const childRow of children[index] ?? []) {
+      list.add(reflect(child.desc, readChild(child, childRow, registry, childFaults)));
+    }
+    for (const [field, text] of childFaults) faults.push([field, `${child.field.name}.${text}`]);
+  });
+  readIdentity(plan, message, row, faults);
+  // Of two faults of one field, in two child rows for example, the first is told.
+  const unreadable = new Map<DescField, string>();
+  for (const [field, text] of faults) if (!unreadable.has(field)) unreadable.set(field, text);
+  return { message, unreadable };
+}
+
+/** A field that cannot be read, and `path: reason`. */
+type Fault = readonly [DescField, string];
+
+/** `setIdentity` with values that another program may have written. */
+function readIdentity(
+  plan: ResourcePlan,
+  message: Message,
+  row: ResourceRow,
+  faults: Fault[],
+): void {
+  const { etag, createTime, updateTime } = plan.standard;
+  const checked = { ...row };
+  if (row.revision !== null && typeof row.revision !== "bigint") {
+    faults.push([etag, `${etag.name}: must be an INTEGER`]);
+    checked.revision = null;
+  }
+  for (const [column, field] of [
+    ["createdAt", createTime],
+    ["updatedAt", updateTime],
+  ] as const) {
+    try {
+      if (row[column] !== null) timestampCodec.decode(row[column]);
+    } catch (error) {
+      faults.push([field, faultText(field, error)]);
+      checked[column] = null;
+    }
+  }
+  setIdentity(plan, message, checked);
+}
+
+/** The message of a child row. @throws StoreError ROW_UNREADABLE */
 export function decodeChild(
   plan: ChildPlan,
   row: ChildRow,
   registry: Registry,
   subject: ResourceIdentity,
 ): Message {
-  const message = decodeCells(plan, row, registry, subject, `${plan.field.name}.`);
+  const faults: Fault[] = [];
+  const message = readChild(plan, row, registry, faults);
+  if (faults[0]) throw unreadable(subject, `${plan.field.name}.${faults[0][1]}`);
+  return message;
+}
+
+function readChild(plan: ChildPlan, row: ChildRow, registry: Registry, faults: Fault[]): Message {
+  const message = decodeCells(plan, row, registry, faults, plan.keyField);
   reflect(plan.desc, message).set(plan.keyField, row.key);
   return message;
 }
 
+/** The message of the cells; `rest` is the field that stands for what belongs to none. */
 function decodeCells(
   plan: TablePlan,
   cells: Cells,
   registry: Registry,
-  subject: ResourceIdentity,
-  path = "",
+  faults: Fault[],
+  rest: DescField,
 ): Message {
   const message = create(plan.desc);
   const target = reflect(plan.desc, message);
@@ -197,15 +270,37 @@ function decodeCells(
     try {
       target.set(field, toFieldValue(field, codec.decode(value)));
     } catch (error) {
-      throw unreadable(subject, path + field.name, error);
+      faults.push([field, faultText(field, error)]);
     }
   });
-  try {
-    readJson(cells.data, target, plan.dataFields, registry);
-  } catch (error) {
-    throw unreadable(subject, `${path}data`, error);
+  for (const [field, text] of readJson(cells.data, target, plan.dataFields, registry)) {
+    if (field) faults.push([field, text]);
+    else for (const each of fieldsOfData(plan, rest)) faults.push([each, text]);
   }
   return message;
+}
+
+function fieldsOfData({ dataFields }: TablePlan, rest: DescField): readonly DescField[] {
+  return dataFields.length > 0 ? dataFields : [rest];
+}
+
+/** The error for a row that has fields which cannot be read. */
+export function unreadableRow(plan: ResourcePlan, key: bigint, fields: Unreadable): StoreError {
+  const [text = ""] = fields.values();
+  return unreadable({ type: plan.resource.type, name: formatName(plan.resource, key) }, text);
+}
+
+/** The error for a row whose bytes are not those that were written. */
+export function damagedRow(plan: ResourcePlan, key: bigint, cause?: unknown): StoreError {
+  const resource = { type: plan.resource.type, name: formatName(plan.resource, key) };
+  const message = `${resource.name} cannot be read: its stored bytes are damaged`;
+  return new StoreError("ROW_UNREADABLE", message, { resource, cause });
+}
+
+function unreadable(resource: ResourceIdentity, text: string): StoreError {
+  const message = `${resource.name} cannot be read: ${text}`;
+  const metadata = { field: text.slice(0, text.indexOf(": ")) };
+  return new StoreError("ROW_UNREADABLE", message, { resource, metadata });
 }
 
 function sameField(field: DescField, a: Message, b: Message): boolean {
@@ -227,12 +322,12 @@ function toFieldValue(field: DescField, value: unknown): unknown {
   return field.fieldKind === "message" ? reflect(field.message, value as Message) : value;
 }
 
-function asInvalidField(error: unknown, path: string): unknown {
-  return error instanceof Unrepresentable ? invalidField(path, error.message) : error;
+/** Anything but a refusal of the codec is a library's, whose words are not shown. */
+function faultText(field: DescField, error: unknown): string {
+  const reason = error instanceof Unrepresentable ? error.message : "is no value of the field";
+  return `${field.name}: ${reason}`;
 }
 
-function unreadable(resource: ResourceIdentity, what: string, error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  const message = `${resource.name} cannot be read: ${what}: ${error.message}`;
-  return new StoreError("ROW_UNREADABLE", message, { resource, cause: error });
+function asInvalidField(error: unknown, path: string): unknown {
+  return error instanceof Unrepresentable ? invalidField(path, error.message) : error;
 }
