@@ -11,10 +11,12 @@ interface StateRow {
 
 /** What is wrong with the row, a line each; empty if nothing is, or if there is no such table. */
 export function findStateFaults(connection: Connection): readonly string[] {
-  const table = connection
-    .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND lower(name) = 'store_state'")
+  const type = connection
+    .prepare("SELECT type FROM sqlite_schema WHERE lower(name) = 'store_state'")
+    .pluck()
     .get();
-  if (!table) return [];
+  if (type === undefined) return [];
+  if (type !== "table") return [`store_state must be a table, and is a ${type}`];
   const rows = connection
     .prepare("SELECT id, revision, writing FROM store_state LIMIT 2")
     .all() as StateRow[];

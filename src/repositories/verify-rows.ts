@@ -1,7 +1,7 @@
 // Checks resource rows, a page at a time: that columns, JSON and bytes say the same, and that every
 // reference has its row. Each page is one short read transaction. Changes nothing.
 
-import { type Registry, toBinary } from "@bufbuild/protobuf";
+import { fromBinary, type Message, type Registry, toBinary } from "@bufbuild/protobuf";
 import type { Database } from "../database/database.ts";
 import { StoreError } from "../errors.ts";
 import type { Fragment } from "../query/filter/fragment.ts";
@@ -16,10 +16,10 @@ import {
 } from "../query/statements.ts";
 import type { ColumnPlan, ResourcePlan, TablePlan } from "../schema/plan.ts";
 import { formatName } from "../schema/resource-name.ts";
-import { decodeRow, rebuildRow } from "../schema/row.ts";
+import { rebuildReadable } from "../schema/row.ts";
 import { sqlName } from "../schema/sql-name.ts";
 import type { Row } from "../schema/sql-value.ts";
-import type { Finding } from "./finding.ts";
+import type { Finding, FindingKind } from "./finding.ts";
 
 /** What rows are read from: one call is one read transaction. */
 export type RowSource = Pick<Database, "read">;
@@ -92,15 +92,24 @@ function selectRows(plan: ResourcePlan, after: bigint | undefined, limit: number
 
 function checkRow(plan: ResourcePlan, { row, children }: WholeRow, registry: Registry): Finding[] {
   const subject = formatName(plan.resource, row.key);
+  const found = (kind: FindingKind, problem: string): Finding => ({ kind, subject, problem });
+  const { message, unreadable } = rebuildReadable(plan, row, children, registry);
+  const faults = [...new Set(unreadable.values())].map((problem) => found("unreadable", problem));
+  if (row.wire === null) return faults;
+  const stored = decodeWire(plan, row.wire);
+  if (!stored) return [...faults, found("checksum", DAMAGED)];
+  if (faults.length > 0) return faults;
+  const same = Buffer.compare(toBinary(plan.desc, message), toBinary(plan.desc, stored)) === 0;
+  return same ? [] : [found("differs", "its bytes differ from its columns and JSON")];
+}
+
+const DAMAGED = "its stored bytes are damaged";
+
+function decodeWire(plan: ResourcePlan, wire: Uint8Array): Message | undefined {
   try {
-    const rebuilt = toBinary(plan.desc, rebuildRow(plan, row, children, registry));
-    const stored = toBinary(plan.desc, decodeRow(plan, row, children, registry));
-    if (Buffer.compare(rebuilt, stored) === 0) return [];
-    const problem = "its bytes differ from its columns and JSON";
-    return [{ kind: "differs", subject, problem }];
-  } catch (error) {
-    const problem = error instanceof StoreError ? error.message : "its bytes cannot be decoded";
-    return [{ kind: "unreadable", subject, problem }];
+    return fromBinary(plan.desc, wire);
+  } catch {
+    return undefined;
   }
 }
 

@@ -83,7 +83,7 @@ export function translateSqliteError(error: unknown): StoreError {
 }
 
 /** How SQLite says that a statement names what is not in the database. */
-const MISSING = /\bno such (?:table|column|view)\b|\bhas no column named\b/;
+const MISSING = /\bno such (?:table|column|view)\b|\bhas no column named\b|\bbecause it is a view$/;
 
 /** The error for a database whose tables are not those that the messages need. */
 export function schemaMismatch(cause?: unknown): StoreError {

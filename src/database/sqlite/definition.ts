@@ -68,9 +68,11 @@ function withoutOrder(key: readonly Token[]): readonly Token[] {
  * which SQLite itself adds when a table is renamed.
  */
 export function foldSql(sql: string): string {
-  return tokenize(sql)
+  // A comment is read as what stands before a token: the last one needs a token too.
+  return tokenize(`${sql}\n;`)
     .map(({ text }) => (/^["`[][A-Za-z_]\w*["`\]]$/.test(text) ? unquote(text) : text))
-    .join(" ");
+    .join(" ")
+    .replace(/(?: ;)+$/, "");
 }
 
 /** The items of the first list in parentheses. */

@@ -65,7 +65,9 @@ const statement = (sql: string): Statement => ({ sql, parameters: [] });
 
 const BEGIN = statement("BEGIN IMMEDIATE");
 // The triggers on the resource tables are for other programs' writes; `writing` keeps them still.
-const START = statement("UPDATE store_state SET writing = 1 WHERE writing = 0 RETURNING revision");
+const START = statement(
+  "UPDATE store_state SET writing = 1 WHERE id = 1 AND writing = 0 RETURNING revision",
+);
 const FINISH = "UPDATE store_state SET revision = ?, writing = 0";
 const COMMIT = statement("COMMIT");
 const ROLLBACK = statement("ROLLBACK");
