@@ -11,6 +11,8 @@ export type ErrorCode =
   | "FOREIGN_KEY"
   | "ETAG_MISMATCH"
   | "CONSTRAINT_VIOLATION"
+  | "WRITE_REFUSED"
+  | "ANSWER_TOO_LARGE"
   | "DEADLINE_EXCEEDED"
   | "CANCELLED"
   // The state of the database or the server.

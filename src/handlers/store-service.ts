@@ -61,7 +61,10 @@ export function storeMethods(
             throw invalidField("resources", `must have at most ${limits.batchSizeMax} resources`);
           }
           const operations = resources.map((any, index) => toImport(any, `resources[${index}]`));
-          const options = commitOptions(ImportRequestSchema, request, context);
+          const options = {
+            ...commitOptions(ImportRequestSchema, request, context),
+            answered: false,
+          };
           ({ revision } = await database.commit(operations, options));
           importedCount += BigInt(operations.length);
         }

@@ -2,8 +2,8 @@
 // Only names from plans enter the text (schema/plan.ts lets nothing but identifiers through); every
 // value is a parameter.
 
-import type { ChildPlan, ResourcePlan, TablePlan } from "../schema/plan.ts";
-import type { ChildRow, ResourceRow } from "../schema/row.ts";
+import type { ChildPlan, LinkTable, ResourcePlan, TablePlan } from "../schema/plan.ts";
+import type { Cells, ChildRow, PreviousCells, ResourceRow } from "../schema/row.ts";
 import { sqlName } from "../schema/sql-name.ts";
 import type { Row, SqlValue } from "../schema/sql-value.ts";
 import type { Fragment } from "./filter/fragment.ts";
@@ -210,9 +210,31 @@ function insertText(plan: ResourcePlan, rows: number): string {
   return text;
 }
 
-/** Replaces all of a resource row but its key. */
-export function updateResource(plan: ResourcePlan, row: ResourceRow): Statement {
-  return update(plan, resourceNames(plan), resourceCells(row), row.key);
+/**
+ * Replaces what another write of a row always replaces, and of its cells those that differ from
+ * `previous`: what another program has stored in a form of its own stays as it is.
+ */
+export function updateResource(
+  plan: ResourcePlan,
+  row: ResourceRow,
+  previous: PreviousCells,
+): Statement {
+  const names = ["revision", "updated_at", "wire"];
+  const cells: SqlValue[] = [row.revision, row.updatedAt, row.wire];
+  const changed = changedCells(plan, row, previous);
+  names.push(...changed.map(([name]) => name));
+  cells.push(...changed.map(([, cell]) => cell));
+  return update(plan, names, cells, row.key);
+}
+
+function changedCells(
+  plan: TablePlan,
+  { data, columns }: Cells,
+  previous: PreviousCells,
+): (readonly [name: string, cell: SqlValue])[] {
+  const all = plan.columns.map(({ sqlName }, i) => [sqlName, columns[i] ?? null] as const);
+  const changed = all.filter(([, cell], index) => cell !== previous.columns[index]);
+  return data === previous.data ? changed : [["data", data], ...changed];
 }
 
 /** Inserts a child row. */
@@ -225,10 +247,20 @@ export function insertChild(plan: ChildPlan, row: ChildRow): Statement {
   ]);
 }
 
-/** Replaces all of a child row but its keys. */
-export function updateChild(plan: ChildPlan, row: ChildRow): Statement {
-  const names = ["data", ...plan.columns.map(({ sqlName }) => sqlName)];
-  return update(plan, names, [row.data, ...row.columns], row.key);
+/** Replaces the cells of a child row that differ from `previous`; undefined if none does. */
+export function updateChild(
+  plan: ChildPlan,
+  row: ChildRow,
+  previous: PreviousCells,
+): Statement | undefined {
+  const changed = changedCells(plan, row, previous);
+  if (changed.length === 0) return undefined;
+  return update(
+    plan,
+    changed.map(([name]) => name),
+    changed.map(([, cell]) => cell),
+    row.key,
+  );
 }
 
 /** Deletes the row with this key. */
@@ -244,22 +276,58 @@ export function deleteChildren(child: ChildPlan, parentKey: bigint): Statement {
   };
 }
 
-/** One row with one column: a key that no row of the table has or ever had, or NULL. */
-export function selectNextKey(plan: TablePlan): Statement {
+/**
+ * One row with one column: a key that no row of the table has or ever had, or NULL. Nor has a child
+ * row that key as its parent's, which may be there without one.
+ */
+export function selectNextKey(
+  plan: TablePlan & Partial<Pick<ResourcePlan, "children">>,
+): Statement {
+  const highest = [
+    `(SELECT max(${plan.sql.key}) FROM ${plan.sql.table})`,
+    "(SELECT last_id FROM id_high_water WHERE table_name = ?)",
+    ...(plan.children ?? []).map(
+      ({ sql, parentKey }) => `(SELECT max(${sqlName(parentKey)}) FROM ${sql.table})`,
+    ),
+  ];
   // max + 1 of the largest integer would be a REAL.
   return {
     sql:
-      `SELECT nullif(max(coalesce((SELECT max(${plan.sql.key}) FROM ${plan.sql.table}), 0), ` +
-      `coalesce((SELECT last_id FROM id_high_water WHERE table_name = ?), 0)), ` +
-      `9223372036854775807) + 1`,
+      `SELECT nullif(max(${highest.map((value) => `coalesce(${value}, 0)`).join(", ")}), ` +
+      "9223372036854775807) + 1",
     parameters: [plan.table],
   };
 }
 
-/** The keys of the rows of the table that refer to `key` in this column. */
-export function selectReferrers(plan: TablePlan, column: string, key: bigint): Statement {
+/** Says itself what happens in a conflict, whatever the table's own constraints say. */
+export function orAbort({ sql, parameters }: Statement): Statement {
+  return { sql: sql.replace(/^(?:INSERT|UPDATE)\b/, "$& OR ABORT"), parameters };
+}
+
+/** The keys of the rows of the table that have `key` in this column, at most `limit` if it is given. */
+export function selectReferrers(
+  { sql }: Pick<TablePlan, "sql">,
+  column: string,
+  key: bigint,
+  limit?: number,
+): Statement {
+  const text = `SELECT ${sql.key} FROM ${sql.table} WHERE ${sqlName(column)} = ?`;
+  if (limit === undefined) return { sql: text, parameters: [key] };
+  return { sql: `${text} ${LIMIT}`, parameters: [key, BigInt(limit)] };
+}
+
+/** One row if the link table has any that refers to `key`. */
+export function selectLink({ table, column }: LinkTable, key: bigint): Statement {
   return {
-    sql: `SELECT ${plan.sql.key} FROM ${plan.sql.table} WHERE ${sqlName(column)} = ?`,
+    sql: `SELECT 1 FROM ${sqlName(table)} WHERE ${sqlName(column)} = ? LIMIT 1`,
+    parameters: [key],
+  };
+}
+
+/** Deletes the rows of the link table that refer to `key`. */
+export function deleteLinks({ table, column }: LinkTable, key: bigint): Statement {
+  return {
+    sql: `DELETE FROM ${sqlName(table)} WHERE ${sqlName(column)} = ?`,
     parameters: [key],
   };
 }

@@ -42,23 +42,20 @@ export function createPlaylistRepository(
     name: nameOf(plan, key),
   });
 
-  /** Changes no row, and so fails, if the playlist is not there. */
   const requirePlaylist = (playlist: bigint): Operation => ({
-    kind: "execute",
-    statement: {
-      sql: "UPDATE playlists SET revision = revision WHERE PlaylistId = ?",
-      parameters: [playlist],
-    },
-    check: { noRow: notFound(identify(plans.playlist, playlist)) },
+    kind: "check",
+    plan: plans.playlist,
+    key: playlist,
   });
 
   const addTrack = (playlist: bigint, track: bigint): Operation => ({
     kind: "execute",
     statement: {
-      sql: "INSERT INTO playlist_track (PlaylistId, TrackId) VALUES (?, ?)",
+      sql: "INSERT OR ABORT INTO playlist_track (PlaylistId, TrackId) VALUES (?, ?)",
       parameters: [playlist, track],
     },
     check: {
+      rows: 1,
       foreignKey: notFound(identify(plans.track, track)),
       exists: new StoreError(
         "RESOURCE_EXISTS",
@@ -75,6 +72,7 @@ export function createPlaylistRepository(
       parameters: [playlist, track],
     },
     check: {
+      rows: 1,
       noRow: new StoreError(
         "RESOURCE_NOT_FOUND",
         `${nameOf(plans.track, track)} is not on ${nameOf(plans.playlist, playlist)}`,

@@ -28,6 +28,12 @@ export interface Cells {
   readonly data: string;
 }
 
+/** Cells as they are before an update; undefined are those that are written in any case. */
+export interface PreviousCells {
+  readonly columns: readonly (SqlValue | undefined)[];
+  readonly data: string | undefined;
+}
+
 /** A row of a resource table. */
 export interface ResourceRow extends Cells {
   readonly key: bigint;
@@ -96,7 +102,7 @@ export function encodeCells(
   message: Message,
   registry: Registry,
   path: string,
-  previous?: { readonly message: Message; readonly cells: Cells },
+  previous?: { readonly message: Message; readonly cells: PreviousCells },
 ): Cells {
   const readers = columnReaders(plan);
   const columns = plan.columns.map(({ field, codec }, index) => {
@@ -192,17 +198,16 @@ export function rebuildReadable(
   const target = reflect(plan.desc, message);
   plan.children.forEach((child, index) => {
     const list = target.get(child.field);
-    const childFaults: Fault[] = [];
     for (const childRow of children[index] ?? []) {
-      list.add(reflect(child.desc, readChild(child, childRow, registry, childFaults)));
+      const read = readChild(child, childRow, registry);
+      list.add(reflect(child.desc, read.message));
+      for (const [field, text] of read.unreadable) {
+        faults.push([field, `${child.field.name}.${text}`]);
+      }
     }
-    for (const [field, text] of childFaults) faults.push([field, `${child.field.name}.${text}`]);
   });
   readIdentity(plan, message, row, faults);
-  // Of two faults of one field, in two child rows for example, the first is told.
-  const unreadable = new Map<DescField, string>();
-  for (const [field, text] of faults) if (!unreadable.has(field)) unreadable.set(field, text);
-  return { message, unreadable };
+  return { message, unreadable: firstFaults(faults) };
 }
 
 /** A field that cannot be read, and `path: reason`. */
@@ -235,23 +240,19 @@ function readIdentity(
   setIdentity(plan, message, checked);
 }
 
-/** The message of a child row. @throws StoreError ROW_UNREADABLE */
-export function decodeChild(
-  plan: ChildPlan,
-  row: ChildRow,
-  registry: Registry,
-  subject: ResourceIdentity,
-): Message {
+/** What can be read of a child row. */
+export function readChild(plan: ChildPlan, row: ChildRow, registry: Registry): Readable {
   const faults: Fault[] = [];
-  const message = readChild(plan, row, registry, faults);
-  if (faults[0]) throw unreadable(subject, `${plan.field.name}.${faults[0][1]}`);
-  return message;
-}
-
-function readChild(plan: ChildPlan, row: ChildRow, registry: Registry, faults: Fault[]): Message {
   const message = decodeCells(plan, row, registry, faults, plan.keyField);
   reflect(plan.desc, message).set(plan.keyField, row.key);
-  return message;
+  return { message, unreadable: firstFaults(faults) };
+}
+
+/** Of two faults of one field the first is told. */
+function firstFaults(faults: readonly Fault[]): Unreadable {
+  const unreadable = new Map<DescField, string>();
+  for (const [field, text] of faults) if (!unreadable.has(field)) unreadable.set(field, text);
+  return unreadable;
 }
 
 /** The message of the cells; `rest` is the field that stands for what belongs to none. */

@@ -237,7 +237,11 @@ test("a read leaves no transaction, whether it succeeds or fails", () => {
 test.for(["UTF-8", "UTF-16le", "UTF-16be"])(
   "bytes of a %s database are what they were",
   (encoding) => {
-    const plan = { table: "items", key: "id" } as ResourcePlan;
+    const plan = {
+      table: "items",
+      key: "id",
+      sql: { table: "items", key: "id" },
+    } as ResourcePlan;
     const blob = fc.uint8Array({ maxLength: 300 });
     const property = fc.property(fc.array(blob, { maxLength: 20 }), (blobs) => {
       const other = openConnection(":memory:", { busyTimeoutMs: 0 });

@@ -18,7 +18,11 @@ import { tempDir } from "../support/temp.ts";
 const DEFINITIONS = new URL("./mortal-resources.ts", import.meta.url).href;
 
 /** As much of a plan as a point read needs. */
-const PLAN = { table: "items", key: "id" } as ResourcePlan;
+const PLAN = {
+  table: "items",
+  key: "id",
+  sql: { table: "items", key: "id" },
+} as ResourcePlan;
 
 const ONE: Statement = { sql: "SELECT 1", parameters: [] };
 const DYING: Statement = { sql: "SELECT 1 -- die", parameters: [] };

@@ -11,7 +11,11 @@ import { selectJoinedPage } from "../../src/query/statements.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 
 const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31);
-const PLAN = { table: "items", key: "id" } as ResourcePlan;
+const PLAN = {
+  table: "items",
+  key: "id",
+  sql: { table: "items", key: "id" },
+} as ResourcePlan;
 const REVISION = 7n;
 const ROW_BYTES_MAX = 40;
 const PAGE_BYTES = 300;

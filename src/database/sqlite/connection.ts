@@ -61,6 +61,11 @@ export function isBusy(error: unknown): boolean {
   return isSqliteError(error) && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
 }
 
+/** True if a constraint, or a trigger that raises an error, refused a statement. */
+export function isConstraintError(error: unknown): boolean {
+  return isSqliteError(error) && error.code.startsWith("SQLITE_CONSTRAINT");
+}
+
 /**
  * The StoreError for whatever a connection threw. The original is kept as its cause; the message
  * has no SQL, table or path. Constraint errors that the caller understands better are its own to
@@ -108,6 +113,7 @@ const TRANSLATIONS = [
   ["SQLITE_CONSTRAINT_PRIMARYKEY", "RESOURCE_EXISTS", "the row exists already"],
   ["SQLITE_CONSTRAINT_ROWID", "RESOURCE_EXISTS", "the row exists already"],
   ["SQLITE_CONSTRAINT_FOREIGNKEY", "FOREIGN_KEY", "a reference would point to nothing"],
+  ["SQLITE_CONSTRAINT_TRIGGER", "WRITE_REFUSED", "a trigger of the database refuses it"],
   ["SQLITE_CONSTRAINT", "CONSTRAINT_VIOLATION", "a constraint of the table does not hold"],
 ] as const;
 

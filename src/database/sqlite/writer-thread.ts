@@ -10,6 +10,7 @@ import { type Connection, openConnection, readPragma } from "./connection.ts";
 import { createCommitter, type Outcome } from "./group-commit.ts";
 import { toPlainError } from "./thread-errors.ts";
 import { loadPlans } from "./thread-plans.ts";
+import { guardIfFree } from "./unique-guards.ts";
 import { keepWal } from "./wal.ts";
 import type { WriterData, WriterReply, WriterRequest } from "./writer-messages.ts";
 
@@ -41,10 +42,12 @@ async function write({ path, definitions, durability, limits }: WriterData): Pro
   const { plans, registry } = await loadPlans(definitions);
   const connection = openWriteConnection(path, durability, limits.busyTimeoutMs);
   const wal = keepWal(connection, limits.walSizeBytes);
+  guardIfFree(connection, plans);
   const commitGroup = createCommitter(connection, {
     plans,
     registry,
     messageBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
+    answerBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
     requestRetentionMs: limits.requestRetentionMs,
   });
   const report = (outcomes: readonly Outcome[]) => {

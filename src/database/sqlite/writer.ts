@@ -159,6 +159,7 @@ export function startWriter(data: WriterData): Writer {
           bytes,
           validateOnly: options.validateOnly ?? false,
           request: options.request,
+          answered: options.answered ?? true,
           deadlineMs: options.deadlineMs ?? Number.POSITIVE_INFINITY,
           giveUpMs: Date.now() + limits.writeTimeoutMs,
           resolve,
