@@ -249,7 +249,6 @@ function deletes({ operations }: Entry): boolean {
   return operations.some(({ kind }) => kind === "delete");
 }
 
-/** The row of the store's own state is gone: nothing can be written until it is back. */
 function isSeen({ operations }: Entry): boolean {
   return operations.some((each) => each.kind !== "execute" || !each.unseen);
 }
