@@ -20,8 +20,16 @@ import { keyTaken, nextKey, type Transaction, write } from "./transaction.ts";
 /** The child rows to write and those to delete. */
 export interface ChildChanges {
   readonly child: ChildPlan;
-  readonly rows: readonly { readonly row: ChildRow; readonly before: PreviousCells | undefined }[];
+  readonly rows: readonly ChildChange[];
   readonly removed: readonly bigint[];
+}
+
+interface ChildChange {
+  readonly row: ChildRow;
+  /** Absent if the row is new. */
+  readonly before: PreviousCells | undefined;
+  /** Whether the row has got its key from us. */
+  readonly isNumbered: boolean;
 }
 
 /** The message whose child rows are to be written, and where it is. */
@@ -68,7 +76,8 @@ export function prepareChildren(
     }
     const stored = before && readBefore(child, before, tx.registry);
     const cells = encodeCells(child, item.message, tx.registry, itemPath, stored);
-    return { row: { key: keyOf(child, item), parentKey, ...cells }, before: stored?.cells };
+    const row = { key: keyOf(child, item), parentKey, ...cells };
+    return { row, before: stored?.cells, isNumbered: key === 0n };
   });
   list.clear();
   for (const item of items.toSorted((a, b) => compareKeys(child, a, b))) list.add(item);
@@ -112,8 +121,12 @@ export function refuseOrphans(
 
 /** Writes and deletes the child rows; the parent's row is there. */
 export function writeChildren(tx: Transaction, { child, rows, removed }: ChildChanges): void {
-  for (const { row, before } of rows) {
-    const statement = before ? updateChild(child, row, before) : insertChild(child, row);
+  for (const { row, before, isNumbered } of rows) {
+    // Code of others may have inserted rows meanwhile.
+    const key = tx.watched && isNumbered ? nextKey(tx, child) : row.key;
+    const statement = before
+      ? updateChild(child, row, before)
+      : insertChild(child, { ...row, key });
     if (statement) write(tx, child, statement, 1);
   }
   for (const key of removed) write(tx, child, deleteByKey(child, key), 1);
