@@ -17,6 +17,7 @@ import {
 import { databaseService } from "./health/database-service.ts";
 import { createHealthMonitor } from "./health/monitor.ts";
 import { createSchemaProbe } from "./health/schema-probe.ts";
+import { type Scrubber, startScrubber } from "./health/scrubber.ts";
 import { readServerStatus } from "./health/server-status.ts";
 import { healthService } from "./health/service.ts";
 import { createListCosts } from "./list-costs.ts";
@@ -148,6 +149,7 @@ async function serveStore(
     limits,
     log,
   });
+  let scrubber: Scrubber | undefined;
   try {
     // Loaded while the writer thread starts.
     const { startServer } = await import("./grpc/server.ts");
@@ -160,6 +162,7 @@ async function serveStore(
         async () => ({
           ...(await database.status()),
           schema: schema.describe(),
+          ...(scrubber && { scrub: scrubber.status() }),
           server: readServerStatus(metrics, database.queues(), faults.count),
         }),
         costs.explain,
@@ -176,7 +179,12 @@ async function serveStore(
       gate: monitor.gate,
       onStopping: monitor.stop,
     });
-    return { port: server.port, stop: () => server.stop().then(() => closeStore(store)) };
+    scrubber = startScrubber({ source: database, plans, registry, limits, log });
+    const stop = async () => {
+      await Promise.all([scrubber?.stop(), server.stop()]);
+      await closeStore(store);
+    };
+    return { port: server.port, stop };
   } catch (error) {
     monitor.stop();
     throw error;

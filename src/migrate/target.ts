@@ -1,7 +1,7 @@
 // A database while it is migrated: how it is opened, locked and written to.
 // Knows nothing of migrations or versions.
 
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, rmSync, statSync } from "node:fs";
 import {
   type Connection,
   type ConnectionOptions,
@@ -41,8 +41,10 @@ export function removeDatabase(path: string): void {
  * @throws StoreError DATABASE_UNAVAILABLE, DATABASE_CORRUPT
  */
 export function requireDatabase(database: string): void {
-  if (!existsSync(database)) {
-    throw new StoreError("DATABASE_UNAVAILABLE", `${database} does not exist`);
+  const file = statSync(database, { throwIfNoEntry: false });
+  if (!file?.isFile()) {
+    const what = file ? "is not a file" : "does not exist";
+    throw new StoreError("DATABASE_UNAVAILABLE", `${database} ${what}`);
   }
   const connection = openForReading(database);
   try {
