@@ -22,7 +22,7 @@ import { createListCosts } from "./list-costs.ts";
 import { refuseUnmanaged } from "./migrate/detect.ts";
 import { readMigrationFiles } from "./migrate/files.ts";
 import { migrateUp } from "./migrate/migrate.ts";
-import { nameDatabase, openDatabase } from "./migrate/target.ts";
+import { nameDatabase, openDatabase, requireWriteAheadLog } from "./migrate/target.ts";
 import { watchEventLoop } from "./observe/event-loop.ts";
 import type { Log } from "./observe/log.ts";
 import { planResources } from "./schema/plan.ts";
@@ -91,6 +91,10 @@ async function openStore(
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
   await makeReady?.(config);
+  // Before any other connection is made, in whichever process: it cannot be set beside them.
+  if (!config.readOnly) {
+    await requireWriteAheadLog(config.database, config.limits.migrationLockTimeoutMs);
+  }
   const metrics = watchEventLoop();
   const database = openSqlite({
     ...config,
@@ -142,7 +146,11 @@ async function serveStore(
   const monitor = createHealthMonitor({
     services: [...resources, ...others].map(({ service }) => service.typeName),
     alwaysServing: [DatabaseService.typeName],
-    probe: async () => schema.look(),
+    probe: async () => {
+      const error = database.checkFiles();
+      return error ? { serving: false, error } : schema.look();
+    },
+    glance: database.checkFile,
     limits,
     log,
   });
@@ -157,7 +165,7 @@ async function serveStore(
         async () => ({
           ...(await database.status()),
           schema: schema.describe(),
-          server: readServerStatus(metrics, database.queues()),
+          server: readServerStatus(metrics, database.queues(), monitor.gate()),
         }),
         costs.explain,
       ),

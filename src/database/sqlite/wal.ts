@@ -18,6 +18,8 @@ export interface WalKeeper {
    * of it was copied, in milliseconds since the epoch.
    */
   afterCommit(): number | undefined;
+  /** Copies all of the log into the database and empties it, if that can be done without waiting. */
+  save(): boolean;
 }
 
 /**
@@ -43,6 +45,11 @@ export function keepWal(connection: Connection, sizeBytes: number): WalKeeper {
   connection.pragma(`journal_size_limit = ${sizeBytes}`);
   const look = connection.prepare(LOOK).raw();
   return {
+    save() {
+      // What is then left of the log, wherever it is, can neither be lost nor taken for another's.
+      const [busy] = connection.prepare("PRAGMA wal_checkpoint(TRUNCATE)").raw().get() as [bigint];
+      return busy === 0n;
+    },
     afterCommit() {
       const { frames, pendingFrames } = toState(look.get());
       if (pendingFrames < CHECKPOINT_FRAMES) return undefined;
