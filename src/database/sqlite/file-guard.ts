@@ -13,7 +13,7 @@ import {
   translateSqliteError,
 } from "./connection.ts";
 import { isCovered, type LogTail, watchTail } from "./log-file.ts";
-import { readWal } from "./wal.ts";
+import { createWalLook } from "./wal.ts";
 
 /** What a file is, whatever its name. */
 export interface FileIdentity {
@@ -40,8 +40,8 @@ export interface FileGuard {
   checkDatabase(): StoreError | undefined;
   /** Looks at the database, the log and its index: three of them, and two short reads. */
   check(): StoreError | undefined;
-  /** Remembers the log as it is, for `check` to miss what is lost of it. */
-  note(): void;
+  /** Looks whether the log is whole, and remembers it for `check` to miss what is lost of it. */
+  note(): StoreError | undefined;
   /**
    * Whether the log may be copied into the file that was opened, wherever that is. Not if its content
    * is another, nor if others may use it by another index: then locks would not keep them apart.
@@ -111,13 +111,13 @@ function guardFiles(
   let overwritten: StoreError | undefined;
   let tail: LogTail | undefined;
 
-  function note(): void {
-    if (!log) return;
-    tail ??= watchTail(`${path}-wal`, Number(readPragma(connection, "page_size")));
-    tail.note(countFrames());
+  function note(): StoreError | undefined {
+    if (log && !overwritten) {
+      tail ??= openTail(connection, path);
+      if (!tail.note()) overwritten = problemOf({ file: "log", state: "overwritten" });
+    }
+    return overwritten;
   }
-
-  const countFrames = () => readWal(connection).frames;
 
   function checkDatabase(): StoreError | undefined {
     const found = statOf(path);
@@ -144,7 +144,7 @@ function guardFiles(
     if (!isSame(wal, log.wal)) return replaced("log", wal);
     const index = statOf(`${path}-shm`);
     if (!isSame(index, log.index)) return replaced("index", index);
-    if (tail?.isWhole(countFrames) === false) {
+    if (tail?.isWhole() === false) {
       overwritten = problemOf({ file: "log", state: "overwritten" });
     }
     return overwritten;
@@ -166,6 +166,12 @@ function guardFiles(
       return !overwritten && log !== undefined && (!index || isSame(index, log.index));
     },
   };
+}
+
+function openTail(connection: Connection, path: string): LogTail {
+  const look = createWalLook(connection);
+  const pageSize = Number(readPragma(connection, "page_size"));
+  return watchTail(`${path}-wal`, pageSize, () => look().frames);
 }
 
 /** The log that `connection` has open, if the database is in WAL mode. */

@@ -46,7 +46,7 @@ export function keepFiles(connection: Connection, guard: FileGuard, wal: WalKeep
 
   return {
     commit(commitGroup, group, report) {
-      const found = problem ? guard.check() : guard.checkDatabase();
+      const found = (problem ? guard.check() : guard.checkDatabase()) ?? guard.note();
       problem = found;
       if (found) return report(group.map(({ id }) => ({ id, error: found })));
       commitGroup(group, (outcomes) => {
@@ -56,10 +56,7 @@ export function keepFiles(connection: Connection, guard: FileGuard, wal: WalKeep
     },
     afterCommit() {
       if (problem) mend();
-      if (problem) return undefined;
-      const atMs = wal.afterCommit();
-      guard.note();
-      return atMs;
+      return problem ? undefined : wal.afterCommit();
     },
     mend,
   };

@@ -3,12 +3,12 @@
 
 import { closeSync, openSync, readSync } from "node:fs";
 
-/** Notices that somebody has cut the log, also if it has grown again since. */
+/** Notices that somebody has cut the log, even if it has grown again since. */
 export interface LogTail {
-  /** Remembers where the log ends now; `frames` is how many it has. */
-  note(frames: number): void;
+  /** Remembers where the log ends. False if it does not reach as far as it should. */
+  note(): boolean;
   /** False if what was remembered is not there any more, and no checkpoint has ended it. */
-  isWhole(countFrames: () => number): boolean;
+  isWhole(): boolean;
   close(): void;
 }
 
@@ -21,8 +21,11 @@ const MAGIC = 0x377f_0682;
 /** SQLite's locks are on this byte; the page that has it is never written. */
 const LOCK_BYTE = 0x4000_0000n;
 
-/** Watches the log at `path`, whose frames are of one page of `pageSize` bytes. */
-export function watchTail(path: string, pageSize: number): LogTail {
+/**
+ * Watches the log at `path`, whose frames are of one page of `pageSize` bytes; `countFrames` tells
+ * how many SQLite believes to be there.
+ */
+export function watchTail(path: string, pageSize: number, countFrames: () => number): LogTail {
   const file = openSync(path, "r");
   const header = Buffer.alloc(HEADER_BYTES);
   const frame = Buffer.alloc(FRAME_HEADER_BYTES);
@@ -43,21 +46,27 @@ export function watchTail(path: string, pageSize: number): LogTail {
     return frame.subarray(FRAME_SALT, FRAME_SALT + SALT_BYTES).equals(salt);
   }
 
-  function look(countFrames: () => number): boolean {
+  function look(): boolean {
     const found = readSalt();
     // A log that was begun again has another salt; one that was emptied has no frames.
     if (!found) return countFrames() === 0;
     return !found.equals(salt) || hasLastFrame();
   }
 
+  function note(): boolean {
+    frames = countFrames();
+    const found = readSalt();
+    if (!found) return frames === 0;
+    found.copy(salt);
+    if (hasLastFrame()) return true;
+    frames = 0;
+    return false;
+  }
+
   return {
-    note(count) {
-      const found = readSalt();
-      frames = found ? count : 0;
-      found?.copy(salt);
-    },
-    // The log may have begun again between two steps of the first look.
-    isWhole: (countFrames) => look(countFrames) || look(countFrames),
+    // The log may have begun again between two steps of the first attempt.
+    note: () => note() || note(),
+    isWhole: () => look() || look(),
     close: () => closeSync(file),
   };
 }

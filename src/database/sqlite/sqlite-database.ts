@@ -87,9 +87,8 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     },
     checkFile: guard.checkDatabase,
     checkFiles() {
-      const problem = guard.check();
+      const problem = guard.check() ?? guard.note();
       if (problem) writer?.mend();
-      else guard.note();
       return problem;
     },
     get: readPoint,

@@ -45,7 +45,6 @@ async function write({ path, files, definitions, durability, limits }: WriterDat
   const { connection, guard } = openGuarded(path, { busyTimeoutMs, known: files });
   setUp(connection, durability);
   const wal = keepWal(connection, limits.walSizeBytes);
-  guard.note();
   const keeper = keepFiles(connection, guard, wal);
   const commitGroup = createCommitter(connection, {
     plans,
