@@ -2,7 +2,8 @@
 // what each process does for itself are apart. Is the only place where the layers meet.
 
 import { statSync } from "node:fs";
-import { DatabaseService } from "../gen/protostore/v1/database_service_pb.ts";
+import { create } from "@bufbuild/protobuf";
+import { DatabaseService, DatabaseStatusSchema } from "../gen/protostore/v1/database_service_pb.ts";
 import type { Config } from "./config.ts";
 import { openSqlite } from "./database/sqlite/sqlite-database.ts";
 import { StoreError } from "./errors.ts";
@@ -161,14 +162,17 @@ async function serveStore(
     const tools = createHandlerTools(database, plans, registry, limits, costs.extras);
     const services = [
       ...[...resources, ...others].map((entry) => assembleService(entry, tools)),
-      databaseService(
-        async () => ({
-          ...(await database.status()),
-          schema: schema.describe(),
-          server: readServerStatus(metrics, database.queues(), monitor.gate()),
-        }),
-        costs.explain,
-      ),
+      databaseService(async () => {
+        const refusal = monitor.gate();
+        const server = readServerStatus(metrics, database.queues(), refusal);
+        try {
+          return { ...(await database.status()), schema: schema.describe(), server };
+        } catch (error) {
+          // Why it is not served is told all the more if nothing else can be.
+          if (refusal) return create(DatabaseStatusSchema, { server });
+          throw error;
+        }
+      }, costs.explain),
       healthService(monitor),
     ];
     await database.opened();
