@@ -149,11 +149,6 @@ export const HARMS: Readonly<Record<string, Harm>> = {
     file: "database",
     state: "overwritten",
   },
-  "a larger file is copied over it": {
-    do: (path) => copyFileSync(otherOf(path), path),
-    file: "database",
-    state: "overwritten",
-  },
   "the log is truncated to nothing": {
     do: (path) => truncateSync(`${path}-wal`, 0),
     file: "log",

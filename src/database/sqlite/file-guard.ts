@@ -186,9 +186,8 @@ function findLog(connection: Connection, path: string): LogFiles | undefined {
 }
 
 /**
- * Whether SQLite may have changed the size of the file: a checkpoint makes it no larger than the
- * database is, and smaller only by what the database has lost or the log still has. Undefined if
- * that cannot be told now.
+ * Whether SQLite may have changed the size of the file: a checkpoint makes it smaller only by what
+ * the database has lost or the log still has. Undefined if that cannot be told now.
  */
 function isExplained(
   connection: Connection,
@@ -200,9 +199,8 @@ function isExplained(
     const pageSize = readPragma(connection, "page_size") as bigint;
     const pageCount = readPragma(connection, "page_count") as bigint;
     const expected = pageCount * pageSize;
-    if (now === expected) return true;
-    if (now > expected) return now < before;
-    return now > before || isCovered(`${path}-wal`, now / pageSize, pageCount, pageSize);
+    if (now >= expected || now > before) return true;
+    return isCovered(`${path}-wal`, now / pageSize, pageCount, pageSize);
   } catch (error) {
     return isBusy(error) ? undefined : false;
   }
