@@ -48,6 +48,10 @@ export interface Limits {
   readonly shutdownTimeoutMs: number;
   /** How often health and schema are looked at. */
   readonly probeIntervalMs: number;
+  /** How many rows the scrubber checks in a second; 0 turns it off. */
+  readonly scrubRowsPerSecond: number;
+  /** How long it rests before each pass over all rows. */
+  readonly scrubPauseMs: number;
   /** The largest request, in bytes. */
   readonly receiveMessageBytes: number;
   /** The largest response, in bytes. */
@@ -95,6 +99,8 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   migrationLockTimeoutMs: 15_000,
   shutdownTimeoutMs: 5_000,
   probeIntervalMs: 1_000,
+  scrubRowsPerSecond: 100,
+  scrubPauseMs: 60_000,
   receiveMessageBytes: 4 * 1024 * 1024,
   sendMessageBytes: 4 * 1024 * 1024,
   pageBytes: 3 * 1024 * 1024,

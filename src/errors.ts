@@ -17,6 +17,7 @@ export type ErrorCode =
   // The state of the database or the server.
   | "DATABASE_BUSY"
   | "DATABASE_UNAVAILABLE"
+  | "DATABASE_REPLACED"
   | "DATABASE_CORRUPT"
   | "DISK_FULL"
   | "OVERLOADED"

@@ -27,6 +27,7 @@ interface ServeOptions {
   readonly fixtures: boolean;
   readonly lockTimeout: number;
   readonly maxScanRows: number;
+  readonly scrubRows: number;
   readonly processes: number;
 }
 
@@ -63,6 +64,12 @@ export function serveCommand(): Command {
       new Option("--max-scan-rows <rows>", "refuse filters that scan more rows; 0 refuses none")
         .env("PROTOSTORE_MAX_SCAN_ROWS")
         .default(DEFAULT_LIMITS.scanRowsMax)
+        .argParser(parseCount),
+    )
+    .addOption(
+      new Option("--scrub-rows <rows>", "how many rows to check in a second; 0 checks none")
+        .env("PROTOSTORE_SCRUB_ROWS")
+        .default(DEFAULT_LIMITS.scrubRowsPerSecond)
         .argParser(parseCount),
     )
     .addOption(processesOption())
@@ -103,6 +110,7 @@ async function runServe(options: ServeOptions): Promise<void> {
       ...DEFAULT_LIMITS,
       migrationLockTimeoutMs: options.lockTimeout,
       scanRowsMax: options.maxScanRows,
+      scrubRowsPerSecond: options.scrubRows,
     },
   });
   const log = config.processes === 1 ? createLog() : createLog().child({ pid: process.pid });

@@ -104,7 +104,7 @@ export function selectJoinedPage(
   const sql =
     "SELECT (SELECT revision FROM store_state), count(*), group_concat(id), group_concat(size), " +
     "CAST(group_concat(wire, '') AS BLOB) FROM (" +
-    `SELECT ${key} AS id, length(wire) << 32 | (${expectedCrc(table, key)}) AS size, CASE WHEN length(wire) <= ? THEN wire END AS wire ` +
+    `SELECT ${key} AS id, (length(wire) << 32) + (${expectedCrc(table, key)}) AS size, CASE WHEN length(wire) <= ? THEN wire END AS wire ` +
     `FROM ${table}${range} ORDER BY ${table}.${key} ${LIMIT})`;
   const from = after === undefined ? [] : [after];
   return { sql, parameters: [BigInt(rowBytesMax), ...from, BigInt(limit)] };

@@ -13,8 +13,8 @@ import { StoreError } from "../errors.ts";
 import { itemColumns, LIMIT, type Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { INT64_MAX, INT64_MIN, type Row, type SqlValue } from "../schema/sql-value.ts";
+import type { Finding } from "./finding.ts";
 import type { Page } from "./list.ts";
-import type { Finding } from "./verify.ts";
 
 /** Searches tracks. Every method fails with StoreError only. */
 export interface SearchRepository {
@@ -133,11 +133,11 @@ export async function checkSearchIndex(database: Database): Promise<Finding[]> {
     const { rows } = await database.read([REFRESH_INDEX, CHECK_PAGES]);
     const problems = (rows[1] ?? []).map(([problem]) => String(problem));
     // What is in broken pages says nothing; rebuilding mends everything at once.
-    if (problems.length > 0) return problems.map((problem) => ({ subject: INDEX, problem }));
+    if (problems.length > 0) return problems.map((problem) => finding(INDEX, problem));
     return [...(await checkEntries(database)), ...(await checkForStrays(database))];
   } catch (error) {
     if (!(error instanceof StoreError && error.code === "DATABASE_CORRUPT")) throw error;
-    return [{ subject: INDEX, problem: "cannot be read" }];
+    return [finding(INDEX, "cannot be read")];
   }
 }
 
@@ -159,6 +159,10 @@ const CHECK_PAGES: Statement = {
 
 const INDEX = "track_search";
 
+function finding(subject: string, problem: string): Finding {
+  return { kind: "index", subject, problem };
+}
+
 /** Each track must have its entry. */
 async function checkEntries(database: Database): Promise<Finding[]> {
   const findings: Finding[] = [];
@@ -171,8 +175,8 @@ async function checkEntries(database: Database): Promise<Finding[]> {
     WHERE wanted.TrackId >= ? ORDER BY wanted.TrackId LIMIT ?`;
   for await (const [id, isMissing, isEqual] of readPages(database, sql)) {
     const subject = `tracks/${id}`;
-    if (isMissing === 1n) findings.push({ subject, problem: "is missing in the search index" });
-    else if (isEqual !== 1n) findings.push({ subject, problem: "differs in the search index" });
+    if (isMissing === 1n) findings.push(finding(subject, "is missing in the search index"));
+    else if (isEqual !== 1n) findings.push(finding(subject, "differs in the search index"));
   }
   return findings;
 }
@@ -185,7 +189,7 @@ async function checkForStrays(database: Database): Promise<Finding[]> {
     FROM track_search WHERE rowid >= ? ORDER BY rowid LIMIT ?`;
   for await (const [id, hasTrack] of readPages(database, sql)) {
     const problem = `has an entry for tracks/${id}, which does not exist`;
-    if (hasTrack !== 1n) findings.push({ subject: INDEX, problem });
+    if (hasTrack !== 1n) findings.push(finding(INDEX, problem));
   }
   return findings;
 }

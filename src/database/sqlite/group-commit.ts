@@ -16,6 +16,7 @@ import {
   type Connection,
   isBusy,
   isConstraintError,
+  schemaMismatch,
   translateSqliteError,
 } from "./connection.ts";
 import { type ForeignCode, readForeignCode } from "./foreign-code.ts";
@@ -72,7 +73,7 @@ const statement = (sql: string): Statement => ({ sql, parameters: [] });
 const BEGIN = statement("BEGIN IMMEDIATE");
 const SCHEMA_VERSION = statement("PRAGMA schema_version");
 // The triggers on our tables are for other programs' writes; `writing` keeps them still.
-const START = "UPDATE store_state SET writing = ? RETURNING revision";
+const START = "UPDATE store_state SET writing = ? WHERE id = 1 AND writing = 0 RETURNING revision";
 /** Of the commit that is being carried out, for rows that code of others writes meanwhile. */
 const CURRENT = "UPDATE store_state SET revision = ?";
 const FINISH = "UPDATE store_state SET revision = ?, writing = 0";
@@ -150,7 +151,8 @@ export function createCommitter(connection: Connection, options: CommitterOption
     const watched = foreign.hasTriggers || (foreign.hasActions && entries.some(deletes));
     const writing = BigInt(watched ? WRITING.watched : WRITING.own);
     const [before] = runner.get({ sql: START, parameters: [writing] }) ?? [];
-    if (typeof before !== "bigint") throw noState();
+    // The row is gone, or says that somebody writes: nobody can, inside our own transaction.
+    if (typeof before !== "bigint") throw schemaMismatch();
     const now = new Date().toISOString();
     const isOpen = () => connection.inTransaction;
     const given = { runner, plans, registry, messageBytesMax, now, foreign, watched, isOpen };
@@ -245,11 +247,6 @@ function onlyOperation({ only, request, validateOnly }: Entry): Prepared | undef
 
 function deletes({ operations }: Entry): boolean {
   return operations.some(({ kind }) => kind === "delete");
-}
-
-/** The row of the store's own state is gone: nothing can be written until it is back. */
-function noState(): StoreError {
-  return new StoreError("SCHEMA_MISMATCH", "the database has lost its state");
 }
 
 function isSeen({ operations }: Entry): boolean {

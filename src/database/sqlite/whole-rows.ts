@@ -6,8 +6,20 @@ import { type Statement, selectChildren, selectTextBytes } from "../../query/sta
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import type { Cells } from "../../schema/row.ts";
 import type { Row } from "../../schema/sql-value.ts";
+import { isDoubtful, type TextEncoding, textOf } from "../../schema/text-bytes.ts";
 import type { StatementRunner } from "./statement-cache.ts";
-import { encodingOf, isDoubtful, textOf } from "./text-bytes.ts";
+
+const encodings = new WeakMap<StatementRunner, TextEncoding>();
+
+/** The encoding of the database; it never changes. */
+function encodingOf(runner: StatementRunner): TextEncoding {
+  let encoding = encodings.get(runner);
+  if (!encoding) {
+    encoding = runner.get({ sql: "PRAGMA encoding", parameters: [] })?.[0] as TextEncoding;
+    encodings.set(runner, encoding);
+  }
+  return encoding;
+}
 
 /** The rows of a statement that selects `resourceColumns`. */
 export function readWholeRows(

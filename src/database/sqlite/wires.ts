@@ -58,10 +58,14 @@ function splitJoined(
     : undefined;
 }
 
-/** The whole numbers of a list that SQLite has joined by commas; one is null if it is not whole. */
+/** The numbers of a list that SQLite has joined by commas; none if one of them is not finite. */
 export function readNumbers(joined: string | null): number[] {
-  // Four times as fast as to split the text.
-  return joined === null ? [] : (JSON.parse(`[${joined}]`) as number[]);
+  try {
+    // Four times as fast as to split the text.
+    return joined === null ? [] : (JSON.parse(`[${joined}]`) as number[]);
+  } catch {
+    return [];
+  }
 }
 
 /** True if the bytes are messages of these lengths, one after the other, that have these CRC-32s. */

@@ -2,23 +2,10 @@
 // what is no text, and halves of characters another character.
 // Must not judge: bytes that are no text become half a character, which every codec refuses.
 
-import type { SqlValue } from "../../schema/sql-value.ts";
-import type { StatementRunner } from "./statement-cache.ts";
+import type { SqlValue } from "./sql-value.ts";
 
 /** How a database keeps its texts. */
 export type TextEncoding = "UTF-8" | "UTF-16le" | "UTF-16be";
-
-const encodings = new WeakMap<StatementRunner, TextEncoding>();
-
-/** The encoding of the database; it never changes. */
-export function encodingOf(runner: StatementRunner): TextEncoding {
-  let encoding = encodings.get(runner);
-  if (!encoding) {
-    encoding = runner.get({ sql: "PRAGMA encoding", parameters: [] })?.[0] as TextEncoding;
-    encodings.set(runner, encoding);
-  }
-  return encoding;
-}
 
 /** What stands for bytes that are no text; never part of a text that is one. */
 const HALF = "\ud800";
