@@ -2,11 +2,13 @@
 // what each process does for itself are apart. Is the only place where the layers meet.
 
 import { statSync } from "node:fs";
-import { DatabaseService } from "../gen/protostore/v1/database_service_pb.ts";
+import { create } from "@bufbuild/protobuf";
+import { DatabaseService, DatabaseStatusSchema } from "../gen/protostore/v1/database_service_pb.ts";
 import type { Config } from "./config.ts";
 import { openSqlite } from "./database/sqlite/sqlite-database.ts";
 import { StoreError } from "./errors.ts";
 import { loadFixtures } from "./fixtures.ts";
+import { createRowFaults } from "./handlers/row-faults.ts";
 import {
   assembleService,
   createHandlerTools,
@@ -16,13 +18,14 @@ import {
 import { databaseService } from "./health/database-service.ts";
 import { createHealthMonitor } from "./health/monitor.ts";
 import { createSchemaProbe } from "./health/schema-probe.ts";
+import { type Scrubber, startScrubber } from "./health/scrubber.ts";
 import { readServerStatus } from "./health/server-status.ts";
 import { healthService } from "./health/service.ts";
 import { createListCosts } from "./list-costs.ts";
 import { detectDatabase, refuseUnmanaged } from "./migrate/detect.ts";
 import { type MigrationFile, readMigrationFiles } from "./migrate/files.ts";
 import { migrateUp, readSkipped } from "./migrate/migrate.ts";
-import { nameDatabase, openDatabase } from "./migrate/target.ts";
+import { nameDatabase, openDatabase, requireWriteAheadLog } from "./migrate/target.ts";
 import { watchEventLoop } from "./observe/event-loop.ts";
 import type { Log } from "./observe/log.ts";
 import { planResources } from "./schema/plan.ts";
@@ -92,6 +95,10 @@ async function openStore(
   const registry = registryOf(resources.map(({ resource }) => resource));
   const files = readMigrationFiles(config.migrations);
   await makeReady?.(config, files, log);
+  // Before any other connection is made, in whichever process: it cannot be set beside them.
+  if (!config.readOnly) {
+    await requireWriteAheadLog(config.database, config.limits.migrationLockTimeoutMs);
+  }
   const metrics = watchEventLoop();
   const database = openSqlite({
     ...config,
@@ -135,7 +142,7 @@ async function prepareStore(store: Store, { fixtures }: Config, log: Log): Promi
 
 async function serveStore(
   store: Store,
-  { address, limits }: Config,
+  { address, limits, strictReads = false }: Config,
   { resources, services: others = [] }: Served,
   log: Log,
 ): Promise<RunningService> {
@@ -143,25 +150,35 @@ async function serveStore(
   const monitor = createHealthMonitor({
     services: [...resources, ...others].map(({ service }) => service.typeName),
     alwaysServing: [DatabaseService.typeName],
-    probe: async () => schema.look(),
+    probe: async () => {
+      const error = database.checkFiles();
+      return error ? { serving: false, error } : schema.look();
+    },
+    glance: database.checkFile,
     limits,
     log,
   });
+  let scrubber: Scrubber | undefined;
   try {
     // Loaded while the writer thread starts.
     const { startServer } = await import("./grpc/server.ts");
     const { reflectionServices } = await import("./grpc/reflection.ts");
-    const tools = createHandlerTools(database, plans, registry, limits, costs.extras);
+    const faults = createRowFaults(strictReads);
+    const tools = createHandlerTools(database, plans, registry, limits, costs.extras, faults);
     const services = [
       ...[...resources, ...others].map((entry) => assembleService(entry, tools)),
-      databaseService(
-        async () => ({
-          ...(await database.status()),
-          schema: schema.describe(),
-          server: readServerStatus(metrics, database.queues()),
-        }),
-        costs.explain,
-      ),
+      databaseService(async () => {
+        const refusal = monitor.gate();
+        const server = readServerStatus(metrics, database.queues(), faults.count, refusal);
+        const scrub = scrubber && { scrub: scrubber.status() };
+        try {
+          return { ...(await database.status()), schema: schema.describe(), ...scrub, server };
+        } catch (error) {
+          // Why it is not served is told all the more if nothing else can be.
+          if (refusal) return create(DatabaseStatusSchema, { server });
+          throw error;
+        }
+      }, costs.explain),
       healthService(monitor),
     ];
     await database.opened();
@@ -174,7 +191,12 @@ async function serveStore(
       gate: monitor.gate,
       onStopping: monitor.stop,
     });
-    return { port: server.port, stop: () => server.stop().then(() => closeStore(store)) };
+    scrubber = startScrubber({ source: database, plans, registry, limits, log });
+    const stop = async () => {
+      await Promise.all([scrubber?.stop(), server.stop()]);
+      await closeStore(store);
+    };
+    return { port: server.port, stop };
   } catch (error) {
     monitor.stop();
     throw error;

@@ -23,9 +23,11 @@ interface ServeOptions {
   readonly address: string;
   readonly readOnly: boolean;
   readonly durability: Durability;
+  readonly strictReads: boolean;
   readonly fixtures: boolean;
   readonly lockTimeout: number;
   readonly maxScanRows: number;
+  readonly scrubRows: number;
   readonly processes: number;
 }
 
@@ -49,6 +51,11 @@ export function serveCommand(): Command {
         .default("full"),
     )
     .addOption(
+      new Option("--strict-reads", "fail a List for a row that cannot be read, rather than name it")
+        .env("PROTOSTORE_STRICT_READS")
+        .default(false),
+    )
+    .addOption(
       new Option("--fixtures", "fill a new database with sample rows")
         .env("PROTOSTORE_FIXTURES")
         .default(false),
@@ -57,6 +64,12 @@ export function serveCommand(): Command {
       new Option("--max-scan-rows <rows>", "refuse filters that scan more rows; 0 refuses none")
         .env("PROTOSTORE_MAX_SCAN_ROWS")
         .default(DEFAULT_LIMITS.scanRowsMax)
+        .argParser(parseCount),
+    )
+    .addOption(
+      new Option("--scrub-rows <rows>", "how many rows to check in a second; 0 checks none")
+        .env("PROTOSTORE_SCRUB_ROWS")
+        .default(DEFAULT_LIMITS.scrubRowsPerSecond)
         .argParser(parseCount),
     )
     .addOption(processesOption())
@@ -89,6 +102,7 @@ async function runServe(options: ServeOptions): Promise<void> {
     address: options.address,
     readOnly: options.readOnly,
     durability: options.durability,
+    strictReads: options.strictReads,
     processes: options.processes,
     ...(options.migrations !== undefined && { migrations: resolve(options.migrations) }),
     ...(options.fixtures && { fixtures: join(PACKAGE_ROOT, "fixtures") }),
@@ -96,6 +110,7 @@ async function runServe(options: ServeOptions): Promise<void> {
       ...DEFAULT_LIMITS,
       migrationLockTimeoutMs: options.lockTimeout,
       scanRowsMax: options.maxScanRows,
+      scrubRowsPerSecond: options.scrubRows,
     },
   });
   const log = config.processes === 1 ? createLog() : createLog().child({ pid: process.pid });

@@ -6,9 +6,12 @@ import { DEFAULT_LIMITS } from "../config.ts";
 import { openSqlite } from "../database/sqlite/sqlite-database.ts";
 import { StoreError } from "../errors.ts";
 import { createSchemaProbe } from "../health/schema-probe.ts";
+import { refuseUnmanaged } from "../migrate/detect.ts";
 import { readMigrationFiles } from "../migrate/files.ts";
+import { requireDatabase } from "../migrate/target.ts";
+import type { Finding } from "../repositories/finding.ts";
 import { checkSearchIndex, rebuildSearchIndex } from "../repositories/search-repository.ts";
-import { type Finding, verifyDatabase } from "../repositories/verify.ts";
+import { verifyDatabase } from "../repositories/verify.ts";
 import { DEFINITIONS, RESOURCES } from "../resources.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
@@ -27,12 +30,17 @@ export function verifyCommand(): Command {
     .description("recompute every row and compare columns, JSON and bytes; check pages and keys")
     .addOption(databaseOption())
     .addOption(migrationsOption())
-    .option("--repair", "make the search index anew if it is not as the rows are", false)
+    .option(
+      "--repair",
+      "make the bytes of damaged rows and a wrong search index anew from the columns",
+      false,
+    )
     .addHelpText("after", "\nExample:\n  $ protostore verify --database store.db")
     .action(runVerify);
 }
 
 async function runVerify({ database: path, migrations, repair }: VerifyOptions): Promise<void> {
+  requireDatabase(path);
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
   const tools = { registry, definitions: DEFINITIONS };
@@ -46,6 +54,7 @@ async function runVerify({ database: path, migrations, repair }: VerifyOptions):
     for (const { subject, problem } of findings) process.stdout.write(`${subject}: ${problem}\n`);
   };
   try {
+    refuseUnmanaged(database.connection, path);
     const files = readMigrationFiles(migrations);
     const { error } = createSchemaProbe(database.connection, plans, files).look();
     if (error) throw error;

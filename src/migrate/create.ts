@@ -5,6 +5,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openConnection } from "../database/sqlite/connection.ts";
 import { StoreError } from "../errors.ts";
+import { sqlName } from "../schema/sql-name.ts";
+import { resourceTriggers } from "../schema/triggers.ts";
 import { VERSION_MAX } from "./file-name.ts";
 import { MIGRATIONS_DIR, type MigrationFile, readMigrationFiles } from "./files.ts";
 
@@ -22,7 +24,14 @@ export interface CreateOptions {
   readonly table?: NewTable;
 }
 
-const COLUMNS_OF_STORE = new Set(["data", "wire", "revision", "created_at", "updated_at"]);
+const COLUMNS_OF_STORE = new Set([
+  "data",
+  "wire",
+  "revision",
+  "created_at",
+  "updated_at",
+  "checksum",
+]);
 
 /**
  * Writes the files of the next migration, in the form and with the kind of number that the last one
@@ -83,10 +92,11 @@ function emptyScripts(): [string, string] {
   ];
 }
 
-function tableScripts({ table, key }: NewTable): [string, string] {
-  checkIdentifiers(table, key);
-  const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
-  const up = `-- The resource table ${table}.
+function tableScripts({ table: name, key: keyName }: NewTable): [string, string] {
+  checkIdentifiers(name, keyName);
+  const [table, key] = [sqlName(name), sqlName(keyName)];
+  const triggers = resourceTriggers({ table: name, key: keyName }).map(({ sql }) => `${sql};\n`);
+  const up = `-- The resource table ${name}.
 
 CREATE TABLE ${table} (
   ${key} INTEGER NOT NULL PRIMARY KEY,
@@ -95,41 +105,15 @@ CREATE TABLE ${table} (
   wire BLOB,
   revision INTEGER,
   created_at TEXT,
-  updated_at TEXT
+  updated_at TEXT,
+  checksum INTEGER
 );
 
-CREATE TRIGGER ${table}_outside_insert AFTER INSERT ON ${table}
-WHEN (SELECT writing FROM store_state) = 0
-BEGIN
-  UPDATE store_state SET revision = revision + 1;
-  UPDATE ${table}
-  SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = ${now}, updated_at = ${now}
-  WHERE ${key} = NEW.${key};
-END;
-
-CREATE TRIGGER ${table}_outside_update AFTER UPDATE ON ${table}
-WHEN (SELECT writing FROM store_state) = 0 AND NEW.revision IS OLD.revision
-BEGIN
-  UPDATE store_state SET revision = revision + 1;
-  UPDATE ${table}
-  SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = ${now}
-  WHERE ${key} = NEW.${key};
-  INSERT INTO id_high_water (table_name, last_id)
-  SELECT '${table}', OLD.${key} WHERE NEW.${key} <> OLD.${key}
-  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
-END;
-
-CREATE TRIGGER ${table}_delete AFTER DELETE ON ${table}
-BEGIN
-  INSERT INTO id_high_water (table_name, last_id) VALUES ('${table}', OLD.${key})
-  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
-  UPDATE store_state SET revision = revision + 1 WHERE writing = 0;
-END;
-`;
-  return [up, `-- Deletes every row of ${table}.\nDROP TABLE ${table};\n`];
+${triggers.join("\n")}`;
+  return [up, `-- Deletes every row of ${name}.\nDROP TABLE ${table};\n`];
 }
 
-/** SQLite itself says which words cannot be names. */
+/** SQLite itself says what cannot be a name. */
 function checkIdentifiers(table: string, key: string): void {
   for (const name of [table, key]) {
     if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) continue;
@@ -140,7 +124,9 @@ function checkIdentifiers(table: string, key: string): void {
   }
   const connection = openConnection(":memory:", { busyTimeoutMs: 0 });
   try {
-    connection.exec(`CREATE TABLE ${table} (${key} INTEGER NOT NULL PRIMARY KEY)`);
+    connection.exec(
+      `CREATE TABLE ${sqlName(table)} (${sqlName(key)} INTEGER NOT NULL PRIMARY KEY)`,
+    );
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new StoreError("MIGRATION_INVALID", `SQLite refuses these names: ${reason}`);

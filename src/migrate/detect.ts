@@ -2,6 +2,7 @@
 // Must not write: what follows from the answer is decided by who asked.
 
 import type { Connection } from "../database/sqlite/connection.ts";
+import { describeTables } from "../database/sqlite/describe.ts";
 import { StoreError } from "../errors.ts";
 import { type ChinookTable, readChinookTables, readColumns, readKey } from "./chinook.ts";
 import { readMigrationFiles } from "./files.ts";
@@ -75,8 +76,20 @@ function findFault(
     const missing = table.columns.find((column) => !columns.has(column.toLowerCase()));
     if (missing) return `the table ${name} has no column ${missing}`;
     if (table.key && readKey(connection, name)?.toLowerCase() !== table.key.toLowerCase()) {
-      return `the column ${table.key} of ${name} is not its INTEGER PRIMARY KEY`;
+      return (
+        `the column ${table.key} of ${name} is not its INTEGER PRIMARY KEY, the rowid ` +
+        "(with DESC, or WITHOUT ROWID, it is not): make the table anew with one"
+      );
     }
+    if (describeTables(connection)(name)?.strict) {
+      return `the table ${name} is STRICT, and gets columns without a type: make it anew without`;
+    }
+  }
+  if (objects.has("schema_migrations") && !hasVersionTable(connection)) {
+    return (
+      "its table schema_migrations is that of another tool, for example Rails, and protostore " +
+      "needs the name: rename it, and tell the tool"
+    );
   }
   return undefined;
 }

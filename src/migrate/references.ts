@@ -2,7 +2,7 @@
 // Only reads; what follows for a migration is in row-guard.ts.
 
 import { type Connection, isSqliteError } from "../database/sqlite/connection.ts";
-import { quoteName } from "./statements.ts";
+import { quoteName } from "../schema/sql-name.ts";
 
 /** A foreign key of the table `child`; its columns are those of `parentColumns`, in this order. */
 export interface ForeignKey {

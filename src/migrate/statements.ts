@@ -42,11 +42,6 @@ export function runScript(
   }
 }
 
-/** `name` as an SQL identifier, whatever characters it has. */
-export function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
 function failure(script: MigrationScript, line: number, error: unknown): StoreError {
   const message = error instanceof Error ? error.message : String(error);
   return new StoreError("MIGRATION_FAILED", `${script.file}, line ${line}: ${message}`, {

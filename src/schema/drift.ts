@@ -11,13 +11,26 @@ import {
   SYSTEM_COLUMNS,
   type TablePlan,
 } from "./plan.ts";
+import { childTriggers, resourceTriggers, type Trigger } from "./triggers.ts";
 
 /** A table of a database. */
 export interface TableDescription {
   readonly columns: readonly ColumnDescription[];
-  readonly foreignKeys: readonly { readonly column: string; readonly table: string }[];
+  /** The column that is the rowid under another name: its INTEGER PRIMARY KEY; undefined if none is. */
+  readonly rowId: string | undefined;
+  /** True if the table takes only values of the declared types. */
+  readonly strict: boolean;
+  readonly foreignKeys: readonly ForeignKeyDescription[];
   readonly triggers: readonly string[];
   readonly indexes: readonly IndexDescription[];
+}
+
+/** One column of a foreign key. */
+export interface ForeignKeyDescription {
+  readonly column: string;
+  readonly table: string;
+  /** The column that it refers to, null for the primary key. */
+  readonly target: string | null;
 }
 
 /** An index of a table. */
@@ -53,9 +66,9 @@ export function findDifferences(
 ): readonly string[] {
   return [
     ...plans.flatMap((plan) => [
-      ...compareTable(plan, SYSTEM_COLUMNS, plans, describe, plan.triggers),
+      ...compareTable(plan, SYSTEM_COLUMNS, plans, describe, triggersOf(plan)),
       ...plan.children.flatMap((child) =>
-        compareTable(child, childColumns(child), plans, describe),
+        compareTable(child, childColumns(child), plans, describe, triggersOf(plan)),
       ),
       ...plan.links.flatMap(({ table, column }) =>
         comparePlainTable(plan.desc.typeName, table, [column], describe),
@@ -73,6 +86,7 @@ const STATE_TABLES: Readonly<Record<string, readonly string[]>> = {
   id_high_water: ["table_name", "last_id"],
   completed_requests: ["request_id", "digest", "revision", "messages", "completed_at"],
   store_secrets: ["name", "value"],
+  store_replaced: ["table_name", "found_by", "key", "parent_key"],
 };
 
 function comparePlainTable(
@@ -98,17 +112,16 @@ function compareTable(
   required: readonly string[],
   plans: readonly ResourcePlan[],
   describe: DescribeTable,
-  ownTriggers: readonly string[] = [],
+  wantedTriggers: ReadonlyMap<string, readonly string[]>,
 ): string[] {
   const table = describe(plan.table);
   const { typeName } = plan.desc;
   if (!table) return [`${typeName}: there is no table ${plan.table}`];
   const find = (name: string) =>
     table.columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
-  const key = find(plan.key);
-  const isKey = key?.primaryKey === 1 && key.type.toUpperCase() === "INTEGER";
+  const isKey = table.rowId?.toLowerCase() === plan.key.toLowerCase();
   const missing = required.filter((name) => !find(name));
-  const expected = [...triggersOf(plan), ...ownTriggers];
+  const expected = wantedTriggers.get(plan.table) ?? [];
   const triggers = expected.filter((name) => !table.triggers.includes(name));
   return [
     ...(isKey ? [] : [`${typeName}: ${plan.key} is not the INTEGER PRIMARY KEY of ${plan.table}`]),
@@ -128,11 +141,13 @@ function compareTable(
   ];
 }
 
-/** The triggers that notice what other programs write. */
-function triggersOf(plan: TablePlan): string[] {
-  const { table } = plan;
-  const names = [`${table}_outside_insert`, `${table}_outside_update`, `${table}_delete`];
-  return "parentKey" in plan ? [...names, `${table}_outside_delete`] : names;
+/** The names of the triggers that the tables of a plan have, by table. */
+export function triggersOf(plan: ResourcePlan): ReadonlyMap<string, readonly string[]> {
+  const names = (triggers: readonly Trigger[]) => triggers.map(({ name }) => name);
+  return new Map([
+    [plan.table, [...names(resourceTriggers(plan)), ...plan.triggers]],
+    ...plan.children.map((child) => [child.table, names(childTriggers(child, plan))] as const),
+  ]);
 }
 
 function compareColumn(
@@ -142,12 +157,15 @@ function compareColumn(
   plans: readonly ResourcePlan[],
 ): string[] {
   const reasons: string[] = [];
-  const affinity = affinityOf(column.type);
+  const affinity = affinityOf(column.type, table.strict);
+  if (column.generated) reasons.push(`${column.name} is generated and cannot be written`);
   if (!plan.codec.affinities.includes(affinity)) {
     reasons.push(`${column.name} has type ${column.type || "none"}, which cannot hold the field`);
   }
   const length = lengthOf(column.type);
-  if (length !== undefined && affinity === "TEXT" && plan.maxLength !== length) {
+  // SQLite enforces no length: one that is larger than needed keeps nothing out of the column.
+  const isShort = length !== undefined && (plan.maxLength === 0 || length < plan.maxLength);
+  if (isShort && affinity === "TEXT") {
     reasons.push(`${column.name} is ${column.type}, but max_length is ${plan.maxLength}`);
   }
   if (plan.defaultValue !== 0n && column.defaultValue !== String(plan.defaultValue)) {
@@ -156,13 +174,22 @@ function compareColumn(
   if (column.notNull && mayBeNull(plan)) {
     reasons.push(`${column.name} is NOT NULL, but the field may be absent`);
   }
-  const target = plans.find(({ resource }) => resource === plan.reference)?.table.toLowerCase();
-  const refers = table.foreignKeys.some(
-    (key) =>
-      key.column.toLowerCase() === column.name.toLowerCase() && key.table.toLowerCase() === target,
-  );
-  if (target && !refers) reasons.push(`${column.name} has no foreign key to ${target}`);
+  const target = plans.find(({ resource }) => resource === plan.reference);
+  const refers = table.foreignKeys.some((key) => refersTo(key, column.name, target));
+  if (target && !refers) reasons.push(`${column.name} has no foreign key to ${target.table}`);
   return reasons;
+}
+
+function refersTo(
+  key: ForeignKeyDescription,
+  column: string,
+  target: TablePlan | undefined,
+): boolean {
+  return (
+    key.column.toLowerCase() === column.toLowerCase() &&
+    key.table.toLowerCase() === target?.table.toLowerCase() &&
+    (key.target ?? target.key).toLowerCase() === target.key.toLowerCase()
+  );
 }
 
 /** OUTPUT_ONLY columns are filled by the service whatever the client sends. */
@@ -187,8 +214,10 @@ function findUnfilled(
 }
 
 /** The affinity of a declared type (https://sqlite.org/datatype3.html, section 3.1). */
-function affinityOf(type: string): Affinity {
+function affinityOf(type: string, strict: boolean): Affinity {
   const name = type.toUpperCase();
+  // Only in a strict table does ANY keep what it gets.
+  if (strict && name === "ANY") return "BLOB";
   if (name.includes("INT")) return "INTEGER";
   if (/CHAR|CLOB|TEXT/.test(name)) return "TEXT";
   if (name === "" || name.includes("BLOB")) return "BLOB";

@@ -14,12 +14,15 @@ import {
   tableOf,
 } from "./options.ts";
 import { collectionOf, type ResourceType } from "./resource-name.ts";
+import { sqlName } from "./sql-name.ts";
 
 /** A field that has a column of its own. */
 export interface ColumnPlan {
   readonly field: DescField;
   /** The column's name. */
   readonly name: string;
+  /** The name as it stands in SQL text. */
+  readonly sqlName: string;
   readonly codec: ColumnCodec;
   /** The most characters of a string; 0 is unlimited. */
   readonly maxLength: number;
@@ -35,6 +38,8 @@ export interface TablePlan {
   readonly table: string;
   /** The INTEGER PRIMARY KEY column. */
   readonly key: string;
+  /** Table and key as they stand in SQL text. */
+  readonly sql: { readonly table: string; readonly key: string };
   readonly columns: readonly ColumnPlan[];
   /** The fields that live in the JSON column. */
   readonly dataFields: readonly DescField[];
@@ -218,7 +223,9 @@ function planTable(
   const dataFields = fields.filter((field) => !columnOf(field));
   const unnamed = dataFields.find((field) => field.jsonName.startsWith("$"));
   if (unnamed) throw invalidPlan(desc, "a JSON name must not begin with $", unnamed);
-  return { desc, table: options.name, key: options.key, columns, dataFields };
+  const { name: table, key } = options;
+  const sql = { table: sqlName(table), key: sqlName(key) };
+  return { desc, table, key, sql, columns, dataFields };
 }
 
 function planColumn(field: DescField, types: ReadonlyMap<string, ResourceType>): ColumnPlan {
@@ -237,7 +244,7 @@ function planColumn(field: DescField, types: ReadonlyMap<string, ResourceType>):
   const codec = codecOf(field, { ...options, reference });
   if (!codec) throw invalidPlan(desc, "a field of this type cannot be a column", field);
   const { name, maxLength, defaultValue } = options;
-  return { field, name, codec, maxLength, defaultValue, reference };
+  return { field, name, sqlName: sqlName(name), codec, maxLength, defaultValue, reference };
 }
 
 function checkColumnOptions(
@@ -263,7 +270,14 @@ function checkColumnOptions(
 }
 
 /** The columns that every resource table has beside the fields' own. */
-export const SYSTEM_COLUMNS = ["data", "wire", "revision", "created_at", "updated_at"] as const;
+export const SYSTEM_COLUMNS = [
+  "data",
+  "wire",
+  "revision",
+  "created_at",
+  "updated_at",
+  "checksum",
+] as const;
 
 /** Names from options become part of SQL text, so nothing but plain identifiers is let through. */
 function isIdentifier(name: string): boolean {

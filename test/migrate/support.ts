@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
-import { quoteName } from "../../src/migrate/statements.ts";
+import { quoteName } from "../../src/schema/sql-name.ts";
 
 export const LOCK = { lockTimeoutMs: 15_000 };
 

@@ -20,6 +20,7 @@ export interface TestServiceOptions {
   readonly fixtures?: boolean;
   readonly readOnly?: boolean;
   readonly durability?: Durability;
+  readonly strictReads?: boolean;
   readonly limits?: Partial<Limits>;
 }
 
@@ -52,6 +53,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       address: "127.0.0.1:0",
       readOnly: options.readOnly ?? false,
       durability: options.durability ?? "full",
+      strictReads: options.strictReads ?? false,
       processes: 1,
       ...(options.migrations !== undefined && { migrations: options.migrations }),
       ...(options.fixtures && { fixtures: join(REPO_ROOT, "fixtures") }),

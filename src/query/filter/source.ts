@@ -80,17 +80,17 @@ function enterRow(plan: TablePlan, alias: string, field: DescField, facts: Table
     const generated = standard && facts.generated?.get(column.name);
     return {
       kind: "column",
-      sql: `${alias}.${column.name}`,
+      sql: `${alias}.${column.sqlName}`,
       column,
       ...(generated !== undefined && { generated: `${alias}.${generated}` }),
     };
   }
   const child = children?.find((candidate) => candidate.field === field);
-  if (child) return { kind: "children", child, parentKey: `${alias}.${plan.key}` };
+  if (child) return { kind: "children", child, parentKey: `${alias}.${plan.sql.key}` };
   switch (field) {
     case keyField:
     case standard?.name:
-      return { kind: "column", sql: `${alias}.${plan.key}` };
+      return { kind: "column", sql: `${alias}.${plan.sql.key}` };
     case standard?.etag:
       return { kind: "column", sql: `coalesce(${alias}.revision, 0)` };
     case standard?.createTime:
