@@ -69,7 +69,13 @@ test("the mapping is the documented one", () => {
     CANCELLED: ["CANCELLED"],
     UNAVAILABLE: ["DATABASE_BUSY", "DATABASE_UNAVAILABLE", "SCHEMA_MISMATCH"],
     DATA_LOSS: ["DATABASE_CORRUPT", "ROW_UNREADABLE"],
-    RESOURCE_EXHAUSTED: ["DISK_FULL", "OVERLOADED", "IDS_EXHAUSTED"],
+    RESOURCE_EXHAUSTED: [
+      "ROW_TOO_LARGE",
+      "ANSWER_TOO_LARGE",
+      "DISK_FULL",
+      "OVERLOADED",
+      "IDS_EXHAUSTED",
+    ],
     INTERNAL: undefined,
   });
 });
