@@ -70,10 +70,10 @@ test("the mapping is the documented one", () => {
     UNAVAILABLE: ["DATABASE_BUSY", "DATABASE_UNAVAILABLE", "SCHEMA_MISMATCH"],
     DATA_LOSS: ["DATABASE_CORRUPT", "ROW_UNREADABLE"],
     RESOURCE_EXHAUSTED: [
-      "ROW_TOO_LARGE",
-      "ANSWER_TOO_LARGE",
       "DISK_FULL",
       "OVERLOADED",
+      "ROW_TOO_LARGE",
+      "ANSWER_TOO_LARGE",
       "IDS_EXHAUSTED",
     ],
     INTERNAL: undefined,
