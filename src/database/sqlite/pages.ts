@@ -7,7 +7,7 @@ import { StoreError } from "../../errors.ts";
 import { cutBytes, type ReadMask, resolveReadMask } from "../../query/read-mask.ts";
 import { ITEM_COLUMNS, itemColumns, selectByKeys } from "../../query/statements.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
-import { damagedBytes, faultError, tooLarge } from "../../schema/row-fault.ts";
+import { damagedBytes, faultError, type RowFault, tooLarge } from "../../schema/row-fault.ts";
 import type { Row } from "../../schema/sql-value.ts";
 import type {
   BatchBytes,
@@ -70,14 +70,21 @@ export function assemblePage(source: PageSource, request: PageRequest): WithoutR
   }
   const passed = items.length;
   const answers = answersOf(source, asked, items);
-  const found = answers.filter(([, message]) => !isFault(message));
+  const unreachable: RowFault[] = [];
+  const messages: Uint8Array[] = [];
+  const found: Row[] = [];
+  for (const [row, message] of answers) {
+    if (isFault(message)) {
+      unreachable.push(message);
+      continue;
+    }
+    messages.push(message);
+    found.push(row);
+  }
   return {
-    bytes: writer.write(
-      found.map(([, message]) => message as Uint8Array),
-      found.map(([row]) => row),
-    ),
-    count: found.length,
-    unreachable: answers.flatMap(([, message]) => (isFault(message) ? message : [])),
+    bytes: writer.write(messages, found),
+    count: messages.length,
+    unreachable,
     last: passed > 0 ? withoutLength(rows[passed - 1] as Row) : undefined,
     following: passed < rows.length ? withoutLength(rows[passed] as Row) : undefined,
     more: more.map((statement) => source.runner.all(statement)),
