@@ -5,18 +5,19 @@ import { Command } from "commander";
 import { StoreError } from "../errors.ts";
 import { examineAdopted } from "../health/adoption.ts";
 import { type AdoptionReport, adoptDatabase, checkAdoption } from "../migrate/adopt.ts";
-import { readMigrationFiles } from "../migrate/files.ts";
+import { type MigrationFile, readMigrationFiles } from "../migrate/files.ts";
 import type { FindingSummary } from "../repositories/finding.ts";
 import { RESOURCES } from "../resources.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
 import { describeFindings } from "./findings.ts";
-import { lockTimeoutOption } from "./migrate.ts";
+import { lockTimeoutOption, migrationsOption } from "./migrate.ts";
 import { createProgress, type Progress } from "./progress.ts";
 
 interface AdoptFlags {
   /** In milliseconds. */
   readonly lockTimeout: number;
+  readonly migrations?: string;
   readonly check: boolean;
   readonly strict: boolean;
 }
@@ -26,6 +27,7 @@ export function adoptCommand(): Command {
   return new Command("adopt")
     .description("take over an existing Chinook file in place, after a verified backup")
     .argument("<file>", "the Chinook file, with upstream or with plural table names")
+    .addOption(migrationsOption())
     .option("--check", "tell what an adoption would do and find, and change nothing", false)
     .option("--strict", "refuse a file with rows that cannot be read, or refer to nothing", false)
     .addOption(lockTimeoutOption())
@@ -37,11 +39,16 @@ export function adoptCommand(): Command {
     .action(runAdopt);
 }
 
-async function runAdopt(file: string, { lockTimeout, check, strict }: AdoptFlags): Promise<void> {
+async function runAdopt(
+  file: string,
+  { lockTimeout, migrations, check, strict }: AdoptFlags,
+): Promise<void> {
   const progress = createSteps();
-  const examination = createExamination(strict);
+  const files = readMigrationFiles(migrations);
+  const examination = createExamination(files, strict);
   const options = {
     lockTimeoutMs: lockTimeout,
+    files,
     onProgress: progress.update,
     examine: examination.examine,
   };
@@ -58,13 +65,13 @@ async function runAdopt(file: string, { lockTimeout, check, strict }: AdoptFlags
 }
 
 /** What is looked at in the rehearsal, and the lines that tell what was found. */
-function createExamination(strict: boolean) {
+function createExamination(files: readonly MigrationFile[], strict: boolean) {
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
   let found: FindingSummary | undefined;
   return {
     async examine(copy: Parameters<typeof examineAdopted>[0]): Promise<void> {
-      found = await examineAdopted(copy, plans, registry, readMigrationFiles());
+      found = await examineAdopted(copy, plans, registry, files);
       if (!strict || found.total === 0) return;
       throw new StoreError("VERIFY_FAILED", `${found.total} problems in the rows of the file`);
     },

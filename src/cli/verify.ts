@@ -15,11 +15,12 @@ import { verifyDatabase } from "../repositories/verify.ts";
 import { DEFINITIONS, RESOURCES } from "../resources.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
-import { databaseOption } from "./migrate.ts";
+import { databaseOption, migrationsOption } from "./migrate.ts";
 import { createProgress } from "./progress.ts";
 
 interface VerifyOptions {
   readonly database: string;
+  readonly migrations?: string;
   readonly repair: boolean;
 }
 
@@ -28,6 +29,7 @@ export function verifyCommand(): Command {
   return new Command("verify")
     .description("recompute every row and compare columns, JSON and bytes; check pages and keys")
     .addOption(databaseOption())
+    .addOption(migrationsOption())
     .option(
       "--repair",
       "make the bytes of damaged rows and a wrong search index anew from the columns",
@@ -37,7 +39,7 @@ export function verifyCommand(): Command {
     .action(runVerify);
 }
 
-async function runVerify({ database: path, repair }: VerifyOptions): Promise<void> {
+async function runVerify({ database: path, migrations, repair }: VerifyOptions): Promise<void> {
   requireDatabase(path);
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
@@ -53,7 +55,8 @@ async function runVerify({ database: path, repair }: VerifyOptions): Promise<voi
   };
   try {
     refuseUnmanaged(database.connection, path);
-    const { error } = createSchemaProbe(database.connection, plans, readMigrationFiles()).look();
+    const files = readMigrationFiles(migrations);
+    const { error } = createSchemaProbe(database.connection, plans, files).look();
     if (error) throw error;
     for await (const step of verifyDatabase(database, plans, registry)) {
       rows = step.rowsDone;

@@ -135,8 +135,16 @@ export interface Commit {
 
 /** A database that is open. Every method fails with StoreError only. */
 export interface Database {
-  /** The message with this key, at once and without waiting for other reads. */
-  get(plan: ResourcePlan, key: bigint, limits?: CallLimits): Promise<StoredMessage>;
+  /**
+   * The message with this key, at once and without waiting for other reads. If there is a read mask,
+   * what it does not select may be missing: a row is read that cannot be read as a whole.
+   */
+  get(
+    plan: ResourcePlan,
+    key: bigint,
+    limits?: CallLimits,
+    mask?: readonly string[],
+  ): Promise<StoredMessage>;
   /** A page of rows, assembled where they are read, in one read transaction. */
   page(request: PageRequest, limits?: CallLimits): Promise<PageBytes>;
   /** The messages with these keys, assembled where they are read, in one read transaction. */

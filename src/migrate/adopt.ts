@@ -29,6 +29,8 @@ import { readVersion } from "./version.ts";
 export interface AdoptOptions {
   /** How long to wait for other processes, in milliseconds. */
   readonly lockTimeoutMs: number;
+  /** The migrations, the first of which is the package's own first; all its own if absent. */
+  readonly files?: readonly MigrationFile[];
   readonly onProgress?: (step: string, done: number, total: number) => void;
   /**
    * Looks at the rehearsal's copy, adopted and migrated: whatever it throws refuses the file, with
@@ -55,7 +57,8 @@ export interface AdoptionReport {
 export async function adoptDatabase(path: string, options: AdoptOptions): Promise<AdoptionReport> {
   requireDatabase(path);
   const database = realpathSync(path);
-  const files = readMigrationFiles();
+  const files = options.files ?? readMigrationFiles();
+  requireChinook(files);
   return await withDatabase(database, options.lockTimeoutMs, async (target) => {
     const backup = isInterrupted(target, files)
       ? undefined
@@ -69,6 +72,17 @@ export async function adoptDatabase(path: string, options: AdoptOptions): Promis
   });
 }
 
+/** What is recorded as adopted must be the file that makes Chinook's tables. */
+function requireChinook(files: readonly MigrationFile[]): void {
+  const [own] = readMigrationFiles();
+  if (own && files[0]?.checksum === own.checksum) return;
+  throw new StoreError(
+    "INVALID_CONFIG",
+    `a Chinook file is adopted as what ${own?.up.file} makes, and the first of these migrations ` +
+      `is ${files[0]?.up.file ?? "none"}`,
+  );
+}
+
 /**
  * Does all that `adoptDatabase` does but for the adoption itself: nothing is changed.
  * @throws StoreError as `adoptDatabase`.
@@ -76,7 +90,8 @@ export async function adoptDatabase(path: string, options: AdoptOptions): Promis
 export async function checkAdoption(path: string, options: AdoptOptions): Promise<void> {
   requireDatabase(path);
   const database = realpathSync(path);
-  const files = readMigrationFiles();
+  const files = options.files ?? readMigrationFiles();
+  requireChinook(files);
   await withDatabase(database, options.lockTimeoutMs, async (target) => {
     if (isInterrupted(target, files)) return;
     await whileNobodyWrites(target, (isUpstream) =>
@@ -92,7 +107,7 @@ function isInterrupted({ connection, database }: Target, files: readonly Migrati
   if (detectDatabase(connection).kind !== "managed") return false;
   const { version } = readVersion(connection);
   const adopted = readLog(connection).some((entry) => entry.kind === "adopted");
-  if (adopted && version < files.length) return true;
+  if (adopted && version < (files.at(-1)?.version ?? version)) return true;
   throw new StoreError(
     "INVALID_CONFIG",
     `${database} is managed by protostore already, at version ${version}`,

@@ -17,11 +17,15 @@ export type Detection =
       readonly reason: string;
     };
 
+/** What may be there before the first migration has been run. */
+const BOOKKEEPING = new Set(["schema_migrations", "schema_migrations_log", "version_unique"]);
+
 /** Tells what the database is; it only reads. */
 export function detectDatabase(connection: Connection): Detection {
   const objects = readObjects(connection);
-  if (objects.size === 0) return { kind: "empty" };
   if (readVersionRow(connection)) return { kind: "managed" };
+  // A first migration that failed leaves golang-migrate's table, without a row, and our log.
+  if ([...objects.keys()].every((name) => BOOKKEEPING.has(name))) return { kind: "empty" };
   const tables = readChinookTables(readMigrationFiles());
   const isTable = (name: string) => objects.get(name.toLowerCase()) === "table";
   const upstream = tables.filter((table) => isTable(table.upstreamName));
@@ -34,6 +38,8 @@ export function detectDatabase(connection: Connection): Detection {
   }
   const isUpstream = upstream.length >= plural.length;
   const reason = findFault(connection, objects, tables, isUpstream);
+  // The first migration without a transaction was stopped half-way, and `force` took its version.
+  if (reason && hasVersionTable(connection)) return { kind: "managed" };
   if (reason) return { kind: "foreign", reason };
   return { kind: isUpstream ? "chinook-upstream" : "chinook-plural" };
 }

@@ -137,6 +137,21 @@ export async function useWriteAheadLog(target: Target): Promise<void> {
   throw new StoreError("DATABASE_UNAVAILABLE", `${database} cannot have a write-ahead log there`);
 }
 
+/**
+ * Makes sure that a database which exists has a write-ahead log, before it is opened to be served.
+ * @throws StoreError MIGRATION_LOCKED, DATABASE_UNAVAILABLE whose message names the file
+ */
+export async function requireWriteAheadLog(database: string, lockTimeoutMs: number): Promise<void> {
+  const connection = openDatabase(database);
+  try {
+    await useWriteAheadLog({ connection, database, lockTimeoutMs });
+  } catch (error) {
+    throw nameDatabase(database, error);
+  } finally {
+    connection.close();
+  }
+}
+
 /** What a wait for `database` says when it gives up. */
 export function inUse(database: string): string {
   return `another process is using ${database}`;

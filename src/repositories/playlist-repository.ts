@@ -2,7 +2,7 @@
 // All SQL that knows playlist_track is in this file.
 
 import { ListPlaylistTracksResponseSchema } from "../../gen/chinook/v1/playlist_pb.ts";
-import type { Limits } from "../config.ts";
+import { itemBytesMax, type Limits } from "../config.ts";
 import type { CallLimits, Database, Operation } from "../database/database.ts";
 import { notFound, StoreError } from "../errors.ts";
 import { itemColumns, LIMIT, type Statement } from "../query/statements.ts";
@@ -107,19 +107,20 @@ export function createPlaylistRepository(
           `ORDER BY playlist_track.TrackId ${LIMIT}`,
         parameters: [playlist, after?.[0] ?? BEFORE_ALL, BigInt(pageSize + 1)],
       };
-      const { bytes, count, last, following, more, revision } = await database.page(
+      const { bytes, count, unreachable, last, following, more, revision } = await database.page(
         {
           plan: plans.track,
           statements: [page],
           pageSize,
           pageBytes: limits.pageBytes,
+          itemBytesMax: itemBytesMax(limits),
           item: { field: ListPlaylistTracksResponseSchema.field.tracks.number },
           more: [exists],
         },
         call,
       );
       if (more[0]?.length === 0) throw notFound(identify(plans.playlist, playlist));
-      return { bytes, count, next: following && last, totalSize: undefined, revision };
+      return { bytes, count, unreachable, next: following && last, totalSize: undefined, revision };
     },
   };
 }

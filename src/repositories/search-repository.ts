@@ -6,11 +6,11 @@ import {
   SearchTracksResponse_ResultSchema,
   SearchTracksResponseSchema,
 } from "../../gen/chinook/v1/track_pb.ts";
-import type { Limits } from "../config.ts";
+import { itemBytesMax, type Limits } from "../config.ts";
 import type { CallLimits, Database, Operation } from "../database/database.ts";
 import type { ItemForm } from "../database/page-request.ts";
 import { StoreError } from "../errors.ts";
-import { LIMIT, type Statement } from "../query/statements.ts";
+import { itemColumns, LIMIT, type Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { INT64_MAX, INT64_MIN, type Row, type SqlValue } from "../schema/sql-value.ts";
 import type { Finding } from "./finding.ts";
@@ -38,19 +38,27 @@ export function createSearchRepository(
 ): SearchRepository {
   return {
     async search(expression, after, pageSize, call) {
-      const { bytes, count, last, following, revision } = await database.page(
+      const { bytes, count, unreachable, last, following, revision } = await database.page(
         {
           plan: trackPlan,
           // One row more than asked for tells whether there is a next page.
-          statements: [selectPage(expression, after, pageSize + 1)],
+          statements: [selectPage(trackPlan, expression, after, pageSize + 1)],
           pageSize,
           pageBytes: limits.pageBytes,
+          itemBytesMax: itemBytesMax(limits),
           item: RESULT,
         },
         call,
       );
       const next = last && following && [following[RANK_VALUE], following[0], last[0]];
-      return { bytes, count, next: next as SqlValue[] | undefined, totalSize: undefined, revision };
+      return {
+        bytes,
+        count,
+        unreachable,
+        next: next as SqlValue[] | undefined,
+        totalSize: undefined,
+        revision,
+      };
     },
   };
 }
@@ -91,6 +99,7 @@ const BEGIN = `
   ORDER BY choice LIMIT 1`;
 
 function selectPage(
+  trackPlan: ResourcePlan,
   expression: string,
   after: readonly SqlValue[] | undefined,
   limit: number,
@@ -106,7 +115,7 @@ function selectPage(
       ${after ? "WHERE (rank, id) >= (SELECT rank, id FROM begin)" : ""}
       ORDER BY rank, id ${LIMIT}
     )
-    SELECT page.id, length(tracks.wire), ${SNIPPET}, -page.rank, page.rank
+    SELECT ${itemColumns(trackPlan)}, ${SNIPPET}, -page.rank, page.rank
     FROM track_search
     JOIN page ON page.id = +track_search.rowid
     JOIN tracks ON tracks.TrackId = page.id

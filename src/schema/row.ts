@@ -11,14 +11,16 @@ import {
 } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { FeatureSet_FieldPresence, type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
-import { invalidField, type ResourceIdentity, StoreError } from "../errors.ts";
+import { invalidField, type StoreError } from "../errors.ts";
 import { accessOf, type FieldAccess } from "./access.ts";
+import { checksumOf } from "./checksum.ts";
 import { Unrepresentable } from "./codec.ts";
 import { timestampCodec } from "./column-messages.ts";
 import { readJson } from "./json-read.ts";
 import { writeJson } from "./json-write.ts";
 import type { ChildPlan, ResourcePlan, TablePlan } from "./plan.ts";
 import { formatName } from "./resource-name.ts";
+import { damagedBytes, faultError, type RowFault, unreadableField } from "./row-fault.ts";
 import type { SqlValue } from "./sql-value.ts";
 
 /** What a table keeps of a message beside key and revision. */
@@ -43,6 +45,8 @@ export interface ResourceRow extends Cells {
   readonly updatedAt: string | null;
   /** The exact bytes; null if another program has written the row. */
   readonly wire: Uint8Array | null;
+  /** As it was read; a write computes its own. Without one, the bytes are not to be trusted. */
+  readonly checksum?: bigint | null;
 }
 
 /** A row of a child table. */
@@ -145,12 +149,28 @@ export function decodeRow(
   children: readonly (readonly ChildRow[])[],
   registry: Registry,
 ): Message {
-  if (!row.wire) return rebuildRow(plan, row, children, registry);
+  const wire = trustedWire(plan, row);
+  if (!wire) return rebuildRow(plan, row, children, registry);
   try {
-    return fromBinary(plan.desc, row.wire);
+    return fromBinary(plan.desc, wire);
   } catch (cause) {
-    throw damagedRow(plan, row.key, cause);
+    throw faultError(damagedBytes(plan, row.key), cause);
   }
+}
+
+/**
+ * The bytes of a row, if it has any and the checksum that makes them good.
+ * @throws StoreError ROW_UNREADABLE if the checksum is another one.
+ */
+export function trustedWire(plan: ResourcePlan, row: ResourceRow): Uint8Array | undefined {
+  const { key, revision, wire, checksum = null } = row;
+  if (wire === null || checksum === null) return undefined;
+  const isGood =
+    wire instanceof Uint8Array &&
+    typeof revision === "bigint" &&
+    checksumOf(wire, key, revision) === checksum;
+  if (!isGood) throw faultError(damagedBytes(plan, key));
+  return wire;
 }
 
 /**
@@ -287,21 +307,14 @@ function fieldsOfData({ dataFields }: TablePlan, rest: DescField): readonly Desc
 
 /** The error for a row that has fields which cannot be read. */
 export function unreadableRow(plan: ResourcePlan, key: bigint, fields: Unreadable): StoreError {
+  return faultError(unreadableFields(plan, key, fields));
+}
+
+/** What is wrong with a row that has fields which cannot be read: the first of them. */
+export function unreadableFields(plan: ResourcePlan, key: bigint, fields: Unreadable): RowFault {
   const [text = ""] = fields.values();
-  return unreadable({ type: plan.resource.type, name: formatName(plan.resource, key) }, text);
-}
-
-/** The error for a row whose bytes are not those that were written. */
-export function damagedRow(plan: ResourcePlan, key: bigint, cause?: unknown): StoreError {
   const resource = { type: plan.resource.type, name: formatName(plan.resource, key) };
-  const message = `${resource.name} cannot be read: its stored bytes are damaged`;
-  return new StoreError("ROW_UNREADABLE", message, { resource, cause });
-}
-
-function unreadable(resource: ResourceIdentity, text: string): StoreError {
-  const message = `${resource.name} cannot be read: ${text}`;
-  const metadata = { field: text.slice(0, text.indexOf(": ")) };
-  return new StoreError("ROW_UNREADABLE", message, { resource, metadata });
+  return unreadableField(resource, text);
 }
 
 function sameField(field: DescField, a: Message, b: Message): boolean {

@@ -5,7 +5,7 @@ import { toBinary } from "@bufbuild/protobuf";
 import { StoreError } from "../../errors.ts";
 import { selectByKey, selectReferrers } from "../../query/statements.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
-import { unreadableRow } from "../../schema/row.ts";
+import { trustedWire, unreadableRow } from "../../schema/row.ts";
 import type { Commit, DeleteOperation, Operation } from "../database.ts";
 import { identify, readStored, type Written } from "./stored.ts";
 import { type Transaction, writeRefused } from "./transaction.ts";
@@ -34,7 +34,7 @@ function readAgain(tx: Transaction, plan: ResourcePlan, key: bigint): Uint8Array
   if (!stored) throw writeRefused(identify(plan, key));
   const { message, unreadable, row } = stored;
   if (unreadable.size > 0) throw unreadableRow(plan, key, unreadable);
-  return row.wire ?? toBinary(plan.desc, message);
+  return trustedWire(plan, row) ?? toBinary(plan.desc, message);
 }
 
 function checkDeleted(tx: Transaction, { plan, key }: DeleteOperation): undefined {

@@ -9,14 +9,7 @@ import {
   StoreError,
 } from "../../errors.ts";
 import type { Selection } from "../../query/field-mask/selection.ts";
-import {
-  insertResource,
-  selectByKey,
-  selectChildren,
-  toChildRow,
-  toResourceRow,
-  updateResource,
-} from "../../query/statements.ts";
+import { insertResource, selectByKey, updateResource } from "../../query/statements.ts";
 import { accessOf } from "../../schema/access.ts";
 import { createWire } from "../../schema/create-wire.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
@@ -31,6 +24,7 @@ import {
   type ResourceRow,
   type RowIdentity,
   rebuildReadable,
+  trustedWire,
   unreadableRow,
 } from "../../schema/row.ts";
 import {
@@ -43,6 +37,7 @@ import {
 import { isSqliteError } from "./connection.ts";
 import { missingReferences } from "./references.ts";
 import { type Transaction, write } from "./transaction.ts";
+import { readWholeRows } from "./whole-rows.ts";
 
 /** A row and as much of its message as can be read, before an operation changes it. */
 export interface Stored extends Readable {
@@ -59,16 +54,13 @@ export interface Written {
 
 /** The row with this key, if there is one. */
 export function readStored(tx: Transaction, plan: ResourcePlan, key: bigint): Stored | undefined {
-  const statement = selectByKey(plan, key);
-  const found = tx.runner.get(statement);
-  if (!found) return undefined;
-  const row = toResourceRow(plan, found);
-  const children = plan.children.map((child) =>
-    tx.runner.all(selectChildren(plan, child, statement)).map(toChildRow),
-  );
+  const [whole] = readWholeRows(tx.runner, plan, selectByKey(plan, key));
+  if (!whole) return undefined;
+  const { row, children } = whole;
+  const isTrusted = trustedWire(plan, row) !== undefined;
   // Where there are child rows, they say what is in the message, and not its bytes.
   const readable =
-    row.wire && children.length === 0
+    isTrusted && children.length === 0
       ? { message: decodeRow(plan, row, children, tx.registry), unreadable: new Map() }
       : rebuildReadable(plan, row, children, tx.registry);
   return { row, children, ...readable };

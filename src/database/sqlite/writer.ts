@@ -23,6 +23,8 @@ export interface Writer {
   readonly queued: number;
   /** When the log was last copied as a whole into the database, in milliseconds since the epoch. */
   readonly lastCheckpointMs: number | undefined;
+  /** To be told that the files are not as they should be: saves what can be. */
+  mend(): void;
   /** Resolves when everything is answered and the connection is closed. */
   close(): Promise<void>;
 }
@@ -173,6 +175,10 @@ export function startWriter(data: WriterData): Writer {
     },
     get lastCheckpointMs() {
       return lastCheckpointMs;
+    },
+
+    mend() {
+      worker?.send("mend");
     },
 
     async close() {
