@@ -21,7 +21,8 @@ export function checkRow(
   const subject = formatName(plan.resource, row.key);
   const found = (kind: FindingKind, problem: string): Finding => ({ kind, subject, problem });
   const { message, unreadable } = rebuildReadable(plan, row, children, registry);
-  const faults = [...new Set(unreadable.values())].map((problem) => found("unreadable", problem));
+  const reasons = [...new Set(unreadable.values())];
+  const faults = reasons.length === 0 ? [] : [found("unreadable", reasons.join("; "))];
   const stored = readBytes(plan, row);
   if (stored === "damaged") {
     // Columns that cannot be read make no bytes.
