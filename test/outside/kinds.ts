@@ -17,14 +17,22 @@ export interface Kind {
   /** Whether triggers and indexes of users are there before the file is adopted. */
   readonly early: boolean;
   /**
-   * `trigger NAME`, `unique TABLE.COLUMN`, `extra TABLE`, `encoding NAME`, and of adopted files
-   * `action TABLE.COLUMN TEXT`, `conflict TABLE.COLUMN ACTION`, `key-conflict TABLE ACTION`,
-   * `collate TABLE.COLUMN NAME`, `autoincrement TABLE`.
+   * `trigger NAME`, `unique TABLE.COLUMN`, `index NUMBER`, `extra TABLE`, `encoding NAME`, and of
+   * adopted files `action TABLE.COLUMN TEXT`, `conflict TABLE.COLUMN ACTION`, `key-conflict TABLE
+   * ACTION`, `collate TABLE.COLUMN NAME`, `autoincrement TABLE`.
    */
   readonly features: readonly string[];
 }
 
-const ACTIONS = ["ON DELETE CASCADE", "ON DELETE SET NULL", "ON UPDATE CASCADE"];
+const ACTIONS = [
+  "ON DELETE CASCADE",
+  "ON DELETE SET NULL",
+  "ON UPDATE CASCADE",
+  "ON DELETE CASCADE ON UPDATE CASCADE",
+  "ON UPDATE SET NULL",
+  "ON DELETE RESTRICT",
+  "DEFERRABLE INITIALLY DEFERRED",
+];
 const CONFLICTS = ["REPLACE", "IGNORE", "ROLLBACK", "ABORT", "FAIL"];
 
 /** The columns that users make unique. */
@@ -40,6 +48,18 @@ const UNIQUE_COLUMNS = [
   "invoice_items.TrackId",
   "invoices.InvoiceDate",
   "media_types.Name",
+];
+
+/** Unique indexes that are of more, or of less, than a column. */
+const UNIQUE_INDEXES = [
+  "artists (lower(Name))",
+  "tracks (AlbumId, Name)",
+  "customers (Email) WHERE status = 1",
+  "invoice_items (InvoiceId, TrackId)",
+  "playlists (Name COLLATE NOCASE)",
+  "albums (Title COLLATE RTRIM, ArtistId)",
+  "employees (LastName, FirstName DESC)",
+  "invoices (Total)",
 ];
 
 const TEXT_COLUMNS = [
@@ -66,8 +86,9 @@ export function randomKind(random: Random): Kind {
   const table = () => random.pick(TABLES.filter(({ key }) => key)).name;
   if (random.chance(1 / 6)) return { naming, early, features: [] };
   const features = [
-    ...some(4, () => `trigger ${random.pick(Object.keys(USER_TRIGGERS))}`),
+    ...some(random.pick([3, 8]), () => `trigger ${random.pick(Object.keys(USER_TRIGGERS))}`),
     ...some(2, () => `unique ${random.pick(UNIQUE_COLUMNS)}`),
+    ...some(1, () => `index ${random.below(UNIQUE_INDEXES.length)}`),
     ...some(1, () => `extra ${table()}`),
     ...some(1, () => `encoding ${random.pick(["UTF-16le", "UTF-16be"])}`),
   ];
@@ -149,6 +170,10 @@ function additionsOf(kind: Kind): string[] {
       const [table, name] = column.split(".");
       return `CREATE UNIQUE INDEX user_${table}_${name} ON ${table} (${name})`;
     }),
+    ...wordsOf(kind, "index").map(
+      ([number = ""]) =>
+        `CREATE UNIQUE INDEX user_index_${number} ON ${UNIQUE_INDEXES[Number(number)]}`,
+    ),
     ...triggersOf(kind).map(({ sql }) => sql),
   ];
 }
