@@ -134,6 +134,7 @@ function judgeStored(item: Item, evidence: Evidence): Fault[] {
   if (isOnly && verb === "Create" && evidence.before.resources.get(plan.table)?.has(key)) {
     faults.push({ check: `create over a row, ${plan.table}`, detail: `${name} was there before` });
   }
+  if (!state && !isOnly) return faults;
   if (!state)
     return [...faults, { check: `OK for nothing, ${plan.table}`, detail: `${name} is not there` }];
   const expected = rebuild(plan, state);

@@ -135,7 +135,7 @@ function createStage(kind: Kind, service: TestService, directory: string): Stage
       if (fault) faults.push(fault);
     }
     const findings = (await findingsOf(database)).filter(
-      ({ problem }) => !(foreignKeysWereOff && /refers to a row of/.test(problem)),
+      ({ problem }) => !(foreignKeysWereOff && / does not exist| do not exist/.test(problem)),
     );
     return [
       ...faults,
