@@ -9,7 +9,7 @@ import { readMigrationFiles } from "../../src/migrate/files.ts";
 import { migrateUp } from "../../src/migrate/migrate.ts";
 import type { Random } from "../durability/random.ts";
 import { CHINOOK_SQL, TABLES } from "./tables.ts";
-import { USER_TRIGGERS } from "./user-triggers.ts";
+import { USER_TRIGGERS, type UserTrigger } from "./user-triggers.ts";
 
 /** A kind of schema. */
 export interface Kind {
@@ -54,7 +54,7 @@ const UNIQUE_COLUMNS = [
 const UNIQUE_INDEXES = [
   "artists (lower(Name))",
   "tracks (AlbumId, Name)",
-  "customers (Email) WHERE status = 1",
+  "customers (Email) WHERE Company IS NULL",
   "invoice_items (InvoiceId, TrackId)",
   "playlists (Name COLLATE NOCASE)",
   "albums (Title COLLATE RTRIM, ArtistId)",
@@ -131,11 +131,12 @@ export async function makeFile(kind: Kind, path: string): Promise<void> {
     return;
   }
   const before = [tablesOf(kind), ...SEED_ROWS, ...extrasOf(kind)];
-  if (kind.early) before.push(...additionsOf(kind));
+  if (kind.early) before.push(...additionsOf(kind, isEarly));
   const sql = before.join(";\n");
   run(pragma + (kind.naming === "upstream" ? withUpstreamNames(sql) : sql));
   await adoptDatabase(path, lock);
-  if (!kind.early) run(additionsOf(kind).join(";\n"));
+  const later = kind.early ? triggersOf(kind).filter((each) => !isEarly(each)) : undefined;
+  run((later?.map(({ sql }) => sql) ?? additionsOf(kind)).join(";\n"));
 }
 
 /** What follows the first word of each feature that begins with it. */
@@ -163,7 +164,12 @@ function extrasOf(kind: Kind): string[] {
   );
 }
 
-function additionsOf(kind: Kind): string[] {
+/** A trigger that knows our columns cannot be there before they are. */
+function isEarly({ sql }: UserTrigger): boolean {
+  return !/\bdata = /.test(sql);
+}
+
+function additionsOf(kind: Kind, has: (trigger: UserTrigger) => boolean = () => true): string[] {
   return [
     "CREATE TABLE user_log (what TEXT, row INTEGER)",
     ...wordsOf(kind, "unique").map(([column = ""]) => {
@@ -174,7 +180,9 @@ function additionsOf(kind: Kind): string[] {
       ([number = ""]) =>
         `CREATE UNIQUE INDEX user_index_${number} ON ${UNIQUE_INDEXES[Number(number)]}`,
     ),
-    ...triggersOf(kind).map(({ sql }) => sql),
+    ...triggersOf(kind)
+      .filter(has)
+      .map(({ sql }) => sql),
   ];
 }
 
@@ -184,11 +192,12 @@ function tablesOf(kind: Kind): string {
   const clauses = new Map<string, string[]>();
   const add = (column: string, clause: string) =>
     clauses.set(column, [...(clauses.get(column) ?? []), clause]);
+  // An action belongs to the reference before it.
+  for (const [column = "", ...action] of wordsOf(kind, "action")) add(column, action.join(" "));
   for (const [column = "", name] of wordsOf(kind, "collate")) add(column, `COLLATE ${name}`);
   for (const [column = "", action] of wordsOf(kind, "conflict")) {
     add(column, `UNIQUE ON CONFLICT ${action}`);
   }
-  for (const [column = "", ...action] of wordsOf(kind, "action")) add(column, action.join(" "));
   const keyClauses = new Map([
     ...wordsOf(kind, "key-conflict").map(([name, action]) => [name, `ON CONFLICT ${action}`]),
   ] as [string, string][]);
