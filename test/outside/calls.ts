@@ -45,7 +45,10 @@ export type Answer =
 export function randomCalls(random: Random, state: FileState): CallStep {
   const plan = random.pick(PLANS);
   if (random.chance(0.1)) {
-    const calls = Array.from({ length: 2 + random.below(6) }, () => create(plan, random, state));
+    const makers = random.chance(0.5) ? [create] : [create, update, remove];
+    const calls = Array.from({ length: 2 + random.below(6) }, () =>
+      random.pick(makers)(plan, random, state),
+    );
     return { kind: "calls", calls };
   }
   if (random.chance(0.08)) return { kind: "calls", calls: [changePlaylist(random, state)] };

@@ -47,7 +47,7 @@ export function judgeAnswer(call: Call, answer: Answer, evidence: Evidence): Fau
     : faults;
 }
 
-/** Judges calls that were made at once: creates, of which some may have failed. */
+/** Judges calls that were made at once, of which some may have failed. */
 export function judgeTogether(
   calls: readonly Call[],
   answers: readonly Answer[],
@@ -62,7 +62,9 @@ export function judgeTogether(
     const message = answers[index]?.message;
     return message && !call.request.validateOnly ? itemsOf(call, message) : [];
   });
-  faults.push(...items.flatMap((item) => judgeItem({ ...item, together: true }, evidence)));
+  // What one has made another may have changed or deleted.
+  const order = calls.every(({ method }) => method.startsWith("Create")) ? "creates" : "any";
+  faults.push(...items.flatMap((item) => judgeItem({ ...item, together: order }, evidence)));
   if (evidence.isTouched(plan.table)) return faults;
   const answered = new Set(items.map(({ key }) => key));
   const old = evidence.before.resources.get(plan.table);
@@ -85,7 +87,8 @@ interface Item {
   /** What was answered; absent for a delete. */
   readonly message: Message | undefined;
   readonly alone: boolean;
-  readonly together?: boolean;
+  /** What other calls were made at once: none, only creates, or any. */
+  readonly together?: "creates" | "any";
 }
 
 function itemsOf(call: Call, message: Message): Item[] {
@@ -114,6 +117,7 @@ function listOf(call: Call, message: Message): Message[] {
 }
 
 function judgeItem(item: Item, evidence: Evidence): Fault[] {
+  if (item.verb === "Delete" && item.together) return [];
   return item.verb === "Delete" ? judgeDelete(item, evidence) : judgeStored(item, evidence);
 }
 
@@ -126,9 +130,11 @@ function judgeStored(item: Item, evidence: Evidence): Fault[] {
   if (verb === "Create" && request[idField] === undefined) {
     faults.push(...judgeKey(plan.table, key, evidence));
   }
-  if (verb === "Create" && evidence.before.resources.get(plan.table)?.has(key)) {
+  const isOnly = together !== "any";
+  if (isOnly && verb === "Create" && evidence.before.resources.get(plan.table)?.has(key)) {
     faults.push({ check: `create over a row, ${plan.table}`, detail: `${name} was there before` });
   }
+  if (!state && !isOnly) return faults;
   if (!state)
     return [...faults, { check: `OK for nothing, ${plan.table}`, detail: `${name} is not there` }];
   const expected = rebuild(plan, state);

@@ -9,7 +9,7 @@ import { readMigrationFiles } from "../../src/migrate/files.ts";
 import { migrateUp } from "../../src/migrate/migrate.ts";
 import type { Random } from "../durability/random.ts";
 import { CHINOOK_SQL, TABLES } from "./tables.ts";
-import { USER_TRIGGERS } from "./user-triggers.ts";
+import { USER_TRIGGERS, type UserTrigger } from "./user-triggers.ts";
 
 /** A kind of schema. */
 export interface Kind {
@@ -17,14 +17,22 @@ export interface Kind {
   /** Whether triggers and indexes of users are there before the file is adopted. */
   readonly early: boolean;
   /**
-   * `trigger NAME`, `unique TABLE.COLUMN`, `extra TABLE`, `encoding NAME`, and of adopted files
-   * `action TABLE.COLUMN TEXT`, `conflict TABLE.COLUMN ACTION`, `key-conflict TABLE ACTION`,
-   * `collate TABLE.COLUMN NAME`, `autoincrement TABLE`.
+   * `trigger NAME`, `unique TABLE.COLUMN`, `index NUMBER`, `extra TABLE`, `encoding NAME`, and of
+   * adopted files `action TABLE.COLUMN TEXT`, `conflict TABLE.COLUMN ACTION`, `key-conflict TABLE
+   * ACTION`, `collate TABLE.COLUMN NAME`, `autoincrement TABLE`.
    */
   readonly features: readonly string[];
 }
 
-const ACTIONS = ["ON DELETE CASCADE", "ON DELETE SET NULL", "ON UPDATE CASCADE"];
+const ACTIONS = [
+  "ON DELETE CASCADE",
+  "ON DELETE SET NULL",
+  "ON UPDATE CASCADE",
+  "ON DELETE CASCADE ON UPDATE CASCADE",
+  "ON UPDATE SET NULL",
+  "ON DELETE RESTRICT",
+  "DEFERRABLE INITIALLY DEFERRED",
+];
 const CONFLICTS = ["REPLACE", "IGNORE", "ROLLBACK", "ABORT", "FAIL"];
 
 /** The columns that users make unique. */
@@ -40,6 +48,18 @@ const UNIQUE_COLUMNS = [
   "invoice_items.TrackId",
   "invoices.InvoiceDate",
   "media_types.Name",
+];
+
+/** Unique indexes that are of more, or of less, than a column. */
+const UNIQUE_INDEXES = [
+  "artists (lower(Name))",
+  "tracks (AlbumId, Name)",
+  "customers (Email) WHERE Company IS NULL",
+  "invoice_items (InvoiceId, TrackId)",
+  "playlists (Name COLLATE NOCASE)",
+  "albums (Title COLLATE RTRIM, ArtistId)",
+  "employees (LastName, FirstName DESC)",
+  "invoices (Total)",
 ];
 
 const TEXT_COLUMNS = [
@@ -66,8 +86,9 @@ export function randomKind(random: Random): Kind {
   const table = () => random.pick(TABLES.filter(({ key }) => key)).name;
   if (random.chance(1 / 6)) return { naming, early, features: [] };
   const features = [
-    ...some(4, () => `trigger ${random.pick(Object.keys(USER_TRIGGERS))}`),
+    ...some(random.pick([3, 8]), () => `trigger ${random.pick(Object.keys(USER_TRIGGERS))}`),
     ...some(2, () => `unique ${random.pick(UNIQUE_COLUMNS)}`),
+    ...some(1, () => `index ${random.below(UNIQUE_INDEXES.length)}`),
     ...some(1, () => `extra ${table()}`),
     ...some(1, () => `encoding ${random.pick(["UTF-16le", "UTF-16be"])}`),
   ];
@@ -110,11 +131,12 @@ export async function makeFile(kind: Kind, path: string): Promise<void> {
     return;
   }
   const before = [tablesOf(kind), ...SEED_ROWS, ...extrasOf(kind)];
-  if (kind.early) before.push(...additionsOf(kind));
+  if (kind.early) before.push(...additionsOf(kind, isEarly));
   const sql = before.join(";\n");
   run(pragma + (kind.naming === "upstream" ? withUpstreamNames(sql) : sql));
   await adoptDatabase(path, lock);
-  if (!kind.early) run(additionsOf(kind).join(";\n"));
+  const later = kind.early ? triggersOf(kind).filter((each) => !isEarly(each)) : undefined;
+  run((later?.map(({ sql }) => sql) ?? additionsOf(kind)).join(";\n"));
 }
 
 /** What follows the first word of each feature that begins with it. */
@@ -142,14 +164,25 @@ function extrasOf(kind: Kind): string[] {
   );
 }
 
-function additionsOf(kind: Kind): string[] {
+/** A trigger that knows our columns cannot be there before they are. */
+function isEarly({ sql }: UserTrigger): boolean {
+  return !/\bdata = /.test(sql);
+}
+
+function additionsOf(kind: Kind, has: (trigger: UserTrigger) => boolean = () => true): string[] {
   return [
     "CREATE TABLE user_log (what TEXT, row INTEGER)",
     ...wordsOf(kind, "unique").map(([column = ""]) => {
       const [table, name] = column.split(".");
       return `CREATE UNIQUE INDEX user_${table}_${name} ON ${table} (${name})`;
     }),
-    ...triggersOf(kind).map(({ sql }) => sql),
+    ...wordsOf(kind, "index").map(
+      ([number = ""]) =>
+        `CREATE UNIQUE INDEX user_index_${number} ON ${UNIQUE_INDEXES[Number(number)]}`,
+    ),
+    ...triggersOf(kind)
+      .filter(has)
+      .map(({ sql }) => sql),
   ];
 }
 
@@ -159,11 +192,12 @@ function tablesOf(kind: Kind): string {
   const clauses = new Map<string, string[]>();
   const add = (column: string, clause: string) =>
     clauses.set(column, [...(clauses.get(column) ?? []), clause]);
+  // An action belongs to the reference before it.
+  for (const [column = "", ...action] of wordsOf(kind, "action")) add(column, action.join(" "));
   for (const [column = "", name] of wordsOf(kind, "collate")) add(column, `COLLATE ${name}`);
   for (const [column = "", action] of wordsOf(kind, "conflict")) {
     add(column, `UNIQUE ON CONFLICT ${action}`);
   }
-  for (const [column = "", ...action] of wordsOf(kind, "action")) add(column, action.join(" "));
   const keyClauses = new Map([
     ...wordsOf(kind, "key-conflict").map(([name, action]) => [name, `ON CONFLICT ${action}`]),
   ] as [string, string][]);

@@ -12,7 +12,7 @@ import { StoreError } from "../../src/errors.ts";
 import { runService, type TestService } from "../support/service.ts";
 import { makeTempDir } from "../support/temp.ts";
 import { findingsOf } from "../support/verified.ts";
-import { answerOf, type CallStep } from "./calls.ts";
+import { answerOf, type Call, type CallStep } from "./calls.ts";
 import type { Fault } from "./fault.ts";
 import { changedTables, createStateReader, type FileState } from "./file-state.ts";
 import { changesOf, judgeEtags } from "./judge.ts";
@@ -22,6 +22,7 @@ import { searchFaults } from "./search.ts";
 import { compareGet, compareList } from "./served.ts";
 import type { SqlStep } from "./statements.ts";
 import { PLANS } from "./tables.ts";
+import { USER_TRIGGERS } from "./user-triggers.ts";
 
 /** The most rows that are asked for by Get after a step; a List has all of them. */
 const GETS_MAX = 4;
@@ -74,7 +75,7 @@ function createStage(kind: Kind, service: TestService, directory: string): Stage
   const conflicts = conflictsOf(kind);
 
   async function apply(step: Step): Promise<Fault[]> {
-    const before = state;
+    let before = state;
     for (const [table, rows] of before.resources) {
       for (const key of rows.keys()) seen.get(table)?.add(key);
     }
@@ -83,6 +84,12 @@ function createStage(kind: Kind, service: TestService, directory: string): Stage
     if (step.kind === "sql") {
       foreignKeysWereOff ||= !step.foreignKeys;
       faults.push(...runSql(sql, step));
+      if (step.statements.some(isSchemaChange)) {
+        noteTriggers(step, written);
+        // The service looks at the schema before it writes.
+        await answerOf(connection, LOOK);
+        before = readState();
+      }
     } else {
       const answers = await Promise.all(step.calls.map((call) => answerOf(connection, call)));
       const [call, ...others] = step.calls;
@@ -128,7 +135,7 @@ function createStage(kind: Kind, service: TestService, directory: string): Stage
       if (fault) faults.push(fault);
     }
     const findings = (await findingsOf(database)).filter(
-      ({ problem }) => !(foreignKeysWereOff && /refers to a row of/.test(problem)),
+      ({ problem }) => !(foreignKeysWereOff && / does not exist| do not exist/.test(problem)),
     );
     return [
       ...faults,
@@ -151,6 +158,23 @@ function createStage(kind: Kind, service: TestService, directory: string): Stage
   };
 }
 
+const LOOK: Call = {
+  table: "genres",
+  method: "CreateGenre",
+  request: { genre: { displayName: "look" }, validateOnly: true },
+};
+
+function isSchemaChange(statement: string): boolean {
+  return /^(CREATE|DROP)/.test(statement);
+}
+
+/** Adds what the triggers that are made in the step write. */
+function noteTriggers(step: SqlStep, written: Set<string>): void {
+  for (const { sql, writes } of Object.values(USER_TRIGGERS)) {
+    if (step.statements.includes(sql)) for (const table of writes) written.add(table);
+  }
+}
+
 /** Runs the statements; what other programs must not meet is a fault. */
 function runSql(sql: SqlConnection, step: SqlStep): Fault[] {
   sql.pragma(`foreign_keys = ${step.foreignKeys ? "ON" : "OFF"}`);
@@ -160,7 +184,7 @@ function runSql(sql: SqlConnection, step: SqlStep): Fault[] {
     try {
       sql.exec(statement);
     } catch (error) {
-      const isOurs = !/^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)/.test(statement);
+      const isOurs = !/^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|CREATE|DROP)/.test(statement);
       const isConstraint = isSqliteError(error) && error.code.startsWith("SQLITE_CONSTRAINT");
       if (isOurs && !isConstraint) {
         faults.push({ check: "statement refused", detail: `${statement}: ${error}` });

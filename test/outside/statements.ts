@@ -12,6 +12,7 @@ import {
   TABLES,
   type Table,
 } from "./tables.ts";
+import { USER_TRIGGERS } from "./user-triggers.ts";
 
 /** What another program does on a connection of its own. */
 export interface SqlStep {
@@ -26,6 +27,7 @@ const CONFLICTS = ["", "", " OR REPLACE", " OR IGNORE", " OR FAIL", " OR ABORT",
 
 /** A step at random: most often one statement, sometimes a transaction with savepoints. */
 export function randomSql(random: Random, keysOf: KeysOf): SqlStep {
+  if (random.chance(0.01)) return randomSchemaChange(random);
   const statements = random.chance(0.15)
     ? randomTransaction(random, keysOf)
     : [randomStatement(random, keysOf)];
@@ -35,6 +37,18 @@ export function randomSql(random: Random, keysOf: KeysOf): SqlStep {
     recursiveTriggers: random.chance(0.5),
     statements,
   };
+}
+
+/** A trigger or an index of a user that comes, or goes, while the file is served. */
+function randomSchemaChange(random: Random): SqlStep {
+  const name = random.pick(Object.keys(USER_TRIGGERS));
+  const statement = random.pick([
+    USER_TRIGGERS[name]?.sql ?? "",
+    `DROP TRIGGER IF EXISTS user_${name}`,
+    "CREATE UNIQUE INDEX IF NOT EXISTS user_late ON artists (Name, data)",
+    "DROP INDEX IF EXISTS user_late",
+  ]);
+  return { kind: "sql", foreignKeys: true, recursiveTriggers: false, statements: [statement] };
 }
 
 function randomTransaction(random: Random, keysOf: KeysOf): string[] {
@@ -49,6 +63,7 @@ function randomTransaction(random: Random, keysOf: KeysOf): string[] {
 function randomStatement(random: Random, keysOf: KeysOf): string {
   const table = random.pick(TABLES);
   const forms = [insert, insert, insert, upsert, update, update, update, remove, changeKey, copy];
+  if (random.chance(0.1)) return updateFrom(table, random, keysOf);
   return random.pick(forms)(table, random, keysOf);
 }
 
@@ -143,6 +158,20 @@ function changeKey(table: Table, random: Random, keysOf: KeysOf): string {
   const verb = `UPDATE${random.pick(CONFLICTS)}`;
   const to = random.pick([String(randomKey(random, keysOf(table.name))), `${key} + 3`, `-${key}`]);
   return `${verb} ${table.name} SET ${key} = ${to}${where(table, random, keysOf)}`;
+}
+
+/** Values of one row given to others, by key, by its other name, or to the row itself. */
+function updateFrom(table: Table, random: Random, keysOf: KeysOf): string {
+  const { name } = random.pick(table.columns);
+  const key = table.key ?? "rowid";
+  const [from, to] = [0, 1].map(() => randomKey(random, keysOf(table.name)));
+  const verb = `UPDATE${random.pick(CONFLICTS)} ${table.name}`;
+  return random.pick([
+    `${verb} SET ${name} = other.${name} FROM ${table.name} AS other WHERE other.${key} = ${from} AND ${table.name}.${key} = ${to}`,
+    `${verb} SET ${name} = (SELECT max(${name}) FROM ${table.name}) WHERE ${key} >= ${to}`,
+    `${verb} SET rowid = ${from} WHERE _rowid_ = ${to}`,
+    `${verb} SET (${name}, ${key}) = (SELECT ${name}, ${from}) WHERE oid = ${to}`,
+  ]);
 }
 
 /** Rows made of rows, sometimes with all that the service keeps beside them. */

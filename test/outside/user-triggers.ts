@@ -130,4 +130,64 @@ export const USER_TRIGGERS: Readonly<Record<string, UserTrigger>> = {
     `CREATE TRIGGER user_lines_ignored BEFORE INSERT ON invoice_items WHEN NEW.Quantity = 3
      BEGIN SELECT RAISE(IGNORE); END`,
   ),
+  albums_quiet: refuse("albums", "Title", "AFTER UPDATE", "NEW", "IGNORE"),
+  genres_quiet: refuse("genres", "Name", "AFTER INSERT", "NEW", "IGNORE"),
+  lines_quiet: trigger(
+    [],
+    `CREATE TRIGGER user_lines_quiet AFTER UPDATE ON invoice_items WHEN NEW.Quantity = 2
+     BEGIN SELECT RAISE(IGNORE); END`,
+  ),
+  genre_replaced: trigger(
+    ["genres"],
+    `CREATE TRIGGER user_genre_replaced AFTER INSERT ON playlists
+     BEGIN INSERT OR REPLACE INTO genres (GenreId, Name) VALUES (1, NEW.Name); END`,
+  ),
+  line_replaced: trigger(
+    ["invoice_items"],
+    `CREATE TRIGGER user_line_replaced AFTER UPDATE OF BillingState ON invoices
+     BEGIN INSERT OR REPLACE INTO invoice_items (InvoiceLineId, InvoiceId, TrackId, UnitPrice, Quantity)
+       SELECT 1, NEW.InvoiceId, min(TrackId), 1, 1 FROM tracks HAVING count(*) > 0; END`,
+  ),
+  lines_moved: trigger(
+    ["invoice_items"],
+    `CREATE TRIGGER user_lines_moved BEFORE DELETE ON invoices
+     BEGIN UPDATE invoice_items SET InvoiceId = (SELECT max(InvoiceId) FROM invoices)
+       WHERE InvoiceId = OLD.InvoiceId; END`,
+  ),
+  empty_invoices: trigger(
+    ["invoices"],
+    `CREATE TRIGGER user_empty_invoices AFTER DELETE ON invoice_items
+     WHEN NOT EXISTS (SELECT 1 FROM invoice_items WHERE InvoiceId = OLD.InvoiceId)
+     BEGIN DELETE FROM invoices WHERE InvoiceId = OLD.InvoiceId; END`,
+  ),
+  key_moved: trigger(
+    ["media_types"],
+    `CREATE TRIGGER user_key_moved AFTER INSERT ON media_types WHEN NEW.Name = 'x'
+     BEGIN UPDATE media_types SET MediaTypeId = MediaTypeId + 50 WHERE MediaTypeId = NEW.MediaTypeId; END`,
+  ),
+  employees_chain: trigger(
+    ["employees", "customers"],
+    `CREATE TRIGGER user_employees_chain AFTER UPDATE OF City ON employees
+     BEGIN UPDATE customers SET City = NEW.City WHERE SupportRepId = NEW.EmployeeId;
+       UPDATE employees SET Country = NEW.City
+       WHERE ReportsTo = NEW.EmployeeId AND Country IS NOT NEW.City; END`,
+  ),
+  tracks_counted: trigger(
+    ["genres"],
+    `CREATE TRIGGER user_tracks_counted AFTER INSERT ON tracks
+     BEGIN UPDATE genres SET data = json_set(data, '$.description',
+       (SELECT count(*) || ' tracks' FROM tracks WHERE GenreId = NEW.GenreId))
+       WHERE GenreId = NEW.GenreId; END`,
+  ),
+  links_gone: trigger(
+    ["playlists"],
+    `CREATE TRIGGER user_links_gone AFTER DELETE ON playlist_track
+     BEGIN UPDATE playlists SET data = '{"description":"shorter"}'
+       WHERE PlaylistId = OLD.PlaylistId; END`,
+  ),
+  artist_twin: trigger(
+    ["artists"],
+    `CREATE TRIGGER user_artist_twin AFTER INSERT ON artists WHEN NEW.Name = 'Alpha'
+     BEGIN INSERT INTO artists (Name) VALUES ('twin of ' || NEW.ArtistId); END`,
+  ),
 };
