@@ -2,8 +2,8 @@
 // The caller holds a transaction.
 
 import type { Connection } from "../database/sqlite/connection.ts";
+import { quoteName } from "../schema/sql-name.ts";
 import { type ChinookTable, readColumns } from "./chinook.ts";
-import { quoteName } from "./statements.ts";
 
 /** Renames each table; afterwards its old name, as the file wrote it, is a view of its columns. */
 export function renameTables(connection: Connection, tables: readonly ChinookTable[]): void {

@@ -143,7 +143,7 @@ function planNamed(
   describe: DescribeTable,
 ): TablePlan | undefined {
   if (name === plan.table) return plan;
-  const aliased = plan.children.filter((child) => sql.includes(`${child.table} AS ${name} `));
+  const aliased = plan.children.filter((child) => sql.includes(`${child.sql.table} AS ${name} `));
   const hasIndex = ({ table }: ChildPlan) =>
     describe(table)?.indexes.some((candidate) => candidate.name === index) === true;
   return aliased.find(hasIndex) ?? aliased[0];

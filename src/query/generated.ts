@@ -4,6 +4,7 @@
 import type { DescField } from "@bufbuild/protobuf";
 import type { DescribeTable, TableDescription } from "../schema/drift.ts";
 import type { ResourcePlan, TablePlan } from "../schema/plan.ts";
+import { sqlName } from "../schema/sql-name.ts";
 import { generatedColumn } from "./filter/generated.ts";
 import { jsonLabel, type TableFacts } from "./filter/source.ts";
 
@@ -42,7 +43,7 @@ function generatedColumns(
     if (!keepsValue(type, expression)) return [];
     const wanted = pathsIn(plan, expression).map((path) => generatedColumn(plan, path));
     const match = wanted.find((column) => column?.expression === expression);
-    return match ? [[match.key, name] as const] : [];
+    return match ? [[match.key, sqlName(name)] as const] : [];
   });
   return new Map(found);
 }

@@ -1,9 +1,11 @@
-// SQL text of the standard statements, made from plans. Pure.
+// SQL text of the standard statements that read, made from plans. Pure.
 // Only names from plans enter the text (schema/plan.ts lets nothing but identifiers through); every
 // value is a parameter.
 
-import type { ChildPlan, ResourcePlan, TablePlan } from "../schema/plan.ts";
+import { expectedCrc } from "../schema/checksum.ts";
+import type { ChildPlan, LinkTable, ResourcePlan, TablePlan } from "../schema/plan.ts";
 import type { ChildRow, ResourceRow } from "../schema/row.ts";
+import { sqlName } from "../schema/sql-name.ts";
 import type { Row, SqlValue } from "../schema/sql-value.ts";
 import type { Fragment } from "./filter/fragment.ts";
 
@@ -16,26 +18,36 @@ export interface Statement {
 /** The row with this key. */
 export function selectByKey(plan: ResourcePlan, key: bigint): Statement {
   return {
-    sql: `SELECT ${resourceColumns(plan)} FROM ${plan.table} WHERE ${plan.key} = ?`,
+    sql: `SELECT ${resourceColumns(plan)} FROM ${plan.sql.table} WHERE ${plan.sql.key} = ?`,
     parameters: [key],
   };
 }
 
-/** Bytes and revision of the database; the only parameter is the key. A join takes twice the time. */
-export function selectWire({ table, key }: ResourcePlan): string {
-  return `SELECT wire, (SELECT revision FROM store_state) FROM ${table} WHERE ${key} = ?`;
+/**
+ * Bytes, revision of the database, and the CRC-32 that the bytes must have; the only parameter is the
+ * key. A join takes twice the time.
+ */
+export function selectWire({ sql: { table, key } }: ResourcePlan): string {
+  const columns = `wire, (SELECT revision FROM store_state), ${expectedCrc(table, key)}`;
+  return `SELECT ${columns} FROM ${table} WHERE ${key} = ?`;
 }
 
-/** The bytes of the rows with these keys, in their order: a row for each, or one with all `joined`. */
+/**
+ * The bytes of the rows with these keys, in their order, and the CRC-32 that they must have: a row for
+ * each, or one with all `joined`.
+ */
 export function selectWires(
-  { table, key }: ResourcePlan,
+  { sql: { table, key } }: ResourcePlan,
   keys: readonly bigint[],
   joined: boolean,
 ): Statement {
-  const wire = joined ? `CAST(group_concat(${table}.wire, '') AS BLOB)` : `${table}.wire`;
+  const crc = expectedCrc(table, key);
+  const columns = joined
+    ? `CAST(group_concat(${table}.wire, '') AS BLOB), group_concat(${crc} | 0)`
+    : `${table}.wire, ${crc}`;
   return {
     // The order of the loops is the order of the keys.
-    sql: `SELECT ${wire} FROM json_each(?) CROSS JOIN ${table} ON ${table}.${key} = json_each.value`,
+    sql: `SELECT ${columns} FROM json_each(?) CROSS JOIN ${table} ON ${table}.${key} = json_each.value`,
     parameters: [`[${keys.join(",")}]`],
   };
 }
@@ -67,7 +79,7 @@ export function selectPage(
   const selected = [columns, ...query.sortTerms.map(({ sql }) => sql)];
   return {
     sql:
-      `SELECT ${selected.join(", ")} FROM ${plan.table}${where(query.conditions)} ` +
+      `SELECT ${selected.join(", ")} FROM ${plan.sql.table}${where(query.conditions)} ` +
       `ORDER BY ${query.orderBy.sql} ${LIMIT} OFFSET ? + 0`,
     parameters: [
       ...[...query.sortTerms, ...query.conditions, query.orderBy].flatMap((p) => p.parameters),
@@ -78,21 +90,22 @@ export function selectPage(
 }
 
 /**
- * A page by key, behind the row `after` if there is one, as one row: the revision of the database, the
- * keys, how many bytes each message has, and the messages of up to `rowBytesMax`, joined.
+ * A page by key, behind the row `after` if there is one, as one row: the revision of the database, how
+ * many rows it has, their keys, for each message its length times 2^32 plus the CRC-32 that it must
+ * have, and the messages of up to `rowBytesMax`, joined. One number for each costs less than two.
  */
 export function selectJoinedPage(
-  { table, key }: ResourcePlan,
+  { sql: { table, key } }: ResourcePlan,
   after: SqlValue | undefined,
   rowBytesMax: number,
   limit: number,
 ): Statement {
   const range = after === undefined ? "" : ` WHERE ${key} > ?`;
   const sql =
-    "SELECT (SELECT revision FROM store_state), group_concat(id), group_concat(size), " +
+    "SELECT (SELECT revision FROM store_state), count(*), group_concat(id), group_concat(size), " +
     "CAST(group_concat(wire, '') AS BLOB) FROM (" +
-    `SELECT ${key} AS id, length(wire) AS size, CASE WHEN length(wire) <= ? THEN wire END AS wire ` +
-    `FROM ${table}${range} ORDER BY ${key} ${LIMIT})`;
+    `SELECT ${key} AS id, (length(wire) << 32) + (${expectedCrc(table, key)}) AS size, CASE WHEN length(wire) <= ? THEN wire END AS wire ` +
+    `FROM ${table}${range} ORDER BY ${table}.${key} ${LIMIT})`;
   const from = after === undefined ? [] : [after];
   return { sql, parameters: [BigInt(rowBytesMax), ...from, BigInt(limit)] };
 }
@@ -100,34 +113,52 @@ export function selectJoinedPage(
 /** One row with the number of rows that meet the conditions. */
 export function selectCount(plan: ResourcePlan, conditions: readonly Fragment[]): Statement {
   return {
-    sql: `SELECT count(*) FROM ${plan.table}${where(conditions)}`,
+    sql: `SELECT count(*) FROM ${plan.sql.table}${where(conditions)}`,
     parameters: conditions.flatMap(({ parameters }) => parameters),
   };
 }
 
 /** The rows with these keys, in no order; a key without a row has none. */
+export function selectByKeys(plan: ResourcePlan, keys: readonly bigint[]): Statement;
+export function selectByKeys(plan: TablePlan, keys: readonly bigint[], columns: string): Statement;
 export function selectByKeys(
-  plan: ResourcePlan,
+  plan: TablePlan,
   keys: readonly bigint[],
   columns = resourceColumns(plan),
 ): Statement {
   return {
     sql:
-      `SELECT ${columns} FROM ${plan.table} ` +
-      `WHERE ${plan.key} IN (SELECT value FROM json_each(?))`,
+      `SELECT ${columns} FROM ${plan.sql.table} ` +
+      `WHERE ${plan.sql.key} IN (SELECT value FROM json_each(?))`,
     parameters: [`[${keys.join(",")}]`],
   };
 }
 
+/** How many bytes each of the rows with these keys has, about. */
+export function selectSizes(plan: ResourcePlan, keys: readonly bigint[]): Statement {
+  const names = ["data", "wire", ...plan.columns.map(({ sqlName }) => sqlName)];
+  const sizes = names.map((name) => `coalesce(octet_length(${name}), 0)`);
+  return selectByKeys(plan, keys, `${plan.sql.key}, ${sizes.join(" + ")}`);
+}
+
+/** The bytes of the texts in the rows with these keys: of the JSON, and then of each column. */
+export function selectTextBytes(plan: TablePlan, keys: readonly bigint[]): Statement {
+  const names = ["data", ...plan.columns.map(({ sqlName }) => sqlName)];
+  const texts = names.map(
+    (name) => `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) END`,
+  );
+  return selectByKeys(plan, keys, [plan.sql.key, ...texts].join(", "));
+}
+
 /** The order of keys, which every order ends with. */
 export function keyOrder(plan: ResourcePlan): Pick<PageQuery, "sortTerms" | "orderBy"> {
-  const term = { sql: plan.key, parameters: [] };
+  const term = { sql: plan.sql.key, parameters: [] };
   return { sortTerms: [term], orderBy: term };
 }
 
 /** The condition that a row comes after this key. */
 export function afterKey(plan: ResourcePlan, key: bigint): Fragment {
-  return { sql: `${plan.key} > ?`, parameters: [key] };
+  return { sql: `${plan.sql.key} > ?`, parameters: [key] };
 }
 
 function where(conditions: readonly Fragment[]): string {
@@ -142,34 +173,38 @@ export function selectChildren(
   child: ChildPlan,
   parents: Statement,
 ): Statement {
-  const columns = [child.key, child.parentKey, "data", ...child.columns.map(({ name }) => name)];
+  const columns = childNames(child);
   return {
     sql:
-      `SELECT ${columns.join(", ")} FROM ${child.table} WHERE ${child.parentKey} IN ` +
-      `(SELECT ${plan.key} FROM (${parents.sql})) ORDER BY ${child.parentKey}, ${child.key}`,
+      `SELECT ${columns.join(", ")} FROM ${child.sql.table} WHERE ${sqlName(child.parentKey)} IN ` +
+      `(SELECT ${plan.sql.key} FROM (${parents.sql})) ORDER BY ${sqlName(child.parentKey)}, ${child.sql.key}`,
     parameters: parents.parameters,
   };
 }
 
-/** The columns that a row of a page begins with: its key and how many bytes it has, if it has any. */
-export function itemColumns({ table, key }: ResourcePlan): string {
-  return `${table}.${key}, length(${table}.wire)`;
+/**
+ * The columns that a row of a page begins with: its key and how many bytes it has, if it has any that
+ * are to be trusted.
+ */
+export function itemColumns({ sql: { table, key } }: ResourcePlan): string {
+  return `${table}.${key}, iif(${table}.checksum IS NULL, NULL, length(${table}.wire))`;
 }
 
 /** How many values `itemColumns` are. */
 export const ITEM_COLUMNS = 2;
 
 /** The columns of a resource row, in the order that `toResourceRow` reads them. */
-export function resourceColumns(plan: ResourcePlan): string {
-  const columns = plan.columns.map(({ name }) => name);
-  return [plan.key, "revision", "created_at", "updated_at", "wire", "data", ...columns].join(", ");
+export function resourceColumns(plan: TablePlan): string {
+  const columns = plan.columns.map(({ sqlName }) => sqlName);
+  const system = ["revision", "created_at", "updated_at", "wire", "checksum", "data"];
+  return [plan.sql.key, ...system, ...columns].join(", ");
 }
 
 /** A row that was selected with `resourceColumns`, and whatever stands behind them. */
 export function toResourceRow(plan: ResourcePlan, row: Row): ResourceRow {
-  const [key, revision, createdAt, updatedAt, wire, data, ...rest] = row;
+  const [key, revision, createdAt, updatedAt, wire, checksum, data, ...rest] = row;
   const columns = rest.slice(0, plan.columns.length);
-  return { key, revision, createdAt, updatedAt, wire, data, columns } as ResourceRow;
+  return { key, revision, createdAt, updatedAt, wire, checksum, data, columns } as ResourceRow;
 }
 
 /** A row that was selected by `selectChildren`. */
@@ -178,112 +213,51 @@ export function toChildRow(row: Row): ChildRow {
   return { key, parentKey, data, columns } as ChildRow;
 }
 
-/** Inserts a resource row. */
-export function insertResource(plan: ResourcePlan, row: ResourceRow): Statement {
-  return insertResources(plan, [row]);
-}
-
-/** Inserts resource rows with one statement. */
-export function insertResources(plan: ResourcePlan, rows: readonly ResourceRow[]): Statement {
-  const parameters: SqlValue[] = [];
-  for (const row of rows) parameters.push(row.key, ...resourceCells(row));
-  return { sql: insertText(plan, rows.length), parameters };
-}
-
-/** The texts are long, and for each plan there are few of them. */
-const insertTexts = new WeakMap<ResourcePlan, Map<number, string>>();
-
-function insertText(plan: ResourcePlan, rows: number): string {
-  const texts = insertTexts.get(plan) ?? new Map<number, string>();
-  insertTexts.set(plan, texts);
-  let text = texts.get(rows);
-  if (text === undefined) {
-    const names = [plan.key, ...resourceNames(plan)];
-    const marks = `(${names.map(() => "?").join(", ")})`;
-    const values = Array.from({ length: rows }, () => marks).join(", ");
-    text = `INSERT INTO ${plan.table} (${names.join(", ")}) VALUES ${values}`;
-    texts.set(rows, text);
-  }
-  return text;
-}
-
-/** Replaces all of a resource row but its key. */
-export function updateResource(plan: ResourcePlan, row: ResourceRow): Statement {
-  return update(plan, resourceNames(plan), resourceCells(row), row.key);
-}
-
-/** Inserts a child row. */
-export function insertChild(plan: ChildPlan, row: ChildRow): Statement {
-  return insert(
-    plan.table,
-    [plan.key, plan.parentKey, "data", ...plan.columns.map(({ name }) => name)],
-    [row.key, row.parentKey, row.data, ...row.columns],
-  );
-}
-
-/** Replaces all of a child row but its keys. */
-export function updateChild(plan: ChildPlan, row: ChildRow): Statement {
-  const names = ["data", ...plan.columns.map(({ name }) => name)];
-  return update(plan, names, [row.data, ...row.columns], row.key);
-}
-
-/** Deletes the row with this key. */
-export function deleteByKey(plan: TablePlan, key: bigint): Statement {
-  return { sql: `DELETE FROM ${plan.table} WHERE ${plan.key} = ?`, parameters: [key] };
-}
-
-/** Deletes the child rows of the row with this key. */
-export function deleteChildren(child: ChildPlan, parentKey: bigint): Statement {
-  return {
-    sql: `DELETE FROM ${child.table} WHERE ${child.parentKey} = ?`,
-    parameters: [parentKey],
-  };
-}
-
-/** One row with one column: a key that no row of the table has or ever had, or NULL. */
-export function selectNextKey(plan: TablePlan): Statement {
+/**
+ * One row with one column: a key that no row of the table has or ever had, or NULL. Nor has a child
+ * row that key as its parent's, which may be there without one.
+ */
+export function selectNextKey(
+  plan: TablePlan & Partial<Pick<ResourcePlan, "children">>,
+): Statement {
+  const highest = [
+    `(SELECT max(${plan.sql.key}) FROM ${plan.sql.table})`,
+    "(SELECT last_id FROM id_high_water WHERE table_name = ?)",
+    ...(plan.children ?? []).map(
+      ({ sql, parentKey }) => `(SELECT max(${sqlName(parentKey)}) FROM ${sql.table})`,
+    ),
+  ];
   // max + 1 of the largest integer would be a REAL.
   return {
     sql:
-      `SELECT nullif(max(coalesce((SELECT max(${plan.key}) FROM ${plan.table}), 0), ` +
-      `coalesce((SELECT last_id FROM id_high_water WHERE table_name = ?), 0)), ` +
-      `9223372036854775807) + 1`,
+      `SELECT nullif(max(${highest.map((value) => `coalesce(${value}, 0)`).join(", ")}), ` +
+      "9223372036854775807) + 1",
     parameters: [plan.table],
   };
 }
 
-/** The keys of the rows of the table that refer to `key` in this column. */
-export function selectReferrers(plan: TablePlan, column: string, key: bigint): Statement {
-  return { sql: `SELECT ${plan.key} FROM ${plan.table} WHERE ${column} = ?`, parameters: [key] };
-}
-
-function resourceNames(plan: ResourcePlan): string[] {
-  const system = ["revision", "created_at", "updated_at", "wire", "data"];
-  return [...system, ...plan.columns.map(({ name }) => name)];
-}
-
-function resourceCells(row: ResourceRow): SqlValue[] {
-  return [row.revision, row.createdAt, row.updatedAt, row.wire, row.data, ...row.columns];
-}
-
-function insert(
-  table: string,
-  names: readonly string[],
-  parameters: readonly SqlValue[],
-): Statement {
-  const marks = names.map(() => "?").join(", ");
-  return { sql: `INSERT INTO ${table} (${names.join(", ")}) VALUES (${marks})`, parameters };
-}
-
-function update(
-  plan: TablePlan,
-  names: readonly string[],
-  cells: readonly SqlValue[],
+/** The keys of the rows of the table that have `key` in this column, at most `limit` if it is given. */
+export function selectReferrers(
+  { sql }: Pick<TablePlan, "sql">,
+  column: string,
   key: bigint,
+  limit?: number,
 ): Statement {
-  const assignments = names.map((name) => `${name} = ?`).join(", ");
+  const text = `SELECT ${sql.key} FROM ${sql.table} WHERE ${sqlName(column)} = ?`;
+  if (limit === undefined) return { sql: text, parameters: [key] };
+  return { sql: `${text} ${LIMIT}`, parameters: [key, BigInt(limit)] };
+}
+
+/** One row if the link table has any that refers to `key`. */
+export function selectLink({ table, column }: LinkTable, key: bigint): Statement {
   return {
-    sql: `UPDATE ${plan.table} SET ${assignments} WHERE ${plan.key} = ?`,
-    parameters: [...cells, key],
+    sql: `SELECT 1 FROM ${sqlName(table)} WHERE ${sqlName(column)} = ? LIMIT 1`,
+    parameters: [key],
   };
+}
+
+/** The columns of a child row, in the order that `toChildRow` reads them. */
+export function childNames(child: ChildPlan): string[] {
+  const columns = child.columns.map(({ sqlName }) => sqlName);
+  return [child.sql.key, sqlName(child.parentKey), "data", ...columns];
 }

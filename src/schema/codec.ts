@@ -6,20 +6,8 @@ import type { SqlValue } from "./sql-value.ts";
 /** A type affinity of SQLite (https://sqlite.org/datatype3.html). */
 export type Affinity = "TEXT" | "INTEGER" | "REAL" | "NUMERIC" | "BLOB";
 
-/**
- * Thrown for a value that cannot be converted. The caller of a codec knows the field; for a value of
- * the JSON, `path` is that of the field in the message, such as `credits[2].role`.
- */
-export class Unrepresentable extends Error {
-  readonly reason: string;
-  readonly path: string;
-
-  constructor(reason: string, path = "") {
-    super(path === "" ? reason : `${path}: ${reason}`);
-    this.reason = reason;
-    this.path = path;
-  }
-}
+/** Thrown by a codec for a value that cannot be converted; the caller knows the field. */
+export class Unrepresentable extends Error {}
 
 /**
  * Converts between the value of a field, as the reflection API gives it (for a message field the
@@ -34,9 +22,10 @@ export interface ColumnCodec {
   decode(value: NonNullable<SqlValue>): unknown;
 }
 
-/** The value if it is TEXT. */
+/** The value if it is TEXT; half characters stand for bytes that are no text. */
 export function expectText(value: NonNullable<SqlValue>): string {
   if (typeof value !== "string") throw new Unrepresentable("must be TEXT");
+  if (!value.isWellFormed()) throw new Unrepresentable("must be well-formed Unicode");
   return value;
 }
 

@@ -7,59 +7,94 @@ import {
   type DescField,
   type DescMessage,
   fromBinary,
-  fromJsonString,
   type JsonValue,
   type Registry,
+  ScalarType,
   type UnknownField,
 } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
-import { StructSchema } from "@bufbuild/protobuf/wkt";
-import { Unrepresentable } from "./codec.ts";
+import { expectText, Unrepresentable } from "./codec.ts";
+import { scanJson } from "./json-scan.ts";
 import { hasSpecialJson } from "./json-special.ts";
 import { readSpecial } from "./json-special-read.ts";
-import { expectString, readBase64, readEnum, readMapKey, readScalar } from "./json-values.ts";
+import { readBase64, readEnum, readMapKey, readScalar } from "./json-values.ts";
+import type { SqlValue } from "./sql-value.ts";
 
-/** SQLite nests JSON 1000 deep at most. */
-const JSON_DEPTH_MAX = 1000;
+/** Why fields cannot be read, as `path: reason`; under undefined what belongs to no field. */
+export type JsonFaults = ReadonlyMap<DescField | undefined, string>;
 
-/** Takes what is wrong with a field of the JSON, so that the others are read. */
-export type OnBroken = (error: Unrepresentable) => void;
+/** Something that cannot be read, at a path below the field that is read. */
+class NestedFault extends Unrepresentable {
+  readonly path: string;
+  readonly reason: string;
+
+  constructor(path: string, reason: string) {
+    super(`${path}: ${reason}`);
+    this.path = path;
+    this.reason = reason;
+  }
+}
 
 /**
- * Sets the fields of `message` that the JSON object has; those of its columns are set already. With
- * `onBroken`, a field that cannot be read is left out and told; else it is thrown.
- * @throws Unrepresentable if it is not the JSON of those `fields`.
+ * Sets the fields of `message` that the JSON object has. Those that cannot be read are not set; the
+ * result tells why.
  */
 export function readJson(
-  text: string,
+  text: SqlValue,
   message: ReflectMessage,
   fields: readonly DescField[],
   registry: Registry,
-  onBroken?: OnBroken,
-): void {
-  if (text === "{}") return;
-  readObject(parseObject(text), message, fields, registry, onBroken);
+): JsonFaults {
+  const faults = new Map<DescField | undefined, string>();
+  if (text === "{}") return faults;
+  const json = parseObject(text);
+  if (!json) return faults.set(undefined, "data: must be the JSON of an object");
+  const doubts = scanJson(text as string);
+  const doubt = doubts.get("");
+  if (doubt !== undefined) faults.set(undefined, `data: ${doubt}`);
+  for (const [key, value] of Object.entries(json)) {
+    const field = fieldOf(fields, key);
+    try {
+      const reason = doubts.get(key) ?? (isFaulty(faults, field) ? "is given twice" : undefined);
+      if (reason !== undefined) throw new Unrepresentable(reason);
+      readMember(key, value, message, field, registry);
+    } catch (error) {
+      if (!field) faults.set(undefined, `data: ${reasonOf(error)}`);
+      for (const unread of field ? clearAll(message, field) : []) {
+        faults.set(unread, asNested(unread, error).message);
+      }
+    }
+  }
   takeUnknownInColumns(message, fields);
+  return faults;
 }
 
-function parseObject(text: string): JsonValue {
-  let json: JsonValue;
+/** True if the field, or another member of its oneof, could not be read before. */
+function isFaulty(faults: JsonFaults, field: DescField | undefined): boolean {
+  if (!field || faults.size === 0) return false;
+  const { oneof } = field;
+  return faults.has(field) || Boolean(oneof?.fields.some((member) => faults.has(member)));
+}
+
+/** Clears the field, and the member that its oneof has; gives both. */
+function clearAll(message: ReflectMessage, field: DescField): ReadonlySet<DescField> {
+  const member = field.oneof && message.oneofCase(field.oneof);
+  const cleared = new Set([field, ...(member ? [member] : [])]);
+  for (const each of cleared) message.clear(each);
+  return cleared;
+}
+
+function parseObject(text: SqlValue): Record<string, JsonValue> | undefined {
   try {
-    json = JSON.parse(text);
+    return expectObject(JSON.parse(expectText(text ?? 0n)));
   } catch {
-    throw new Unrepresentable("must be JSON");
+    return undefined;
   }
-  expectObject(json);
-  try {
-    // JSON.parse keeps the last of two equal keys; this refuses them.
-    fromJsonString(StructSchema, text, { recursionLimit: JSON_DEPTH_MAX });
-  } catch {
-    throw new Unrepresentable(
-      `must have no key twice, no number beyond a double, and at most ${JSON_DEPTH_MAX} levels`,
-    );
-  }
-  return json;
+}
+
+function fieldOf(fields: readonly DescField[], key: string): DescField | undefined {
+  return fields.find((candidate) => candidate.jsonName === key || candidate.name === key);
 }
 
 function readObject(
@@ -67,41 +102,59 @@ function readObject(
   message: ReflectMessage,
   fields: readonly DescField[],
   registry: Registry,
-  onBroken?: OnBroken,
 ): void {
   for (const [key, value] of Object.entries(expectObject(json))) {
-    const field = fields.find((candidate) => candidate.jsonName === key || candidate.name === key);
+    const field = fieldOf(fields, key);
     try {
-      if (field) readMember(value, message, field, registry);
-      else if (key !== "$unknown")
-        throw new Unrepresentable("is no field that is kept in the JSON");
-      else message.setUnknown(readUnknown(readBase64(value)));
+      readMember(key, value, message, field, registry);
     } catch (error) {
-      const broken = within(field?.name ?? key, error);
-      if (!onBroken || !(broken instanceof Unrepresentable)) throw broken;
-      onBroken(broken);
+      throw field ? asNested(field, error) : error;
     }
   }
 }
 
-/** The error with the path that it has in the message around. */
-function within(segment: string, error: unknown): unknown {
-  if (!(error instanceof Unrepresentable)) return error;
-  const { path, reason } = error;
-  const isInside = path !== "" && !path.startsWith("[");
-  return new Unrepresentable(reason, `${segment}${isInside ? "." : ""}${path}`);
-}
-
 function readMember(
-  json: JsonValue,
+  key: string,
+  value: JsonValue,
   message: ReflectMessage,
-  field: DescField,
+  field: DescField | undefined,
   registry: Registry,
 ): void {
-  if (json === null && !acceptsNull(field)) return;
+  if (key === "$unknown") {
+    message.setUnknown(readUnknown(readBase64(value)));
+    return;
+  }
+  if (!field) throw new Unrepresentable(`has the key ${quote(key)}, which no field has`);
+  if (value === null && !acceptsNull(field)) return;
   const set = field.oneof ? message.oneofCase(field.oneof) : message.isSet(field);
   if (set) throw new Unrepresentable("is given twice");
-  readField(json, message, field, registry);
+  readField(value, message, field, registry);
+}
+
+/** The most characters of a key that an error shows. */
+const SHOWN_MAX = 64;
+
+function quote(key: string): string {
+  return JSON.stringify(key.slice(0, SHOWN_MAX));
+}
+
+function asNested(field: DescField, error: unknown): NestedFault {
+  if (error instanceof NestedFault) {
+    return new NestedFault(`${field.name}.${error.path}`, error.reason);
+  }
+  const isOurs = error instanceof Unrepresentable;
+  // What a library says of a value is not in our words.
+  const reason = isOurs ? error.message : `must be the JSON of ${typeNameOf(field)}`;
+  return new NestedFault(field.name, reason);
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Unrepresentable ? error.message : "has unknown fields that are no bytes";
+}
+
+function typeNameOf(field: DescField): string {
+  const desc = field.message ?? field.enum;
+  return desc ? desc.typeName : ScalarType[field.scalar as ScalarType].toLowerCase();
 }
 
 /** Null is a value of google.protobuf.Value, and no value of all other fields. */
@@ -119,17 +172,13 @@ function readField(
     case "list": {
       if (!Array.isArray(json)) throw new Unrepresentable("must be an array");
       const list = message.get(field);
-      for (const [index, item] of json.entries()) {
-        list.add(at(`[${index}]`, () => readElement(field, item, registry)));
-      }
+      for (const item of json) list.add(readElement(field, item, registry));
       return;
     }
     case "map": {
       const map = message.get(field);
       for (const [key, value] of Object.entries(expectObject(json))) {
-        at(`[${JSON.stringify(key)}]`, () =>
-          map.set(readMapKey(field.mapKey, key), readElement(field, value, registry)),
-        );
+        map.set(readMapKey(field.mapKey, key), readElement(field, value, registry));
       }
       return;
     }
@@ -138,56 +187,35 @@ function readField(
   }
 }
 
-/** What `read` gives; what it throws has the segment before its path. */
-function at<T>(segment: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw within(segment, error);
-  }
-}
-
 function readElement(field: DescField, json: JsonValue, registry: Registry): unknown {
   if (field.message) return readMessage(json, field.message, registry);
   if (field.enum) return readEnum(field.enum, json);
-  return readScalar(field.scalar as NonNullable<DescField["scalar"]>, json);
+  return readScalar(field.scalar as ScalarType, json);
 }
 
 function readMessage(json: JsonValue, desc: DescMessage, registry: Registry): ReflectMessage {
-  if (hasSpecialJson(desc)) {
-    const exact = exactBytesOf(json);
-    return reflect(desc, exact ? decode(desc, exact) : readSpecial(desc, json, registry));
+  if (!hasSpecialJson(desc)) {
+    const message = reflect(desc, create(desc));
+    readObject(json, message, desc.fields, registry);
+    return message;
   }
-  const message = reflect(desc, create(desc));
-  readObject(json, message, desc.fields, registry);
-  return message;
+  const exact = exactBytesOf(json);
+  return reflect(desc, exact ? fromBinary(desc, exact) : readSpecial(desc, json, registry));
 }
 
 function exactBytesOf(json: JsonValue): Uint8Array | undefined {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
   const keys = Object.keys(json);
   if (keys.length !== 1 || keys[0] !== "$wire") return undefined;
-  return readBase64(expectString(json.$wire));
-}
-
-function decode(desc: DescMessage, bytes: Uint8Array) {
-  try {
-    return fromBinary(desc, bytes);
-  } catch {
-    throw new Unrepresentable(`must be the bytes of a ${desc.typeName}`);
-  }
+  return readBase64(json.$wire);
 }
 
 function readUnknown(bytes: Uint8Array): UnknownField[] {
   const reader = new BinaryReader(bytes);
   const unknown: UnknownField[] = [];
-  try {
-    while (reader.pos < reader.len) {
-      const [no, wireType] = reader.tag();
-      unknown.push({ no, wireType, data: reader.skip(wireType, no) });
-    }
-  } catch {
-    throw new Unrepresentable("must be the bytes of fields");
+  while (reader.pos < reader.len) {
+    const [no, wireType] = reader.tag();
+    unknown.push({ no, wireType, data: reader.skip(wireType, no) });
   }
   return unknown;
 }

@@ -1,5 +1,5 @@
 // Reads the well-known types that have a ProtoJSON form of their own; the bytes that stand in for an
-// inexact form are json-read.ts's. What the protobuf library would make something else of is refused.
+// inexact form are json-read.ts's. What no double and no character can be is found before (json-scan.ts).
 
 import {
   create,
@@ -25,11 +25,9 @@ export function readSpecial(desc: DescMessage, json: JsonValue, registry: Regist
       return readDuration(json);
     case "google.protobuf.Any":
     case "google.protobuf.FieldMask":
-      return readByLibrary(desc, json, registry);
     case "google.protobuf.Struct":
     case "google.protobuf.Value":
     case "google.protobuf.ListValue":
-      checkJson(json);
       return readByLibrary(desc, json, registry);
     default:
       return readWrapper(reflect(desc, create(desc)), json);
@@ -67,23 +65,6 @@ function readWrapper(message: ReflectMessage, json: JsonValue): Message {
   if (value?.fieldKind !== "scalar") throw new Unrepresentable("is of a type that is not read");
   message.set(value, readScalar(value.scalar, json));
   return message.message;
-}
-
-/** A number beyond a double's is read as Infinity, and half a character is written as another one. */
-function checkJson(json: JsonValue): void {
-  switch (typeof json) {
-    case "number":
-      if (!Number.isFinite(json)) throw new Unrepresentable("must have no number beyond a double");
-      return;
-    case "string":
-      expectString(json);
-      return;
-    case "object":
-      for (const [key, value] of Object.entries(json ?? {})) {
-        expectString(key);
-        checkJson(value as JsonValue);
-      }
-  }
 }
 
 function readByLibrary(desc: DescMessage, json: JsonValue, registry: Registry): Message {

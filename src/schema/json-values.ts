@@ -104,7 +104,7 @@ export function readEnum(desc: DescEnum, json: JsonValue): number {
 export function readMapKey(type: ScalarType, key: string): unknown {
   switch (type) {
     case ScalarType.STRING:
-      return expectString(key);
+      return key;
     case ScalarType.BOOL:
       if (key !== "true" && key !== "false") throw new Unrepresentable("must be true or false");
       return key === "true";
@@ -116,7 +116,7 @@ export function readMapKey(type: ScalarType, key: string): unknown {
 const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
 
 /** Base64 of either alphabet, with padding or without. @throws Unrepresentable */
-export function readBase64(json: JsonValue): Uint8Array {
+export function readBase64(json: JsonValue | undefined): Uint8Array {
   const text = expectString(json);
   const bytes = Buffer.from(text, "base64");
   const digits = text.replace(/=+$/, "").replaceAll("-", "+").replaceAll("_", "/");
@@ -127,9 +127,8 @@ export function readBase64(json: JsonValue): Uint8Array {
   return new Uint8Array(bytes);
 }
 
-/** The value if it is a string of Unicode. @throws Unrepresentable */
+/** The value if it is a string. @throws Unrepresentable */
 export function expectString(json: JsonValue | undefined): string {
   if (typeof json !== "string") throw new Unrepresentable("must be a string");
-  if (!json.isWellFormed()) throw new Unrepresentable("must be well-formed Unicode");
   return json;
 }

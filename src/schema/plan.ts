@@ -14,6 +14,7 @@ import {
   tableOf,
 } from "./options.ts";
 import { collectionOf, type ResourceType } from "./resource-name.ts";
+import { sqlName } from "./sql-name.ts";
 import type { TimeFormat } from "./time-format.ts";
 
 /** A field that has a column of its own. */
@@ -21,6 +22,8 @@ export interface ColumnPlan {
   readonly field: DescField;
   /** The column's name. */
   readonly name: string;
+  /** The name as it stands in SQL text. */
+  readonly sqlName: string;
   readonly codec: ColumnCodec;
   /** The most characters of a string; 0 is unlimited. */
   readonly maxLength: number;
@@ -38,6 +41,8 @@ export interface TablePlan {
   readonly table: string;
   /** The INTEGER PRIMARY KEY column. */
   readonly key: string;
+  /** Table and key as they stand in SQL text. */
+  readonly sql: { readonly table: string; readonly key: string };
   readonly columns: readonly ColumnPlan[];
   /** The fields that live in the JSON column. */
   readonly dataFields: readonly DescField[];
@@ -221,7 +226,9 @@ function planTable(
   const dataFields = fields.filter((field) => !columnOf(field));
   const unnamed = dataFields.find((field) => field.jsonName.startsWith("$"));
   if (unnamed) throw invalidPlan(desc, "a JSON name must not begin with $", unnamed);
-  return { desc, table: options.name, key: options.key, columns, dataFields };
+  const { name: table, key } = options;
+  const sql = { table: sqlName(table), key: sqlName(key) };
+  return { desc, table, key, sql, columns, dataFields };
 }
 
 function planColumn(field: DescField, types: ReadonlyMap<string, ResourceType>): ColumnPlan {
@@ -240,7 +247,8 @@ function planColumn(field: DescField, types: ReadonlyMap<string, ResourceType>):
   const codec = codecOf(field, { ...options, reference });
   if (!codec) throw invalidPlan(desc, "a field of this type cannot be a column", field);
   const { name, maxLength, defaultValue, timeFormat } = options;
-  return { field, name, codec, maxLength, defaultValue, timeFormat, reference };
+  const kept = { name, sqlName: sqlName(name), codec, maxLength, defaultValue, timeFormat };
+  return { field, ...kept, reference };
 }
 
 function checkColumnOptions(
@@ -274,7 +282,14 @@ function checkColumnOptions(
 }
 
 /** The columns that every resource table has beside the fields' own. */
-export const SYSTEM_COLUMNS = ["data", "wire", "revision", "created_at", "updated_at"] as const;
+export const SYSTEM_COLUMNS = [
+  "data",
+  "wire",
+  "revision",
+  "created_at",
+  "updated_at",
+  "checksum",
+] as const;
 
 /** Names from options become part of SQL text, so nothing but plain identifiers is let through. */
 function isIdentifier(name: string): boolean {

@@ -9,13 +9,13 @@ import { type Connection, openConnection, translateSqliteError } from "./connect
 /** Explains a statement that reads the plan's table. @throws StoreError */
 export function explainStatement(
   connection: Connection,
-  { table, key }: Pick<TablePlan, "table" | "key">,
+  { table, sql }: Pick<TablePlan, "table" | "sql">,
   statement: Statement,
 ): QueryPlan {
   try {
     return {
       details: explainDetails(connection, statement),
-      statistics: readStatistics(connection, table, key),
+      statistics: readStatistics(connection, table, sql),
     };
   } catch (error) {
     throw translateSqliteError(error);
@@ -36,16 +36,20 @@ export function explainDetails(
 /** Up to so many rows are counted; beyond, the highest key is taken for their number. */
 const COUNTED_ROWS_MAX = 100_000n;
 
-function readStatistics(connection: Connection, table: string, key: string): TableStatistics {
+function readStatistics(
+  connection: Connection,
+  table: string,
+  sql: TablePlan["sql"],
+): TableStatistics {
   const stat = readStat1(connection, table);
   const perKey = new Map(
     stat.map(({ idx, numbers }) => [idx, numbers.slice(1)] as const).filter(([idx]) => idx !== ""),
   );
   const analyzed = stat[0]?.numbers[0];
-  return { rows: analyzed ?? countRows(connection, table, key), perKey };
+  return { rows: analyzed ?? countRows(connection, sql), perKey };
 }
 
-function countRows(connection: Connection, table: string, key: string): bigint {
+function countRows(connection: Connection, { table, key }: TablePlan["sql"]): bigint {
   const one = (sql: string): bigint => connection.prepare(sql).pluck().get() as bigint;
   const limit = COUNTED_ROWS_MAX + 1n;
   const counted = one(`SELECT count(*) FROM (SELECT 1 FROM ${table} LIMIT ${limit})`);

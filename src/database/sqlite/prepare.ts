@@ -11,6 +11,7 @@ import { checkRanges } from "../../schema/ranges.ts";
 import { parseName } from "../../schema/resource-name.ts";
 import { type Cells, encodeCells } from "../../schema/row.ts";
 import type {
+  CheckOperation,
   CreateOperation,
   DeleteOperation,
   ExecuteOperation,
@@ -19,7 +20,12 @@ import type {
 } from "../database.ts";
 
 /** An operation whose message is decoded and checked. */
-export type Prepared = PreparedCreate | PreparedUpdate | DeleteOperation | ExecuteOperation;
+export type Prepared =
+  | PreparedCreate
+  | PreparedUpdate
+  | DeleteOperation
+  | CheckOperation
+  | ExecuteOperation;
 
 export interface PreparedCreate extends Omit<CreateOperation, "message"> {
   /** The bytes that the client sent, if it sent them as they are. */

@@ -4,13 +4,14 @@
 import { flushCompileCache } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import { retryWhileBusy } from "./busy-retry.ts";
-import { openConnection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { openGuarded } from "./file-guard.ts";
 import { createReader, type Reader } from "./reader.ts";
 import type { ReaderAnswer, ReaderJob, ReaderResult, ReaderSetup } from "./reader-protocol.ts";
 import { toPlainError } from "./thread-errors.ts";
 import { loadPlans, planOf } from "./thread-plans.ts";
 
-const { path, definitions, busyTimeoutMs, lockTimeoutMs } = workerData as ReaderSetup;
+const { path, files, definitions, busyTimeoutMs, lockTimeoutMs } = workerData as ReaderSetup;
 const { plans, registry } = await loadPlans(definitions);
 // A process that is killed would not keep what was compiled for the next start.
 flushCompileCache();
@@ -27,7 +28,7 @@ parentPort?.on("message", async (job: ReaderJob) => {
 
 function run(job: ReaderJob): ReaderResult {
   // A file that cannot be opened now may be there for the next job.
-  reader ??= createReader(openConnection(path, { readOnly: true, busyTimeoutMs }), registry);
+  reader ??= createReader(open(), registry);
   switch (job.kind) {
     case "read":
       return reader.read(job.statements);
@@ -36,6 +37,11 @@ function run(job: ReaderJob): ReaderResult {
     case "batch":
       return reader.batch({ ...job.request, plan: planOf(plans, job.request.table) });
   }
+}
+
+function open(): Connection {
+  const options = { readOnly: true, requireLog: false, busyTimeoutMs, known: files };
+  return openGuarded(path, options).connection;
 }
 
 function send(answer: ReaderAnswer, transfer: readonly ArrayBuffer[] = []): void {

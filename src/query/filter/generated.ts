@@ -20,7 +20,7 @@ export interface GeneratedColumn {
  * its value, or if it is in a list or map.
  */
 export function generatedColumn(plan: ResourcePlan, path: string): GeneratedColumn | undefined {
-  let source: Source = { kind: "row", plan, alias: plan.table };
+  let source: Source = { kind: "row", plan, alias: plan.sql.table };
   let field: DescField | undefined;
   let desc: DescMessage | undefined = plan.desc;
   for (const name of path.split(".")) {
@@ -38,5 +38,5 @@ export function generatedColumn(plan: ResourcePlan, path: string): GeneratedColu
   const key = source.kind === "json" ? source.path : source.column?.name;
   if (expression === undefined || others.length > 0 || key === undefined) return undefined;
   // Inside the table's own definition its columns have no qualifier.
-  return { key, expression: expression.replaceAll(`${plan.table}.`, "") };
+  return { key, expression: expression.replaceAll(`${plan.sql.table}.`, "") };
 }

@@ -108,7 +108,7 @@ function enterRow(plan: TablePlan, alias: string, field: DescField, facts: Table
   const { standard, children, keyField } = plan as Partial<ResourcePlan & ChildPlan>;
   if (column) {
     const generated = standard && facts.generated?.get(column.name);
-    const sql = `${alias}.${column.name}`;
+    const sql = `${alias}.${column.sqlName}`;
     const isCollated = facts.collated?.has(`${plan.table}.${column.name}`);
     return {
       kind: "column",
@@ -119,11 +119,11 @@ function enterRow(plan: TablePlan, alias: string, field: DescField, facts: Table
     };
   }
   const child = children?.find((candidate) => candidate.field === field);
-  if (child) return { kind: "children", child, parentKey: `${alias}.${plan.key}` };
+  if (child) return { kind: "children", child, parentKey: `${alias}.${plan.sql.key}` };
   switch (field) {
     case keyField:
     case standard?.name:
-      return { kind: "column", sql: `${alias}.${plan.key}` };
+      return { kind: "column", sql: `${alias}.${plan.sql.key}` };
     case standard?.etag:
       return { kind: "column", sql: `coalesce(${alias}.revision, 0)` };
     case standard?.createTime:

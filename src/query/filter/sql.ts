@@ -3,6 +3,7 @@
 
 import type { DescField } from "@bufbuild/protobuf";
 import type { ResourcePlan } from "../../schema/plan.ts";
+import { sqlName } from "../../schema/sql-name.ts";
 import { type Condition, searchColumns, type Test } from "./checker.ts";
 import { comparable } from "./comparable.ts";
 import { compareValue } from "./compare.ts";
@@ -29,7 +30,7 @@ export function toSql(plan: ResourcePlan, condition: Condition, facts: TableFact
     case "search":
       return search(plan, condition.text);
     case "restriction": {
-      const root: Source = { kind: "row", plan, alias: plan.table };
+      const root: Source = { kind: "row", plan, alias: plan.sql.table };
       return walk({ steps: condition.steps, test: condition.test, facts }, 0, root, 0, undefined);
     }
   }
@@ -38,8 +39,8 @@ export function toSql(plan: ResourcePlan, condition: Condition, facts: TableFact
 /** Case is folded as SQLite's lower() does: that of the letters A to Z. */
 function search(plan: ResourcePlan, text: string): Fragment {
   const folded = text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
-  const parts = searchColumns(plan).map(({ name }) =>
-    fragment(`instr(lower(${plan.table}.${name}), ?) > 0`, [folded]),
+  const parts = searchColumns(plan).map(({ sqlName }) =>
+    fragment(`instr(lower(${plan.sql.table}.${sqlName}), ?) > 0`, [folded]),
   );
   return joinFragments("OR", parts);
 }
@@ -69,8 +70,8 @@ function walk(
     const { child, parentKey } = source;
     const row: Source = { kind: "row", plan: child, alias };
     const rest = walk(restriction, at + 1, row, level + 1, undefined);
-    return exists(`${child.table} AS ${alias}`, [
-      fragment(`${alias}.${child.parentKey} = ${parentKey}`),
+    return exists(`${child.sql.table} AS ${alias}`, [
+      fragment(`${alias}.${sqlName(child.parentKey)} = ${parentKey}`),
       rest,
     ]);
   }

@@ -39,7 +39,7 @@ export function compileOrder(
   );
   const unique = sorted.findIndex((term) => term.unique);
   const key = {
-    expression: `${plan.table}.${plan.key}`,
+    expression: `${plan.sql.table}.${plan.sql.key}`,
     descending: fields.at(-1)?.descending ?? false,
     nullable: false,
   };

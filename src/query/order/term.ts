@@ -28,7 +28,7 @@ export function sortExpressions(
   path: string,
   facts: TableFacts,
 ): SortExpression[] {
-  let source: Source = { kind: "row", plan, alias: plan.table };
+  let source: Source = { kind: "row", plan, alias: plan.sql.table };
   let desc: DescMessage | undefined = plan.desc;
   let field: DescField | undefined;
   let leaf: Leaf | undefined;
@@ -48,7 +48,7 @@ export function sortExpressions(
     throw orderError(`${path} is ${describeLeaf(leaf)}, which has no order`);
   }
   if (leaf.kind === "reference" && leaf.own) {
-    return [{ expression: `${plan.table}.${plan.key}`, nullable: false, unique: true }];
+    return [{ expression: `${plan.sql.table}.${plan.sql.key}`, nullable: false, unique: true }];
   }
   return expressionsOf(source, leaf, field, facts);
 }
