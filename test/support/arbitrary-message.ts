@@ -299,6 +299,13 @@ export class ArbitraryMaker {
     return this.#pick([
       "",
       "a",
+      // Equal to it by case, or but for spaces; and some that UTF-16 sorts otherwise than code points.
+      "A",
+      "a ",
+      "aÿz",
+      "aāz",
+      "🎸a",
+      "\uffee",
       "Björk Guðmundsdóttir",
       "\u0000\u0001\n\"\\'%;--",
       "$unknown",

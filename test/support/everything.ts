@@ -41,12 +41,30 @@ CREATE TABLE everything_lines (
 );
 `;
 
+/** How a file keeps and compares its texts. */
+export interface TextForm {
+  readonly encoding?: "UTF-8" | "UTF-16le" | "UTF-16be";
+  readonly collation?: "BINARY" | "NOCASE" | "RTRIM";
+}
+
+export const TEXT_FORMS: readonly TextForm[] = [
+  {},
+  { encoding: "UTF-16le" },
+  { encoding: "UTF-16be", collation: "NOCASE" },
+  { collation: "NOCASE" },
+  { collation: "RTRIM" },
+];
+
 /** A new database with the tables of Everything, without Chinook's. */
-export function openEverything(directory: string): { database: Database; connection: Connection } {
+export function openEverything(
+  directory: string,
+  { encoding = "UTF-8", collation }: TextForm = {},
+): { database: Database; connection: Connection } {
   const path = join(directory, "everything.db");
   const connection = openConnection(path, { create: true, busyTimeoutMs: 1000 });
+  connection.pragma(`encoding = '${encoding}'`);
   connection.pragma("journal_mode = WAL");
-  connection.exec(stateTables() + EVERYTHING_TABLES);
+  connection.exec(stateTables() + tablesWith(collation));
   const database = openSqlite({
     path,
     readOnly: false,
@@ -55,6 +73,14 @@ export function openEverything(directory: string): { database: Database; connect
     limits: DEFAULT_LIMITS,
   });
   return { database, connection };
+}
+
+function tablesWith(collation: string | undefined): string {
+  if (collation === undefined) return EVERYTHING_TABLES;
+  return EVERYTHING_TABLES.replace(
+    /\b(C\w+) (TEXT|NVARCHAR\(40\)|DATETIME)/g,
+    `$& COLLATE ${collation}`,
+  );
 }
 
 /** The store's own tables, as the migration makes them. */

@@ -6,10 +6,11 @@ import { expect, test } from "vitest";
 import { type Connection, openConnection } from "../../../src/database/sqlite/connection.ts";
 import { compileFilter } from "../../../src/query/filter/compile.ts";
 import { parseFilter } from "../../../src/query/filter/parser.ts";
+import type { TableFacts } from "../../../src/query/filter/source.ts";
 import { RESOURCES } from "../../../src/resources.ts";
 import { planResources, type ResourcePlan } from "../../../src/schema/plan.ts";
 import { registryOf } from "../../../src/schema/registry.ts";
-import { EVERYTHING_PLAN, EVERYTHING_REGISTRY } from "../../support/everything.ts";
+import { EVERYTHING_PLAN, EVERYTHING_REGISTRY, TEXT_FORMS } from "../../support/everything.ts";
 import { startTestService } from "../../support/service.ts";
 import { tempDir } from "../../support/temp.ts";
 import { FilterMaker } from "./arbitrary-filter.ts";
@@ -27,12 +28,13 @@ const FAILURES_MAX = 5;
 interface Trial {
   readonly connection: Connection;
   readonly plan: ResourcePlan;
+  readonly facts?: TableFacts;
   readonly registry: Parameters<typeof evaluate>[2];
   readonly messages: ReadonlyMap<bigint, ReflectMessage>;
 }
 
 /** Runs random filters; what went wrong, how many told rows apart, and how many SQL texts there were. */
-function tryFilters({ connection, plan, registry, messages }: Trial, count: number) {
+function tryFilters({ connection, plan, facts, registry, messages }: Trial, count: number) {
   const maker = new FilterMaker(SEED, plan.desc, [...messages.values()], registry);
   const texts = new Set<string>();
   const failures: unknown[] = [];
@@ -41,7 +43,7 @@ function tryFilters({ connection, plan, registry, messages }: Trial, count: numb
     const filter = maker.filter();
     const part = BigInt(i % PARTS);
     try {
-      const { where, parameters } = compileFilter(plan, filter);
+      const { where, parameters } = compileFilter(plan, filter, facts);
       texts.add(where);
       const sql = `SELECT ${plan.key} FROM ${plan.table} WHERE ${plan.key} % ${PARTS} = ? AND ${where}`;
       const found = connection
@@ -68,15 +70,20 @@ function tryFilters({ connection, plan, registry, messages }: Trial, count: numb
 
 const byValue = (a: bigint, b: bigint) => Number(a - b);
 
-test(`${FILTERS} random filters find what an evaluator finds (SEED=${SEED})`, async () => {
-  const { connection, messages } = await storeEverything(tempDir(), ROWS);
-  const trial = { connection, plan: EVERYTHING_PLAN, registry: EVERYTHING_REGISTRY, messages };
-  const { failures, telling } = tryFilters(trial, FILTERS);
-  connection.close();
-  expect(failures).toEqual([]);
-  // If few told rows apart, being equal would say little.
-  expect(telling).toBeGreaterThan(FILTERS / 3);
-}, 300_000);
+test.each(TEXT_FORMS)(
+  `random filters find what an evaluator finds, %o (SEED=${SEED})`,
+  async (form) => {
+    const { messages, ...stored } = await storeEverything(tempDir(), ROWS, form);
+    const trial = { ...stored, plan: EVERYTHING_PLAN, registry: EVERYTHING_REGISTRY, messages };
+    const count = FILTERS / TEXT_FORMS.length;
+    const { failures, telling } = tryFilters(trial, count);
+    stored.connection.close();
+    expect(failures).toEqual([]);
+    // If few told rows apart, being equal would say little.
+    expect(telling).toBeGreaterThan(count / 3);
+  },
+  300_000,
+);
 
 test(`random filters find what an evaluator finds in Chinook (SEED=${SEED})`, async () => {
   const { database } = await startTestService({ fixtures: true });

@@ -4,6 +4,9 @@ import { type DescField, fromBinary, type Message, toBinary } from "@bufbuild/pr
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import fc from "fast-check";
 import type { Connection } from "../../../src/database/sqlite/connection.ts";
+import { describeTables } from "../../../src/database/sqlite/describe.ts";
+import type { TableFacts } from "../../../src/query/filter/source.ts";
+import { readTableFacts } from "../../../src/query/generated.ts";
 import { arbitraryMessage } from "../../support/arbitrary-message.ts";
 import {
   createAll,
@@ -11,6 +14,7 @@ import {
   EVERYTHING_PLAN,
   EVERYTHING_REGISTRY,
   openEverything,
+  type TextForm,
 } from "../../support/everything.ts";
 
 /** Set SEED to run the same rows and filters again; it is in the name of each test. */
@@ -19,6 +23,8 @@ export const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31);
 /** A database of random messages. */
 export interface Rows {
   readonly connection: Connection;
+  /** What List knows of the tables. */
+  readonly facts: TableFacts;
   /** Each message by its key. */
   readonly messages: ReadonlyMap<bigint, ReflectMessage>;
 }
@@ -26,8 +32,12 @@ export interface Rows {
 const SKIPPED = new Set(["name", "create_time", "update_time", "etag", "line_id", "c_reference"]);
 
 /** Stores `count` random messages; every third refers to one before it. */
-export async function storeEverything(directory: string, count: number): Promise<Rows> {
-  const { database, connection } = openEverything(directory);
+export async function storeEverything(
+  directory: string,
+  count: number,
+  form: TextForm = {},
+): Promise<Rows> {
+  const { database, connection } = openEverything(directory, form);
   const skip = (field: DescField) =>
     SKIPPED.has(field.name) && field.parent.file === EVERYTHING.file;
   const options = { registry: EVERYTHING_REGISTRY, storable: true, skip };
@@ -55,5 +65,6 @@ export async function storeEverything(directory: string, count: number): Promise
       reflect(EVERYTHING, fromBinary(EVERYTHING, bytes)),
     ]),
   );
-  return { connection, messages };
+  const facts = readTableFacts(EVERYTHING_PLAN, describeTables(connection));
+  return { connection, facts, messages };
 }

@@ -5,7 +5,7 @@ import type { DescField } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { compileOrder } from "../../../src/query/order/compile.ts";
 import type { SqlValue } from "../../../src/schema/sql-value.ts";
-import { EVERYTHING, EVERYTHING_PLAN } from "../../support/everything.ts";
+import { EVERYTHING, EVERYTHING_PLAN, TEXT_FORMS } from "../../support/everything.ts";
 import { tempDir } from "../../support/temp.ts";
 import { randomOf } from "../filter/arbitrary-filter.ts";
 import { type Rows, SEED, storeEverything } from "../filter/rows.ts";
@@ -66,10 +66,10 @@ function sortedKeys({ messages }: Rows, order: string): bigint[] {
   return [...messages].sort(([, a], [, b]) => compare(a, b)).map(([key]) => key);
 }
 
-test(`orders are those of the values (SEED=${SEED})`, async () => {
-  const rows = await storeEverything(tempDir(), ROWS);
+test.each(TEXT_FORMS)(`orders are those of the values, %o (SEED=${SEED})`, async (form) => {
+  const rows = await storeEverything(tempDir(), ROWS, form);
   for (const order of orders(ORDERS)) {
-    const { orderBy } = compileOrder(EVERYTHING_PLAN, order);
+    const { orderBy } = compileOrder(EVERYTHING_PLAN, order, rows.facts);
     const sql = `SELECT EverythingId FROM everythings ORDER BY ${orderBy}`;
     const found = rows.connection.prepare(sql).pluck().all() as bigint[];
     expect(found, order).toEqual(sortedKeys(rows, order));
@@ -77,31 +77,34 @@ test(`orders are those of the values (SEED=${SEED})`, async () => {
   rows.connection.close();
 });
 
-test(`pages by keyset have every row once, in the order (SEED=${SEED})`, async () => {
-  const rows = await storeEverything(tempDir(), ROWS);
-  const random = randomOf(SEED + 1);
-  const chosen = orders(ORDERS).filter(() => random() < PAGED_ORDERS / ORDERS);
-  for (const order of chosen) {
-    const expected = sortedKeys(rows, order);
-    const pageSize = 1 + Math.floor(random() * random() * ROWS);
-    expect(pageThrough(rows, order, pageSize, false), `${order} / ${pageSize}`).toEqual(expected);
-    expect(pageThrough(rows, order, pageSize, true), `${order} / ${pageSize}`).toEqual(expected);
-  }
-  for (let pageSize = 1; pageSize <= ROWS; pageSize += 5) {
-    const order = "c_string_optional desc, j_node.value";
-    expect(pageThrough(rows, order, pageSize, true)).toEqual(sortedKeys(rows, order));
-  }
-  rows.connection.close();
-});
+test.each(TEXT_FORMS)(
+  `pages by keyset have every row once, in the order, %o (SEED=${SEED})`,
+  async (form) => {
+    const rows = await storeEverything(tempDir(), ROWS, form);
+    const random = randomOf(SEED + 1);
+    const chosen = orders(ORDERS).filter(() => random() < PAGED_ORDERS / ORDERS);
+    for (const order of chosen) {
+      const expected = sortedKeys(rows, order);
+      const pageSize = 1 + Math.floor(random() * random() * ROWS);
+      expect(pageThrough(rows, order, pageSize, false), `${order} / ${pageSize}`).toEqual(expected);
+      expect(pageThrough(rows, order, pageSize, true), `${order} / ${pageSize}`).toEqual(expected);
+    }
+    for (let pageSize = 1; pageSize <= ROWS; pageSize += 5) {
+      const order = "c_string_optional desc, j_node.value";
+      expect(pageThrough(rows, order, pageSize, true)).toEqual(sortedKeys(rows, order));
+    }
+    rows.connection.close();
+  },
+);
 
 /** The keys of all pages; each page is read by the whole condition, or by its parts in turn. */
 function pageThrough(
-  { connection }: Rows,
+  { connection, facts }: Rows,
   order: string,
   size: number,
   byParts: boolean,
 ): bigint[] {
-  const { orderBy, terms, keyset } = compileOrder(EVERYTHING_PLAN, order);
+  const { orderBy, terms, keyset } = compileOrder(EVERYTHING_PLAN, order, facts);
   const select = terms.map(({ expression }) => expression).join(", ");
   const read = (where: string, parameters: readonly SqlValue[], limit: number) => {
     const sql = `SELECT EverythingId, ${select} FROM everythings WHERE ${where} ORDER BY ${orderBy} LIMIT ?`;
