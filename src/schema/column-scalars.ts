@@ -94,8 +94,12 @@ function floatCodec(round: (value: number) => number): ColumnCodec {
     },
     decode(value) {
       if (typeof value !== "number") throw new Unrepresentable("must be a REAL");
-      if (!Object.is(round(value), value)) throw new Unrepresentable("must be a 32-bit float");
-      return value;
+      // Another program may have written the shortest text of a float: the nearest one is meant.
+      const rounded = round(value);
+      if (Number.isFinite(value) && !Number.isFinite(rounded)) {
+        throw new Unrepresentable("must be a number that a float can hold");
+      }
+      return rounded;
     },
   };
 }

@@ -17,7 +17,7 @@ export const MAX_SECONDS = 253_402_300_799n;
 
 /** A day, a minute or a second, with a fraction of any length, and an offset, UTC if there is none. */
 const TIME =
-  /^(?<day>\d{4}-\d\d-\d\d)(?:[ T](?<minute>(?:[01]\d|2[0-3]):[0-5]\d)(?::(?<second>[0-5]\d)(?:\.(?<fraction>\d+))?)? *(?:[Zz]|(?<sign>[+-])(?<hours>0\d|1[0-4]):(?<minutes>[0-5]\d))?)?$/;
+  /^(?<day>\d{4}-\d\d-\d\d)(?:[ T](?<minute>(?:[01]\d|2[0-3]):[0-5]\d)(?::(?<second>[0-5]\d)(?:\.(?<fraction>\d+))?)?(?: *(?:[Zz]|(?<sign>[+-])(?<hours>0\d|1[0-4]):(?<minutes>[0-5]\d)))?)?$/;
 
 /** The instant that a text means; undefined if it is no time, or out of a Timestamp's range. */
 export function parseTimeText(text: string): TimeText | undefined {

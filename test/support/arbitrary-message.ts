@@ -15,6 +15,7 @@ import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { Arbitrary } from "fast-check";
 import fc from "fast-check";
+import type { ColumnOptions } from "../../gen/protostore/v1/options_pb.ts";
 import { columnOf } from "../../src/schema/options.ts";
 
 /** How messages are made. */
@@ -130,10 +131,13 @@ export class ArbitraryMaker {
   }
 
   /** A value that the field's column can hold. */
-  #storable(field: DescField, column: { maxLength: number; currencyCode: string }): unknown {
+  #storable(field: DescField, column: ColumnOptions): unknown {
     switch (field.message?.typeName) {
-      case "google.protobuf.Timestamp":
-        return this.#of(field, this.#timestamp());
+      case "google.protobuf.Timestamp": {
+        const { seconds, nanos } = this.#timestamp();
+        const isCounted = column.timeFormat !== 0;
+        return this.#of(field, { seconds, nanos: isCounted ? nanos - (nanos % 1_000_000) : nanos });
+      }
       case "google.protobuf.Duration": {
         const milliseconds = this.#pick([
           0n,

@@ -30,6 +30,7 @@ CREATE TABLE everythings (
   CStringOptional TEXT, CBytesOptional BLOB, CColorOptional INTEGER,
   CTimestamp DATETIME, CDuration INTEGER, CDate DATETIME, CMoney NUMERIC(10,2),
   CReference INTEGER REFERENCES everythings (EverythingId),
+  CUnixSeconds INTEGER, CUnixMillis INTEGER, CJulianDay REAL,
   data TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(data)),
   wire BLOB, revision INTEGER, created_at TEXT, updated_at TEXT, checksum INTEGER
 );

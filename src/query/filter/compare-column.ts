@@ -10,11 +10,12 @@ import {
   compareAmount,
   compareKey,
   compareMilliseconds,
+  compareNumber,
   compareRows,
   compareText,
   integerParameter,
 } from "./compare-rows.ts";
-import { floorDivide } from "./decimal.ts";
+import { FLOAT_END, floorDivide } from "./decimal.ts";
 import { type Fragment, fragment, joinFragments } from "./fragment.ts";
 import { isLongInteger, type Leaf } from "./kinds.ts";
 import type { Value } from "./literals.ts";
@@ -39,7 +40,10 @@ export function compareColumn(
     case "integer":
       return simple(integerParameter(value.value, leaf, source));
     case "number":
-      return simple(Number.isNaN(value.value) ? "NaN" : value.value);
+      // A column keeps no NaN, and what is compared with it is above all numbers, as text is.
+      return Number.isNaN(value.value)
+        ? guarded(compareRows(left, operator, ["NaN"]), true)
+        : guarded(compareNumber(left, operator, value.value, leaf));
     case "bool":
       return isOneOf(sql, value.value === (operator === "=") ? TRUE_VALUES : FALSE_VALUES);
     case "bytes":
@@ -59,6 +63,15 @@ export function compareColumn(
     case "json":
       throw new Error("a column has no JSON value");
   }
+}
+
+/** The condition that a column has a value of the field. */
+export function hasValue(source: ColumnSource, leaf: Leaf): Fragment {
+  const { sql } = source;
+  if (leaf.kind === "bool") return isOneOf(sql, [...TRUE_VALUES, ...FALSE_VALUES]);
+  const isTime = leaf.kind === "timestamp" || leaf.kind === "date";
+  const value = isTime && source.column ? (comparable(source, leaf)[0] ?? sql) : sql;
+  return guard(source, leaf, fragment(`${value} IS NOT NULL`));
 }
 
 /**
@@ -86,10 +99,11 @@ function isValue(sql: string, leaf: Leaf): string | undefined {
     case "enum":
       return isInteger(sql, "-2147483648 AND 2147483647");
     case "duration":
-      return isInteger(sql, "-315576000000000 AND 315576000000000");
+      return isInteger(sql, "-315576000000999 AND 315576000000999");
     case "double":
-    case "float":
       return `typeof(${sql}) = 'real'`;
+    case "float":
+      return `(typeof(${sql}) = 'real' AND (abs(${sql}) < ${FLOAT_END} OR abs(${sql}) = 9e999))`;
     case "bytes":
       return `typeof(${sql}) = 'blob'`;
     case "text":

@@ -5,7 +5,7 @@ import type { SqlValue } from "../../schema/sql-value.ts";
 import { INT64_MAX } from "../../schema/sql-value.ts";
 import type { Operator } from "./ast.ts";
 import { type Comparable, UINT64_DIGITS } from "./comparable.ts";
-import { type Decimal, doublesOf, floorDivide } from "./decimal.ts";
+import { type Decimal, doublesOf, doublesOfFloat, floorDivide } from "./decimal.ts";
 import { type Fragment, fragment, marks, rowOf } from "./fragment.ts";
 import type { Leaf } from "./kinds.ts";
 import type { Value } from "./literals.ts";
@@ -76,6 +76,23 @@ export function integerParameter(value: bigint, leaf: Leaf, source: Source): Sql
     return String(value).padStart(UINT64_DIGITS, "0");
   }
   return value > INT64_MAX ? Number(value) : value;
+}
+
+/**
+ * Compares a double, or the double that stands for a float: another program may have written any of
+ * those that the float is nearest to.
+ */
+export function compareNumber(
+  left: Comparable,
+  operator: Comparison,
+  value: number,
+  leaf: Leaf,
+): Fragment {
+  if (!Number.isFinite(value) || leaf.kind !== "float") {
+    return compareRows(left, operator, [Number.isNaN(value) ? "NaN" : value]);
+  }
+  const { least, greatest } = doublesOfFloat(value);
+  return compareRange(left, operator, [least], [greatest]);
 }
 
 const NANOS_PER_MILLISECOND = 1_000_000n;

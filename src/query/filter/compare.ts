@@ -7,13 +7,14 @@ import { compareColumn } from "./compare-column.ts";
 import {
   type Comparison,
   compareKey,
+  compareNumber,
   compareRange,
   compareRows,
   compareText,
   integerParameter,
   type ValueOf,
 } from "./compare-rows.ts";
-import { type Decimal, doublesOfFloat, scaleDecimal } from "./decimal.ts";
+import { type Decimal, scaleDecimal } from "./decimal.ts";
 import { type Fragment, fragment, rowOf } from "./fragment.ts";
 import type { Leaf } from "./kinds.ts";
 import type { Value } from "./literals.ts";
@@ -35,9 +36,7 @@ export function compareValue(
     case "integer":
       return simple(integerParameter(value.value, leaf, source));
     case "number":
-      return leaf.kind === "float"
-        ? compareFloat(left, operator, value.value)
-        : simple(Number.isNaN(value.value) ? "NaN" : value.value);
+      return compareNumber(left, operator, value.value, leaf);
     case "bool":
       return simple(value.value ? 1n : 0n);
     case "bytes":
@@ -60,15 +59,6 @@ export function compareValue(
     case "json":
       throw new Error("a JSON value is compared by its type");
   }
-}
-
-/** JSON may have any number that a float is read from: those that are nearest to it. */
-function compareFloat(left: Comparable, operator: Comparison, value: number): Fragment {
-  if (!Number.isFinite(value)) {
-    return compareRows(left, operator, [Number.isNaN(value) ? "NaN" : value]);
-  }
-  const { least, greatest } = doublesOfFloat(value);
-  return compareRange(left, operator, [least], [greatest]);
 }
 
 /** JSON has an enum's name, which may be any of several, or its number. */

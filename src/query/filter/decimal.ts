@@ -59,8 +59,8 @@ export function doublesOfFloat(float: number): { least: number; greatest: number
   return { least: edge(-1), greatest: edge(1) };
 }
 
-/** Half the way from the greatest float to the next one, if there were one. */
-const FLOAT_END = 2 ** 128 - 2 ** 103;
+/** Half the way from the greatest float to the next one, if there were one: no float is nearest. */
+export const FLOAT_END = 2 ** 128 - 2 ** 103;
 
 function neighbourFloat(float: number, direction: 1 | -1): number {
   if (float === 0) return direction * 2 ** -149;

@@ -2,6 +2,7 @@
 // have (schema/json-values.ts). They are NULL where there is no value that can be read, and raise no
 // error for any text of the column. Several expressions compare as a row value does.
 
+import { FLOAT_END } from "./decimal.ts";
 import { isLongInteger, type Leaf } from "./kinds.ts";
 import { type JsonSource, jsonType, jsonValue, objectOf, type Source } from "./source.ts";
 import { instantText } from "./time-sql.ts";
@@ -30,8 +31,9 @@ function leafValue(source: Source, leaf: Leaf): readonly string[] {
     case "uint64":
       return [unsignedInteger(source)];
     case "double":
+      return [real(source, `<= ${DOUBLE_MAX}`)];
     case "float":
-      return [real(source)];
+      return [real(source, `< ${FLOAT_END}`)];
     case "bool":
       return [`CASE ${jsonType(source)} WHEN 'true' THEN 1 WHEN 'false' THEN 0 END`];
     case "enum":
@@ -91,10 +93,10 @@ function unsignedInteger(source: Source): string {
 }
 
 /** Text is above every number, so NaN is. JSON has strings for it, the infinities and -0. */
-function real(source: Source): string {
+function real(source: Source, range: string): string {
   const value = jsonValue(source);
   const number = `CAST(${value} AS REAL)`;
-  const finite = `CASE WHEN abs(${number}) <= ${DOUBLE_MAX} THEN ${number} END`;
+  const finite = `CASE WHEN abs(${number}) ${range} THEN ${number} END`;
   // What has no other characters and is JSON is a number.
   const isNumber = `${value} NOT GLOB '*[^-+.0-9eE]*' AND json_valid(${value})`;
   return (
@@ -111,11 +113,15 @@ function enumValue(source: Source): string {
   return `CASE ${jsonType(source)} WHEN 'text' THEN ${value} ${elseNumber(isNumber, value)} END`;
 }
 
-/** In the standard alphabet, without the padding. */
+/** In the standard alphabet, without the padding; the bits beyond the last byte must be 0. */
 function base64(source: Source): string {
   const value = jsonValue(source);
   const plain = `rtrim(replace(replace(${value}, '-', '+'), '_', '/'), '=')`;
-  const isBase64 = `${value} NOT GLOB '*[^A-Za-z0-9+/_=-]*'`;
+  const last = `substr(${plain}, -1)`;
+  const isBase64 =
+    `${plain} NOT GLOB '*[^A-Za-z0-9+/]*' AND length(${value}) - length(${plain}) <= 2 ` +
+    `AND CASE length(${plain}) % 4 WHEN 0 THEN 1 WHEN 1 THEN 0 ` +
+    `WHEN 2 THEN instr('AQgw', ${last}) ELSE instr('AEIMQUYcgkosw048', ${last}) END`;
   return `CASE ${jsonType(source)} WHEN 'text' THEN CASE WHEN ${isBase64} THEN ${plain} END END`;
 }
 

@@ -7,10 +7,11 @@ import { sqlName } from "../../schema/sql-name.ts";
 import { type Condition, searchColumns, type Test } from "./checker.ts";
 import { comparable } from "./comparable.ts";
 import { compareValue } from "./compare.ts";
+import { hasValue } from "./compare-column.ts";
 import { compareJson } from "./compare-json.ts";
 import type { Comparison } from "./compare-rows.ts";
 import { type Fragment, fragment, joinFragments, rowOf } from "./fragment.ts";
-import { hasPresence, shapeOf } from "./kinds.ts";
+import { hasPresence, type Leaf, shapeOf } from "./kinds.ts";
 import type { Value } from "./literals.ts";
 import type { Step } from "./place.ts";
 import { enterField, jsonEach, jsonType, type Source, type TableFacts } from "./source.ts";
@@ -146,8 +147,11 @@ function isNullKey(value: Value): boolean {
 }
 
 function isPresent(source: Source, field: DescField | undefined): Fragment {
-  if (source.kind === "column" || source.kind === "part") {
-    return fragment(`${source.sql} IS NOT NULL`);
+  if (source.kind === "part") return fragment(`${source.sql} IS NOT NULL`);
+  if (source.kind === "column") {
+    const { leaf } = field ? (shapeOf(field) as { readonly leaf?: Leaf }) : {};
+    const isKey = !source.column || source.column.reference;
+    return isKey || !leaf ? fragment(`${source.sql} IS NOT NULL`) : hasValue(source, leaf);
   }
   const type = jsonType(source);
   if (!field) return fragment(`${type} <> 'null'`);

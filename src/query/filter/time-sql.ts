@@ -24,12 +24,13 @@ export function dayText(sql: string): string {
 
 /**
  * The expression where the text begins as a time does. The first test keeps out what SQLite reads in
- * another way, such as 'now' or a number of days, and what is no text: a BLOB is above all texts.
+ * another way, such as 'now' or a number of days, and what is no text: a BLOB is above all texts. (The
+ * bounds are no numbers, or a NUMERIC column would be compared with numbers.)
  */
 function whenTime(sql: string, expression: string): string {
   const day = `substr(${sql}, 1, 10)`;
   return (
-    `CASE WHEN ${sql} BETWEEN '0001' AND ':' AND ` +
+    `CASE WHEN ${sql} BETWEEN '0001-' AND ':' AND ` +
     `${sql} GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9]*[0-9Zz]' THEN ` +
     `CASE WHEN date(${day}) = ${day} AND substr(${sql}, 12, 2) < '24' AND ` +
     `(length(${sql}) = 10 OR substr(${sql}, 11, 2) GLOB '[ T][0-9]') THEN ${expression} END END`
