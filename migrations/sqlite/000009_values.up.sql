@@ -38,7 +38,7 @@ CREATE INDEX tracks_bpm ON tracks (bpm);
 DROP INDEX playlists_visibility_order;
 DROP INDEX playlists_visibility;
 ALTER TABLE playlists DROP COLUMN visibility;
-ALTER TABLE playlists ADD COLUMN visibility GENERATED ALWAYS AS (CASE WHEN json_valid(data) THEN CASE json_type(data, '$.visibility') WHEN 'text' THEN json_extract(data, '$.visibility') WHEN 'true' THEN NULL WHEN 'false' THEN NULL ELSE CASE WHEN json_extract(data, '$.visibility') = CAST(json_extract(data, '$.visibility') AS INTEGER) AND json_extract(data, '$.visibility') BETWEEN -2147483648 AND 2147483647 THEN json_extract(data, '$.visibility') END END END) VIRTUAL;
+ALTER TABLE playlists ADD COLUMN visibility GENERATED ALWAYS AS (CASE WHEN json_valid(data) THEN CASE json_type(data, '$.visibility') WHEN 'text' THEN json_extract(data, '$.visibility') WHEN 'true' THEN NULL WHEN 'false' THEN NULL ELSE CASE WHEN json_extract(data, '$.visibility') = CAST(json_extract(data, '$.visibility') AS INTEGER) AND json_extract(data, '$.visibility') BETWEEN -2147483648 AND 2147483647 THEN CAST(json_extract(data, '$.visibility') AS INTEGER) END END END) VIRTUAL;
 CREATE INDEX playlists_visibility ON playlists (visibility);
 CREATE INDEX playlists_visibility_order ON playlists (coalesce(CASE visibility WHEN 'VISIBILITY_UNSPECIFIED' THEN 0 WHEN 'PRIVATE' THEN 1 WHEN 'UNLISTED' THEN 2 WHEN 'PUBLIC' THEN 3 ELSE CAST(visibility AS INTEGER) END, 0));
 

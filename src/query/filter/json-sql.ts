@@ -110,7 +110,7 @@ function real(source: Source, range: string): string {
 function enumValue(source: Source): string {
   const value = jsonValue(source);
   const isNumber = `${value} = CAST(${value} AS INTEGER) AND ${value} BETWEEN -2147483648 AND 2147483647`;
-  return `CASE ${jsonType(source)} WHEN 'text' THEN ${value} ${elseNumber(isNumber, value)} END`;
+  return `CASE ${jsonType(source)} WHEN 'text' THEN ${value} ${elseNumber(isNumber, `CAST(${value} AS INTEGER)`)} END`;
 }
 
 /** In the standard alphabet, without the padding; the bits beyond the last byte must be 0. */

@@ -10,7 +10,7 @@ import { compareValue } from "./compare.ts";
 import { hasValue } from "./compare-column.ts";
 import { compareJson } from "./compare-json.ts";
 import type { Comparison } from "./compare-rows.ts";
-import { type Fragment, fragment, joinFragments, rowOf } from "./fragment.ts";
+import { type Fragment, fragment, joinFragments, sqlString } from "./fragment.ts";
 import { hasPresence, type Leaf, shapeOf } from "./kinds.ts";
 import type { Value } from "./literals.ts";
 import type { Step } from "./place.ts";
@@ -163,13 +163,21 @@ function isPresent(source: Source, field: DescField | undefined): Fragment {
     case "leaf": {
       // JSON's null is a value of google.protobuf.Value, and of no other field.
       if (shape.leaf.kind === "value") return fragment(`${type} IS NOT NULL`);
-      const isValue = `${rowOf(comparable(source, shape.leaf).slice(0, 1))} IS NOT NULL`;
+      const isValue = hasJsonValue(source, shape.leaf);
       const mayBeBytes = source.kind === "json" && source.mayBeBytes;
       return fragment(mayBeBytes ? `(${type} = 'object' OR ${isValue})` : isValue);
     }
     default:
       return fragment(`${type} <> 'null'`);
   }
+}
+
+function hasJsonValue(source: Source, leaf: Leaf): string {
+  const [value = "NULL"] = comparable(source, leaf);
+  if (leaf.kind !== "enum") return `${value} IS NOT NULL`;
+  // A name that the enum does not have is no value.
+  const names = leaf.desc.values.map(({ name }) => sqlString(name)).join(", ");
+  return `(typeof(${value}) = 'integer' OR ${value} IN (${names}))`;
 }
 
 /** The comparison, or true where an implicit field is absent from a message that is set. */
