@@ -13,7 +13,7 @@ import type { Comparison } from "./compare-rows.ts";
 import { type Fragment, fragment, joinFragments, sqlString } from "./fragment.ts";
 import { hasPresence, type Leaf, shapeOf } from "./kinds.ts";
 import type { Value } from "./literals.ts";
-import type { Step } from "./place.ts";
+import { EXACT_BYTES, type Step } from "./place.ts";
 import { enterField, jsonEach, jsonType, type Source, type TableFacts } from "./source.ts";
 
 /** The condition as SQL, for a statement in which the plan's table has its own name. */
@@ -164,8 +164,9 @@ function isPresent(source: Source, field: DescField | undefined): Fragment {
       // JSON's null is a value of google.protobuf.Value, and of no other field.
       if (shape.leaf.kind === "value") return fragment(`${type} IS NOT NULL`);
       const isValue = hasJsonValue(source, shape.leaf);
-      const mayBeBytes = source.kind === "json" && source.mayBeBytes;
-      return fragment(mayBeBytes ? `(${type} = 'object' OR ${isValue})` : isValue);
+      if (source.kind !== "json" || !source.mayBeBytes) return fragment(isValue);
+      const bytes = jsonType({ ...source, path: `${source.path}."${EXACT_BYTES}"` });
+      return fragment(`(${bytes} = 'text' OR ${isValue})`);
     }
     default:
       return fragment(`${type} <> 'null'`);
