@@ -50,8 +50,11 @@ export function commitOptions(
   const id = stringField(desc, request, "request_id");
   if (id === "") return { ...limits, validateOnly };
   if (!UUID4.test(id)) throw invalidField("request_id", "must be a UUID of version 4");
-  // UUIDs are the same whichever case they are written in.
-  const identity = { id: id.toLowerCase(), digest: digestRequest(desc, request) };
+  // UUIDs are the same whichever case they are written in, and so are the requests.
+  const sameId = id.toLowerCase();
+  const field = desc.fields.find(({ name }) => name === "request_id");
+  if (field) accessOf(field).set(request, sameId);
+  const identity = { id: sameId, digest: digestRequest(desc, request) };
   return { ...limits, validateOnly, request: identity };
 }
 

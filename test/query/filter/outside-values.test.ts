@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import type { Connection } from "../../../src/database/sqlite/connection.ts";
 import { describeTables } from "../../../src/database/sqlite/describe.ts";
 import { compileFilter } from "../../../src/query/filter/compile.ts";
+import { generatedColumn } from "../../../src/query/filter/generated.ts";
 import { parseFilter } from "../../../src/query/filter/parser.ts";
 import { readTableFacts } from "../../../src/query/generated.ts";
 import { compileOrder } from "../../../src/query/order/compile.ts";
@@ -281,16 +282,31 @@ function storeValues(connection: Connection, field: DescField): Stored[] {
   });
 }
 
-function open(form: TextForm): Connection {
+interface Form extends TextForm {
+  /** True if the fields of the JSON have generated columns with indexes. */
+  readonly generated?: boolean;
+}
+
+const FORMS: readonly Form[] = [...TEXT_FORMS, { generated: true }];
+
+function open(form: Form): Connection {
   const { database, connection } = openEverything(tempDir(), form);
   void database.close();
   connection.pragma("ignore_check_constraints = ON");
+  for (const { name, number } of form.generated ? FIELDS : []) {
+    const column = generatedColumn(PLAN, name);
+    if (!column) continue;
+    connection.exec(`
+      ALTER TABLE everythings ADD COLUMN G${number} GENERATED ALWAYS AS (${column.expression}) VIRTUAL;
+      CREATE INDEX everythings_g${number} ON everythings (G${number});`);
+  }
   return connection;
 }
 
-test.each(TEXT_FORMS)("filters find what is read, %o", (form) => {
+test.each(FORMS)("filters find what is read, %o", (form) => {
   const connection = open(form);
   const facts = readTableFacts(PLAN, describeTables(connection));
+  expect(facts.generated.size > 20).toBe(form.generated === true);
   const wrong: unknown[] = [];
   let [compared, unread] = [0, 0];
   for (const field of FIELDS) {
@@ -322,7 +338,7 @@ test.each(TEXT_FORMS)("filters find what is read, %o", (form) => {
   expect(unread).toBeGreaterThan(1_000);
 });
 
-test.each(TEXT_FORMS)("orders are those of what is read, %o", (form) => {
+test.each(FORMS)("orders are those of what is read, %o", (form) => {
   const connection = open(form);
   const facts = readTableFacts(PLAN, describeTables(connection));
   for (const field of FIELDS.filter((each) => !/bytes|undefined/.test(String(kindOf(each))))) {
