@@ -38,13 +38,14 @@ export async function runSeed(seed: number, count: number, known: Set<string>): 
   if (!stage) return { steps: 0, kind, refused, failures: [] };
   const steps: Step[] = [];
   const failures: Failure[] = [];
+  const hasBroken = kind.features.includes("broken values");
   const isNew = (check: string) =>
     !known.has(check) && !PASSED_OVER.some((p) => check.startsWith(p));
   try {
     while (steps.length < count) {
       const step = random.chance(0.3)
         ? randomCalls(random, stage.state())
-        : randomSql(random, (table) => keysIn(stage.state(), table));
+        : randomSql(random, (table) => keysIn(stage.state(), table), hasBroken);
       steps.push(step);
       const isLast = steps.length === count;
       const faults = await stage.apply(step);

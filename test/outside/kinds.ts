@@ -17,7 +17,7 @@ export interface Kind {
   /** Whether triggers and indexes of users are there before the file is adopted. */
   readonly early: boolean;
   /**
-   * `trigger NAME`, `unique TABLE.COLUMN`, `index NUMBER`, `extra TABLE`, `encoding NAME`, and of
+   * `trigger NAME`, `unique TABLE.COLUMN`, `index NUMBER`, `extra TABLE`, `encoding NAME`, `broken values`, and of
    * adopted files `action TABLE.COLUMN TEXT`, `conflict TABLE.COLUMN ACTION`, `key-conflict TABLE
    * ACTION`, `collate TABLE.COLUMN NAME`, `autoincrement TABLE`.
    */
@@ -90,6 +90,7 @@ export function randomKind(random: Random): Kind {
     ...some(2, () => `unique ${random.pick(UNIQUE_COLUMNS)}`),
     ...some(1, () => `index ${random.below(UNIQUE_INDEXES.length)}`),
     ...some(1, () => `extra ${table()}`),
+    ...some(1, () => "broken values"),
     ...some(1, () => `encoding ${random.pick(["UTF-16le", "UTF-16be"])}`),
   ];
   const adopted = [

@@ -3,7 +3,9 @@
 // Makes text only: nothing is run here.
 
 import type { Random } from "../durability/random.ts";
+import { LIMITS } from "./limits.ts";
 import {
+  brokenLiteral,
   type Column,
   type KeysOf,
   randomJson,
@@ -23,10 +25,13 @@ export interface SqlStep {
   readonly statements: readonly string[];
 }
 
-const CONFLICTS = ["", "", " OR REPLACE", " OR IGNORE", " OR FAIL", " OR ABORT", " OR ROLLBACK"];
+const CONFLICTS = ["", "", " OR REPLACE", " OR IGNORE", " OR ABORT", " OR ROLLBACK"].concat(
+  LIMITS.endingTriggers ? [] : [" OR FAIL"],
+);
 
 /** A step at random: most often one statement, sometimes a transaction with savepoints. */
-export function randomSql(random: Random, keysOf: KeysOf): SqlStep {
+export function randomSql(random: Random, keysOf: KeysOf, hasBroken: boolean): SqlStep {
+  if (hasBroken && random.chance(0.05)) return randomBreak(random, keysOf);
   if (random.chance(0.01)) return randomSchemaChange(random);
   const statements = random.chance(0.15)
     ? randomTransaction(random, keysOf)
@@ -37,6 +42,16 @@ export function randomSql(random: Random, keysOf: KeysOf): SqlStep {
     recursiveTriggers: random.chance(0.5),
     statements,
   };
+}
+
+/** Puts a value into a row that its field cannot hold. */
+function randomBreak(random: Random, keysOf: KeysOf): SqlStep {
+  const table = random.pick(TABLES.filter(({ key }) => key));
+  const column = random.pick(table.columns.filter(({ refers }) => !refers));
+  const set = `${column.name} = ${brokenLiteral(column)}`;
+  const key = randomKey(random, keysOf(table.name));
+  const statements = [`UPDATE ${table.name} SET ${set} WHERE ${table.key} = ${key}`];
+  return { kind: "sql", foreignKeys: true, recursiveTriggers: false, statements };
 }
 
 /** A trigger or an index of a user that comes, or goes, while the file is served. */
@@ -166,10 +181,14 @@ function updateFrom(table: Table, random: Random, keysOf: KeysOf): string {
   const key = table.key ?? "rowid";
   const [from, to] = [0, 1].map(() => randomKey(random, keysOf(table.name)));
   const verb = `UPDATE${random.pick(CONFLICTS)} ${table.name}`;
+  const aliases = [
+    `${verb} SET rowid = ${from} WHERE _rowid_ = ${to}`,
+    `${verb} SET (${name}, oid) = (SELECT ${name}, ${from}) WHERE oid = ${to}`,
+  ];
   return random.pick([
+    ...(LIMITS.rowidNames ? [] : aliases),
     `${verb} SET ${name} = other.${name} FROM ${table.name} AS other WHERE other.${key} = ${from} AND ${table.name}.${key} = ${to}`,
     `${verb} SET ${name} = (SELECT max(${name}) FROM ${table.name}) WHERE ${key} >= ${to}`,
-    `${verb} SET rowid = ${from} WHERE _rowid_ = ${to}`,
     `${verb} SET (${name}, ${key}) = (SELECT ${name}, ${from}) WHERE oid = ${to}`,
   ]);
 }
