@@ -55,7 +55,15 @@ BEGIN
 END;
 
 CREATE TRIGGER artists_outside_update AFTER UPDATE ON artists
-WHEN (SELECT writing <> 1 AND (NEW.revision IS OLD.revision OR (writing = 0 AND NEW.wire IS NOT NULL)) FROM store_state)
+WHEN (SELECT writing <> 1 FROM store_state) AND (
+  (NEW.revision IS OLD.revision AND (NEW.ArtistId COLLATE BINARY IS NOT OLD.ArtistId
+    OR NEW.data COLLATE BINARY IS NOT OLD.data
+    OR NEW.created_at COLLATE BINARY IS NOT OLD.created_at
+    OR NEW.updated_at COLLATE BINARY IS NOT OLD.updated_at
+    OR NEW.Name COLLATE BINARY IS NOT OLD.Name))
+  OR (NEW.wire IS NOT NULL AND (NEW.wire IS NOT OLD.wire OR NEW.revision IS NOT OLD.revision)
+    AND (SELECT writing = 0 FROM store_state))
+)
 BEGIN
   UPDATE store_state SET revision = revision + 1 WHERE writing = 0;
   UPDATE artists
@@ -83,7 +91,16 @@ BEGIN
 END;
 
 CREATE TRIGGER albums_outside_update AFTER UPDATE ON albums
-WHEN (SELECT writing <> 1 AND (NEW.revision IS OLD.revision OR (writing = 0 AND NEW.wire IS NOT NULL)) FROM store_state)
+WHEN (SELECT writing <> 1 FROM store_state) AND (
+  (NEW.revision IS OLD.revision AND (NEW.AlbumId COLLATE BINARY IS NOT OLD.AlbumId
+    OR NEW.data COLLATE BINARY IS NOT OLD.data
+    OR NEW.created_at COLLATE BINARY IS NOT OLD.created_at
+    OR NEW.updated_at COLLATE BINARY IS NOT OLD.updated_at
+    OR NEW.Title COLLATE BINARY IS NOT OLD.Title
+    OR NEW.ArtistId COLLATE BINARY IS NOT OLD.ArtistId))
+  OR (NEW.wire IS NOT NULL AND (NEW.wire IS NOT OLD.wire OR NEW.revision IS NOT OLD.revision)
+    AND (SELECT writing = 0 FROM store_state))
+)
 BEGIN
   UPDATE store_state SET revision = revision + 1 WHERE writing = 0;
   UPDATE albums
@@ -111,7 +128,15 @@ BEGIN
 END;
 
 CREATE TRIGGER genres_outside_update AFTER UPDATE ON genres
-WHEN (SELECT writing <> 1 AND (NEW.revision IS OLD.revision OR (writing = 0 AND NEW.wire IS NOT NULL)) FROM store_state)
+WHEN (SELECT writing <> 1 FROM store_state) AND (
+  (NEW.revision IS OLD.revision AND (NEW.GenreId COLLATE BINARY IS NOT OLD.GenreId
+    OR NEW.data COLLATE BINARY IS NOT OLD.data
+    OR NEW.created_at COLLATE BINARY IS NOT OLD.created_at
+    OR NEW.updated_at COLLATE BINARY IS NOT OLD.updated_at
+    OR NEW.Name COLLATE BINARY IS NOT OLD.Name))
+  OR (NEW.wire IS NOT NULL AND (NEW.wire IS NOT OLD.wire OR NEW.revision IS NOT OLD.revision)
+    AND (SELECT writing = 0 FROM store_state))
+)
 BEGIN
   UPDATE store_state SET revision = revision + 1 WHERE writing = 0;
   UPDATE genres
@@ -139,7 +164,15 @@ BEGIN
 END;
 
 CREATE TRIGGER media_types_outside_update AFTER UPDATE ON media_types
-WHEN (SELECT writing <> 1 AND (NEW.revision IS OLD.revision OR (writing = 0 AND NEW.wire IS NOT NULL)) FROM store_state)
+WHEN (SELECT writing <> 1 FROM store_state) AND (
+  (NEW.revision IS OLD.revision AND (NEW.MediaTypeId COLLATE BINARY IS NOT OLD.MediaTypeId
+    OR NEW.data COLLATE BINARY IS NOT OLD.data
+    OR NEW.created_at COLLATE BINARY IS NOT OLD.created_at
+    OR NEW.updated_at COLLATE BINARY IS NOT OLD.updated_at
+    OR NEW.Name COLLATE BINARY IS NOT OLD.Name))
+  OR (NEW.wire IS NOT NULL AND (NEW.wire IS NOT OLD.wire OR NEW.revision IS NOT OLD.revision)
+    AND (SELECT writing = 0 FROM store_state))
+)
 BEGIN
   UPDATE store_state SET revision = revision + 1 WHERE writing = 0;
   UPDATE media_types
@@ -167,7 +200,22 @@ BEGIN
 END;
 
 CREATE TRIGGER tracks_outside_update AFTER UPDATE ON tracks
-WHEN (SELECT writing <> 1 AND (NEW.revision IS OLD.revision OR (writing = 0 AND NEW.wire IS NOT NULL)) FROM store_state)
+WHEN (SELECT writing <> 1 FROM store_state) AND (
+  (NEW.revision IS OLD.revision AND (NEW.TrackId COLLATE BINARY IS NOT OLD.TrackId
+    OR NEW.data COLLATE BINARY IS NOT OLD.data
+    OR NEW.created_at COLLATE BINARY IS NOT OLD.created_at
+    OR NEW.updated_at COLLATE BINARY IS NOT OLD.updated_at
+    OR NEW.Name COLLATE BINARY IS NOT OLD.Name
+    OR NEW.AlbumId COLLATE BINARY IS NOT OLD.AlbumId
+    OR NEW.MediaTypeId COLLATE BINARY IS NOT OLD.MediaTypeId
+    OR NEW.GenreId COLLATE BINARY IS NOT OLD.GenreId
+    OR NEW.Composer COLLATE BINARY IS NOT OLD.Composer
+    OR NEW.Milliseconds COLLATE BINARY IS NOT OLD.Milliseconds
+    OR NEW.Bytes COLLATE BINARY IS NOT OLD.Bytes
+    OR NEW.UnitPrice COLLATE BINARY IS NOT OLD.UnitPrice))
+  OR (NEW.wire IS NOT NULL AND (NEW.wire IS NOT OLD.wire OR NEW.revision IS NOT OLD.revision)
+    AND (SELECT writing = 0 FROM store_state))
+)
 BEGIN
   UPDATE store_state SET revision = revision + 1 WHERE writing = 0;
   UPDATE tracks
@@ -195,7 +243,15 @@ BEGIN
 END;
 
 CREATE TRIGGER playlists_outside_update AFTER UPDATE ON playlists
-WHEN (SELECT writing <> 1 AND (NEW.revision IS OLD.revision OR (writing = 0 AND NEW.wire IS NOT NULL)) FROM store_state)
+WHEN (SELECT writing <> 1 FROM store_state) AND (
+  (NEW.revision IS OLD.revision AND (NEW.PlaylistId COLLATE BINARY IS NOT OLD.PlaylistId
+    OR NEW.data COLLATE BINARY IS NOT OLD.data
+    OR NEW.created_at COLLATE BINARY IS NOT OLD.created_at
+    OR NEW.updated_at COLLATE BINARY IS NOT OLD.updated_at
+    OR NEW.Name COLLATE BINARY IS NOT OLD.Name))
+  OR (NEW.wire IS NOT NULL AND (NEW.wire IS NOT OLD.wire OR NEW.revision IS NOT OLD.revision)
+    AND (SELECT writing = 0 FROM store_state))
+)
 BEGIN
   UPDATE store_state SET revision = revision + 1 WHERE writing = 0;
   UPDATE playlists
@@ -223,7 +279,28 @@ BEGIN
 END;
 
 CREATE TRIGGER employees_outside_update AFTER UPDATE ON employees
-WHEN (SELECT writing <> 1 AND (NEW.revision IS OLD.revision OR (writing = 0 AND NEW.wire IS NOT NULL)) FROM store_state)
+WHEN (SELECT writing <> 1 FROM store_state) AND (
+  (NEW.revision IS OLD.revision AND (NEW.EmployeeId COLLATE BINARY IS NOT OLD.EmployeeId
+    OR NEW.data COLLATE BINARY IS NOT OLD.data
+    OR NEW.created_at COLLATE BINARY IS NOT OLD.created_at
+    OR NEW.updated_at COLLATE BINARY IS NOT OLD.updated_at
+    OR NEW.LastName COLLATE BINARY IS NOT OLD.LastName
+    OR NEW.FirstName COLLATE BINARY IS NOT OLD.FirstName
+    OR NEW.Title COLLATE BINARY IS NOT OLD.Title
+    OR NEW.ReportsTo COLLATE BINARY IS NOT OLD.ReportsTo
+    OR NEW.BirthDate COLLATE BINARY IS NOT OLD.BirthDate
+    OR NEW.HireDate COLLATE BINARY IS NOT OLD.HireDate
+    OR NEW.Address COLLATE BINARY IS NOT OLD.Address
+    OR NEW.City COLLATE BINARY IS NOT OLD.City
+    OR NEW.State COLLATE BINARY IS NOT OLD.State
+    OR NEW.Country COLLATE BINARY IS NOT OLD.Country
+    OR NEW.PostalCode COLLATE BINARY IS NOT OLD.PostalCode
+    OR NEW.Phone COLLATE BINARY IS NOT OLD.Phone
+    OR NEW.Fax COLLATE BINARY IS NOT OLD.Fax
+    OR NEW.Email COLLATE BINARY IS NOT OLD.Email))
+  OR (NEW.wire IS NOT NULL AND (NEW.wire IS NOT OLD.wire OR NEW.revision IS NOT OLD.revision)
+    AND (SELECT writing = 0 FROM store_state))
+)
 BEGIN
   UPDATE store_state SET revision = revision + 1 WHERE writing = 0;
   UPDATE employees
@@ -251,7 +328,27 @@ BEGIN
 END;
 
 CREATE TRIGGER customers_outside_update AFTER UPDATE ON customers
-WHEN (SELECT writing <> 1 AND (NEW.revision IS OLD.revision OR (writing = 0 AND NEW.wire IS NOT NULL)) FROM store_state)
+WHEN (SELECT writing <> 1 FROM store_state) AND (
+  (NEW.revision IS OLD.revision AND (NEW.CustomerId COLLATE BINARY IS NOT OLD.CustomerId
+    OR NEW.data COLLATE BINARY IS NOT OLD.data
+    OR NEW.created_at COLLATE BINARY IS NOT OLD.created_at
+    OR NEW.updated_at COLLATE BINARY IS NOT OLD.updated_at
+    OR NEW.FirstName COLLATE BINARY IS NOT OLD.FirstName
+    OR NEW.LastName COLLATE BINARY IS NOT OLD.LastName
+    OR NEW.Company COLLATE BINARY IS NOT OLD.Company
+    OR NEW.Address COLLATE BINARY IS NOT OLD.Address
+    OR NEW.City COLLATE BINARY IS NOT OLD.City
+    OR NEW.State COLLATE BINARY IS NOT OLD.State
+    OR NEW.Country COLLATE BINARY IS NOT OLD.Country
+    OR NEW.PostalCode COLLATE BINARY IS NOT OLD.PostalCode
+    OR NEW.Phone COLLATE BINARY IS NOT OLD.Phone
+    OR NEW.Fax COLLATE BINARY IS NOT OLD.Fax
+    OR NEW.Email COLLATE BINARY IS NOT OLD.Email
+    OR NEW.SupportRepId COLLATE BINARY IS NOT OLD.SupportRepId
+    OR NEW.status COLLATE BINARY IS NOT OLD.status))
+  OR (NEW.wire IS NOT NULL AND (NEW.wire IS NOT OLD.wire OR NEW.revision IS NOT OLD.revision)
+    AND (SELECT writing = 0 FROM store_state))
+)
 BEGIN
   UPDATE store_state SET revision = revision + 1 WHERE writing = 0;
   UPDATE customers
@@ -279,7 +376,22 @@ BEGIN
 END;
 
 CREATE TRIGGER invoices_outside_update AFTER UPDATE ON invoices
-WHEN (SELECT writing <> 1 AND (NEW.revision IS OLD.revision OR (writing = 0 AND NEW.wire IS NOT NULL)) FROM store_state)
+WHEN (SELECT writing <> 1 FROM store_state) AND (
+  (NEW.revision IS OLD.revision AND (NEW.InvoiceId COLLATE BINARY IS NOT OLD.InvoiceId
+    OR NEW.data COLLATE BINARY IS NOT OLD.data
+    OR NEW.created_at COLLATE BINARY IS NOT OLD.created_at
+    OR NEW.updated_at COLLATE BINARY IS NOT OLD.updated_at
+    OR NEW.CustomerId COLLATE BINARY IS NOT OLD.CustomerId
+    OR NEW.InvoiceDate COLLATE BINARY IS NOT OLD.InvoiceDate
+    OR NEW.BillingAddress COLLATE BINARY IS NOT OLD.BillingAddress
+    OR NEW.BillingCity COLLATE BINARY IS NOT OLD.BillingCity
+    OR NEW.BillingState COLLATE BINARY IS NOT OLD.BillingState
+    OR NEW.BillingCountry COLLATE BINARY IS NOT OLD.BillingCountry
+    OR NEW.BillingPostalCode COLLATE BINARY IS NOT OLD.BillingPostalCode
+    OR NEW.Total COLLATE BINARY IS NOT OLD.Total))
+  OR (NEW.wire IS NOT NULL AND (NEW.wire IS NOT OLD.wire OR NEW.revision IS NOT OLD.revision)
+    AND (SELECT writing = 0 FROM store_state))
+)
 BEGIN
   UPDATE store_state SET revision = revision + 1 WHERE writing = 0;
   UPDATE invoices
@@ -331,7 +443,12 @@ BEGIN
 END;
 
 CREATE TRIGGER invoice_items_outside_update AFTER UPDATE ON invoice_items
-WHEN (SELECT writing <> 1 FROM store_state)
+WHEN (SELECT writing <> 1 FROM store_state) AND (NEW.InvoiceLineId COLLATE BINARY IS NOT OLD.InvoiceLineId
+    OR NEW.InvoiceId COLLATE BINARY IS NOT OLD.InvoiceId
+    OR NEW.data COLLATE BINARY IS NOT OLD.data
+    OR NEW.TrackId COLLATE BINARY IS NOT OLD.TrackId
+    OR NEW.UnitPrice COLLATE BINARY IS NOT OLD.UnitPrice
+    OR NEW.Quantity COLLATE BINARY IS NOT OLD.Quantity)
 BEGIN
   UPDATE store_state SET revision = revision + 1 WHERE writing = 0;
   UPDATE invoices

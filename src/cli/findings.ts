@@ -22,6 +22,7 @@ const WHAT: Readonly<Record<FindingKind, readonly [what: string, todo: string]>>
     "they answer DATA_LOSS; run: protostore verify --repair",
   ],
   differs: ["rows whose bytes differ from their columns", "write the row again"],
+  revision: ["rows with a revision that was never given", "write the row again"],
   index: ["entries of the search index that are wrong", "run: protostore verify --repair"],
 };
 

@@ -53,6 +53,19 @@ async function runVerify({ database: path, migrations, repair }: VerifyOptions):
     problems += findings.length;
     for (const { subject, problem } of findings) process.stdout.write(`${subject}: ${problem}\n`);
   };
+  /** Mends what can be mended, and returns the rest. */
+  const mend = async (findings: readonly Finding[]) => {
+    const rest: Finding[] = [];
+    for (const finding of findings) {
+      if (!repair || !finding.repair) {
+        rest.push(finding);
+        continue;
+      }
+      await database.commit([{ kind: "execute", statement: finding.repair }]);
+      process.stdout.write(`${finding.subject}: its bytes were made anew from its columns\n`);
+    }
+    return rest;
+  };
   try {
     refuseUnmanaged(database.connection, path);
     const files = readMigrationFiles(migrations);
@@ -61,7 +74,7 @@ async function runVerify({ database: path, migrations, repair }: VerifyOptions):
     for await (const step of verifyDatabase(database, plans, registry)) {
       rows = step.rowsDone;
       progress.update(step.rowsDone, step.rowsTotal);
-      report(step.findings);
+      report(await mend(step.findings));
     }
     const stale = await checkSearchIndex(database);
     if (repair && stale.length > 0) {

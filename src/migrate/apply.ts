@@ -1,7 +1,7 @@
 // Runs one migration, up or down, together with its rows in schema_migrations and in the log.
 // The caller holds the migration lock and has decided that it is this migration's turn.
 
-import { type Connection, readPragma } from "../database/sqlite/connection.ts";
+import { type Connection, isBusy, readPragma } from "../database/sqlite/connection.ts";
 import { StoreError } from "../errors.ts";
 import { type MigrationFile, type MigrationScript, requireScript } from "./files.ts";
 import { createLogTable, hasLogTable, truncateLog, writeLogEntry } from "./log.ts";
@@ -79,17 +79,21 @@ async function applyInTransaction(
   script: MigrationScript,
 ): Promise<number> {
   const { connection } = target;
-  return await inTransaction(target, () => {
-    checkTurn(target, step.before);
-    const started = performance.now();
-    const rows = watchRows(connection, script);
-    runScript(connection, script, rows.before);
-    rows.after();
-    checkOwnTables(connection, script);
-    const durationMs = performance.now() - started;
-    record(connection, step, durationMs);
-    return durationMs;
-  });
+  try {
+    return await inTransaction(target, () => {
+      checkTurn(target, step.before);
+      const started = performance.now();
+      const rows = watchRows(connection, script);
+      runScript(connection, script, rows.before);
+      rows.after();
+      checkOwnTables(connection, script);
+      const durationMs = performance.now() - started;
+      record(connection, step, durationMs);
+      return durationMs;
+    });
+  } catch (error) {
+    throw atItsEnd(script, error);
+  }
 }
 
 async function applyWithoutTransaction(
@@ -118,18 +122,21 @@ async function applyWithoutTransaction(
   } catch (error) {
     rollBack(connection);
     await inTransaction(target, () => restoreOwnTables(connection, after));
-    const cause = error instanceof StoreError ? error : busyError(script);
-    throw dirtyError(database, after, { cause, before });
+    throw dirtyError(database, after, { cause: atItsEnd(script, error), before });
   } finally {
     connection.pragma(`busy_timeout = ${busyTimeoutMs}`);
     // The file may have set it, and the next one counts on it.
     connection.pragma("foreign_keys = ON");
   }
   const durationMs = performance.now() - started;
-  await inTransaction(target, () => {
-    checkTurn(target, after);
-    record(connection, step, durationMs);
-  });
+  try {
+    await inTransaction(target, () => {
+      checkTurn(target, after);
+      record(connection, step, durationMs);
+    });
+  } catch (error) {
+    throw dirtyError(database, after, { cause: atItsEnd(script, error), before });
+  }
   return durationMs;
 }
 
@@ -176,6 +183,10 @@ function record(connection: Connection, step: Step, durationMs: number): void {
   else truncateLog(connection, version);
 }
 
-function busyError({ file }: MigrationScript): StoreError {
-  return new StoreError("MIGRATION_FAILED", `${file}: the database is busy`);
+/** The StoreError for what was thrown while `script` ran, or as what it did was committed. */
+function atItsEnd({ file }: MigrationScript, error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const reason = isBusy(error) ? "the database is busy" : `at its end: ${message}`;
+  return new StoreError("MIGRATION_FAILED", `${file}: ${reason}`, { cause: error });
 }

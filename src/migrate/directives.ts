@@ -28,8 +28,8 @@ const NO_EFFECT_INSIDE: Readonly<Record<string, string>> = {
 
 /**
  * The text of a file.
- * @throws StoreError MIGRATION_INVALID if the bytes are not UTF-8, or have what SQLite takes for
- *   the end of the text, or of no line.
+ * @throws StoreError MIGRATION_INVALID if the bytes are not UTF-8, or if SQLite would take a part
+ *   of the text for none: what comes after a zero byte, or after a comment that ends in CR alone.
  */
 export function decodeScript(file: string, bytes: Uint8Array): string {
   let sql: string;

@@ -43,7 +43,7 @@ export function createLogTable(connection: Connection): void {
 
 /** True if the database has the table, with its columns. */
 export function hasLogTable(connection: Connection): boolean {
-  return readColumnNames(connection).includes("version") && missingColumns(connection).length === 0;
+  return missingColumns(connection).length === 0;
 }
 
 /**

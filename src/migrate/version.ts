@@ -59,13 +59,18 @@ export function readVersion(connection: Connection): SchemaVersion {
   return readVersionRow(connection) ?? { version: NO_VERSION, dirty: false };
 }
 
-/** Replaces the row; the caller holds a transaction. */
+/**
+ * Replaces the row; the caller holds a transaction.
+ * @throws StoreError MIGRATION_FAILED if a trigger of others keeps it out.
+ */
 export function writeVersion(connection: Connection, { version, dirty }: SchemaVersion): void {
   connection.exec("DELETE FROM schema_migrations");
   if (version === NO_VERSION && !dirty) return;
-  connection
+  const { changes } = connection
     .prepare("INSERT INTO schema_migrations (version, dirty) VALUES (?, ?)")
     .run(version, dirty ? 1n : 0n);
+  if (changes === 1) return;
+  throw new StoreError("MIGRATION_FAILED", `schema_migrations does not take version ${version}`);
 }
 
 /** The version for who reads it: 0 for a database without any. */

@@ -1,11 +1,13 @@
 // What a look at the file finds that is not as it must be, and how findings are counted.
 // Pure: looks at nothing itself.
 
+import type { Statement } from "../query/statements.ts";
+
 /**
  * What kind of thing is wrong: pages of the file (`damaged`), a reference to nothing (`dangling`), a
  * row of a table that belongs to no row (`orphaned`), values that their fields cannot hold
  * (`unreadable`), bytes that are not those that were stored (`checksum`), bytes that differ from the
- * columns (`differs`), or the search index (`index`).
+ * columns (`differs`), a revision that was never given (`revision`), or the search index (`index`).
  */
 export type FindingKind =
   | "damaged"
@@ -14,6 +16,7 @@ export type FindingKind =
   | "unreadable"
   | "checksum"
   | "differs"
+  | "revision"
   | "index";
 
 /** Something that is not as it must be; `subject` is a resource name, or a table of the database. */
@@ -21,6 +24,8 @@ export interface Finding {
   readonly kind: FindingKind;
   readonly subject: string;
   readonly problem: string;
+  /** What mends it without a loss; absent if nothing does. */
+  readonly repair?: Statement;
 }
 
 /** How many findings there are of each kind, and the first few of them. */

@@ -1,7 +1,7 @@
-// Checks resource rows, a page at a time: that columns, JSON and bytes say the same, and that every
-// reference has its row. Each page is one short read transaction. Changes nothing.
+// Checks resource rows, a page at a time: what each row says, and that every reference has its row. Each
+// page is one short read transaction. Changes nothing.
 
-import { fromBinary, type Message, type Registry, toBinary } from "@bufbuild/protobuf";
+import type { Registry } from "@bufbuild/protobuf";
 import type { Database } from "../database/database.ts";
 import { StoreError } from "../errors.ts";
 import type { Fragment } from "../query/filter/fragment.ts";
@@ -11,15 +11,18 @@ import {
   keyOrder,
   resourceColumns,
   type Statement,
+  selectByKeys,
   selectChildren,
   selectPage,
+  selectTextBytes,
 } from "../query/statements.ts";
-import type { ColumnPlan, ResourcePlan, TablePlan } from "../schema/plan.ts";
-import { formatName } from "../schema/resource-name.ts";
-import { rebuildReadable } from "../schema/row.ts";
-import { sqlName } from "../schema/sql-name.ts";
-import type { Row } from "../schema/sql-value.ts";
-import type { Finding, FindingKind } from "./finding.ts";
+import type { ResourcePlan } from "../schema/plan.ts";
+import type { Cells } from "../schema/row.ts";
+import type { Row, SqlValue } from "../schema/sql-value.ts";
+import { isDoubtful, type TextEncoding, textOf } from "../schema/text-bytes.ts";
+import { checkRow } from "./check-row.ts";
+import type { Finding } from "./finding.ts";
+import { type Reference, referencesOf, selectDangling, toDangling } from "./references.ts";
 
 /** What rows are read from: one call is one read transaction. */
 export type RowSource = Pick<Database, "read">;
@@ -41,9 +44,10 @@ export async function* checkRows(
   const references = referencesOf(plan, plans);
   try {
     for (let after: bigint | undefined; ; ) {
-      const { rows, dangling } = await readPage(source, plan, references, after, pageRows);
+      const page = await readPage(source, plan, references, after, pageRows);
+      const { rows, dangling, revision } = page;
       if (rows.length === 0) return;
-      const findings = rows.flatMap((row) => checkRow(plan, row, registry));
+      const findings = rows.flatMap((row) => checkRow(plan, row, registry, revision));
       yield { rows: rows.length, findings: [...findings, ...dangling] };
       after = rows.at(-1)?.row.key;
     }
@@ -55,9 +59,11 @@ export async function* checkRows(
   }
 }
 
+/** A page of rows, their texts as the bytes in the file have them. */
 interface PageOfRows {
   readonly rows: readonly WholeRow[];
   readonly dangling: readonly Finding[];
+  readonly revision: bigint;
 }
 
 async function readPage(
@@ -68,95 +74,81 @@ async function readPage(
   pageRows: number,
 ): Promise<PageOfRows> {
   const page = selectRows(plan, after, pageRows);
-  const { rows } = await source.read([
+  const { rows, revision } = await source.read([
     page,
     ...plan.children.map((child) => selectChildren(plan, child, page)),
     ...references.map((reference) => selectDangling(plan, reference, page)),
+    ENCODING,
   ]);
   const [resources = [], ...others] = rows;
   const children = others.slice(0, plan.children.length);
   const dangling = others.slice(plan.children.length);
+  const encoding = others.at(-1)?.[0]?.[0] as TextEncoding;
   return {
-    rows: withChildren(plan, { resources, children }),
+    rows: await withExactTexts(source, plan, withChildren(plan, { resources, children }), encoding),
     dangling: references.flatMap((reference, index) =>
       (dangling[index] ?? []).map((row) => toDangling(plan, reference, row)),
     ),
+    revision,
   };
+}
+
+const ENCODING: Statement = { sql: "SELECT encoding FROM pragma_encoding", parameters: [] };
+
+/** Reads those rows again that have a text which the driver may have mended, with its bytes. */
+async function withExactTexts(
+  source: RowSource,
+  plan: ResourcePlan,
+  rows: readonly WholeRow[],
+  encoding: TextEncoding,
+): Promise<readonly WholeRow[]> {
+  const isDoubtfulRow = ({ data, columns }: Cells) =>
+    [data, ...columns].some((value) => isDoubtful(value, encoding));
+  const doubtful = rows.filter(
+    ({ row, children }) => isDoubtfulRow(row) || children.flat().some(isDoubtfulRow),
+  );
+  if (doubtful.length === 0) return rows;
+  const keys = doubtful.map(({ row }) => row.key);
+  const again = selectByKeys(plan, keys);
+  const childKeys = plan.children.map((_, index) =>
+    doubtful.flatMap(({ children }) => (children[index] ?? []).map(({ key }) => key)),
+  );
+  const found = await source.read([
+    again,
+    ...plan.children.map((child) => selectChildren(plan, child, again)),
+    selectTextBytes(plan, keys),
+    ...plan.children.map((child, index) => selectTextBytes(child, childKeys[index] ?? [])),
+  ]);
+  const [resources = [], ...others] = found.rows;
+  const children = others.slice(0, plan.children.length);
+  const bytes = others.slice(plan.children.length).map(byKey);
+  const exact = withChildren(plan, { resources, children }).map((whole) => ({
+    row: { ...whole.row, ...exactTexts(whole.row, bytes[0]?.get(whole.row.key), encoding) },
+    children: whole.children.map((list, index) =>
+      list.map((child) => ({
+        ...child,
+        ...exactTexts(child, bytes[index + 1]?.get(child.key), encoding),
+      })),
+    ),
+  }));
+  const exactByKey = new Map(exact.map((whole) => [whole.row.key, whole]));
+  return rows.map((whole) => exactByKey.get(whole.row.key) ?? whole);
+}
+
+function byKey(rows: readonly Row[]): ReadonlyMap<bigint, Row> {
+  return new Map(rows.map(([key, ...bytes]) => [key as bigint, bytes]));
+}
+
+function exactTexts({ data, columns }: Cells, bytes: Row = [], encoding: TextEncoding): Cells {
+  const [exactData, ...exactColumns] = [data, ...columns].map((value, index) => {
+    const stored = bytes[index];
+    return stored instanceof Uint8Array ? textOf(stored, encoding) : value;
+  });
+  return { data: exactData as string, columns: exactColumns as SqlValue[] };
 }
 
 function selectRows(plan: ResourcePlan, after: bigint | undefined, limit: number): Statement {
   const conditions: Fragment[] = after === undefined ? [] : [afterKey(plan, after)];
   const page = { conditions, ...keyOrder(plan), limit, offset: 0 };
   return selectPage(plan, page, resourceColumns(plan));
-}
-
-function checkRow(plan: ResourcePlan, { row, children }: WholeRow, registry: Registry): Finding[] {
-  const subject = formatName(plan.resource, row.key);
-  const found = (kind: FindingKind, problem: string): Finding => ({ kind, subject, problem });
-  const { message, unreadable } = rebuildReadable(plan, row, children, registry);
-  const faults = [...new Set(unreadable.values())].map((problem) => found("unreadable", problem));
-  if (row.wire === null) return faults;
-  const stored = decodeWire(plan, row.wire);
-  if (!stored) return [...faults, found("checksum", DAMAGED)];
-  if (faults.length > 0) return faults;
-  const same = Buffer.compare(toBinary(plan.desc, message), toBinary(plan.desc, stored)) === 0;
-  return same ? [] : [found("differs", "its bytes differ from its columns and JSON")];
-}
-
-const DAMAGED = "its stored bytes are damaged";
-
-function decodeWire(plan: ResourcePlan, wire: Uint8Array): Message | undefined {
-  try {
-    return fromBinary(plan.desc, wire);
-  } catch {
-    return undefined;
-  }
-}
-
-/** A column that refers to rows of another table. */
-interface Reference {
-  readonly from: TablePlan;
-  /** The column of `from` that holds the key of the resource that the row is, or is part of. */
-  readonly owner: string;
-  readonly column: ColumnPlan;
-  readonly to: ResourcePlan;
-}
-
-function referencesOf(plan: ResourcePlan, plans: readonly ResourcePlan[]): readonly Reference[] {
-  const tables = [
-    { from: plan as TablePlan, owner: plan.key },
-    ...plan.children.map((child) => ({ from: child, owner: child.parentKey })),
-  ];
-  return tables.flatMap(({ from, owner }) =>
-    from.columns.flatMap((column) => {
-      const to = plans.find(({ resource }) => resource === column.reference);
-      return to ? [{ from, owner, column, to }] : [];
-    }),
-  );
-}
-
-/** The owner of each row whose reference has no row, and the key that it refers to. */
-function selectDangling(plan: ResourcePlan, reference: Reference, page: Statement): Statement {
-  const [from, to] = [sqlName(reference.from.table), sqlName(reference.to.table)];
-  const [owner, column] = [sqlName(reference.owner), sqlName(reference.column.name)];
-  return {
-    sql:
-      `SELECT one.${owner}, one.${column} FROM ${from} AS one ` +
-      `WHERE one.${owner} IN (SELECT ${sqlName(plan.key)} FROM (${page.sql})) ` +
-      `AND one.${column} IS NOT NULL AND NOT EXISTS ` +
-      `(SELECT 1 FROM ${to} AS other WHERE other.${sqlName(reference.to.key)} = one.${column}) ` +
-      `ORDER BY one.${owner}`,
-    parameters: page.parameters,
-  };
-}
-
-function toDangling(plan: ResourcePlan, { from, column, to }: Reference, row: Row): Finding {
-  const [owner, target] = row;
-  const inside = from === plan ? "" : `${plan.children.find((c) => c === from)?.field.name}.`;
-  const name = typeof target === "bigint" ? formatName(to.resource, target) : `a ${to.desc.name}`;
-  return {
-    kind: "dangling",
-    subject: formatName(plan.resource, owner as bigint),
-    problem: `${inside}${column.field.name} refers to ${name}, which does not exist`,
-  };
 }

@@ -11,7 +11,13 @@ import {
   SYSTEM_COLUMNS,
   type TablePlan,
 } from "./plan.ts";
-import { childTriggers, resourceTriggers, type Trigger } from "./triggers.ts";
+import {
+  changeTest,
+  childTriggers,
+  comparesRows,
+  resourceTriggers,
+  type Trigger,
+} from "./triggers.ts";
 
 /** A table of a database. */
 export interface TableDescription {
@@ -21,7 +27,7 @@ export interface TableDescription {
   /** True if the table takes only values of the declared types. */
   readonly strict: boolean;
   readonly foreignKeys: readonly ForeignKeyDescription[];
-  readonly triggers: readonly string[];
+  readonly triggers: readonly Trigger[];
   readonly indexes: readonly IndexDescription[];
 }
 
@@ -122,11 +128,14 @@ function compareTable(
   const isKey = table.rowId?.toLowerCase() === plan.key.toLowerCase();
   const missing = required.filter((name) => !find(name));
   const expected = wantedTriggers.get(plan.table) ?? [];
-  const triggers = expected.filter((name) => !table.triggers.includes(name));
+  const made = new Map(table.triggers.map((trigger) => [trigger.name, trigger.sql]));
+  const triggers = expected.filter((name) => !made.has(name));
+  const unseen = columnsNotSeen(plan, expected, made);
   return [
     ...(isKey ? [] : [`${typeName}: ${plan.key} is not the INTEGER PRIMARY KEY of ${plan.table}`]),
     ...missing.map((name) => `${typeName}: ${plan.table} has no column ${name}`),
     ...triggers.map((name) => `${typeName}: ${plan.table} has no trigger ${name}`),
+    ...unseen.map(([name, column]) => `${typeName}: ${name} does not look at ${column}`),
     ...plan.columns.flatMap((column) => {
       const { field } = column;
       const found = find(column.name);
@@ -148,6 +157,20 @@ export function triggersOf(plan: ResourcePlan): ReadonlyMap<string, readonly str
     [plan.table, [...names(resourceTriggers(plan)), ...plan.triggers]],
     ...plan.children.map((child) => [child.table, names(childTriggers(child, plan))] as const),
   ]);
+}
+
+/** Columns that a trigger must compare, and does not, since it was made before they were there. */
+function columnsNotSeen(
+  plan: TablePlan,
+  expected: readonly string[],
+  made: ReadonlyMap<string, string>,
+): (readonly [trigger: string, column: string])[] {
+  return expected.flatMap((name) => {
+    const sql = made.get(name) ?? "";
+    if (!comparesRows(sql)) return [];
+    const missing = plan.columns.filter((column) => !sql.includes(changeTest(column.name)));
+    return missing.map((column) => [name, column.name] as const);
+  });
 }
 
 function compareColumn(

@@ -16,6 +16,11 @@ interface KeyedTable {
   readonly key: string;
 }
 
+/** The columns that fields have, if they are known: an update that leaves them as they are is none. */
+interface WithColumns {
+  readonly columns?: readonly { readonly name: string }[];
+}
+
 /** A child table: its rows are part of the row whose key is in `parentKey`. */
 interface ChildTable extends KeyedTable {
   readonly parentKey: string;
@@ -37,8 +42,13 @@ const NEXT_REVISION = "UPDATE store_state SET revision = revision + 1 WHERE writ
 const WATCHED = "(SELECT writing <> 1 FROM store_state)";
 
 /** The triggers of a resource table. */
-export function resourceTriggers({ table: name, key: keyName }: KeyedTable): Trigger[] {
+export function resourceTriggers({
+  table: name,
+  key: keyName,
+  columns,
+}: KeyedTable & WithColumns): Trigger[] {
   const [table, key] = [sqlName(name), sqlName(keyName)];
+  const isChanged = changeOf([keyName, "data", "created_at", "updated_at"], columns);
   return [
     trigger(
       `${name}_outside_insert`,
@@ -53,7 +63,11 @@ WHEN (SELECT writing = 0 OR (writing = 2 AND NEW.revision IS NULL) FROM store_st
     trigger(
       `${name}_outside_update`,
       `AFTER UPDATE ON ${table}
-WHEN (SELECT writing <> 1 AND (NEW.revision IS OLD.revision OR (writing = 0 AND NEW.wire IS NOT NULL)) FROM store_state)`,
+WHEN ${WATCHED} AND (
+  (NEW.revision IS OLD.revision${isChanged && ` AND (${isChanged})`})
+  OR (NEW.wire IS NOT NULL AND (NEW.wire IS NOT OLD.wire OR NEW.revision IS NOT OLD.revision)
+    AND (SELECT writing = 0 FROM store_state))
+)`,
       `  ${NEXT_REVISION}
   UPDATE ${table}
   SET wire = NULL, revision = ${REVISION}, updated_at = ${NOW}
@@ -70,8 +84,9 @@ ${rememberMoved(name, key)}`,
 }
 
 /** The triggers of a child table: changing a row changes the row that it is part of. */
-export function childTriggers(child: ChildTable, parent: KeyedTable): Trigger[] {
+export function childTriggers(child: ChildTable & WithColumns, parent: KeyedTable): Trigger[] {
   const { table: name } = child;
+  const isChanged = changeOf([child.key, child.parentKey, "data"], child.columns);
   const [table, key, parentKey] = [name, child.key, child.parentKey].map(sqlName) as [
     string,
     string,
@@ -106,7 +121,7 @@ export function childTriggers(child: ChildTable, parent: KeyedTable): Trigger[] 
     ),
     trigger(
       `${name}_outside_update`,
-      `AFTER UPDATE ON ${table}\nWHEN ${WATCHED}`,
+      `AFTER UPDATE ON ${table}\nWHEN ${WATCHED}${isChanged && ` AND (${isChanged})`}`,
       `${change(`SELECT NEW.${parentKey} UNION SELECT OLD.${parentKey}\n    UNION ${replaced}`)}
 ${rememberMoved(name, key)}`,
     ),
@@ -149,6 +164,23 @@ export function guardTriggers(
       body(`(${conflict}) AND ${key} <> OLD.${key}`),
     ),
   ];
+}
+
+/** The condition that a row has changed, whatever the collations of its columns call equal. */
+function changeOf(own: readonly string[], columns: WithColumns["columns"]): string {
+  if (!columns) return "";
+  return [...own, ...columns.map(({ name }) => name)].map(changeTest).join("\n    OR ");
+}
+
+/** The test that a column has changed. */
+export function changeTest(column: string): string {
+  const name = sqlName(column);
+  return `NEW.${name} COLLATE BINARY IS NOT OLD.${name}`;
+}
+
+/** True for a trigger that looks whether a row has changed. */
+export function comparesRows(sql: string): boolean {
+  return sql.includes(changeTest("data"));
 }
 
 function trigger(name: string, event: string, body: string): Trigger {

@@ -13,12 +13,8 @@ import { createReader, type Reader } from "../../src/database/sqlite/reader.ts";
 import { createStatementRunner } from "../../src/database/sqlite/statement-cache.ts";
 import { createWireReader } from "../../src/database/sqlite/wires.ts";
 import { applyReadMask, resolveReadMask } from "../../src/query/read-mask.ts";
-import {
-  insertChild,
-  insertResource,
-  itemColumns,
-  type Statement,
-} from "../../src/query/statements.ts";
+import { itemColumns, type Statement } from "../../src/query/statements.ts";
+import { insertChild, insertResource } from "../../src/query/write-statements.ts";
 import { checksumOf } from "../../src/schema/checksum.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 import { encodeCells, setIdentity } from "../../src/schema/row.ts";

@@ -243,7 +243,9 @@ describe("a thread", () => {
     const { database, connection } = open({ readerThreads: 2 });
     const read = () => Promise.all([database.read([SLOW]), database.read([ONE])]);
     await read();
-    connection.exec("INSERT INTO items (id, wire) VALUES (2, x'0b')");
+    connection.exec(
+      `INSERT INTO items (id, wire, checksum) VALUES (2, x'0b', ${crc32(Buffer.from([0x0b])) + 3 + 2})`,
+    );
     await read();
     await database.get(PLAN, 2n);
     const log = `${connection.name}-wal`;

@@ -230,7 +230,7 @@ describe.skipIf(!chinook)("what is refused is unchanged", () => {
   });
 
   test("whatever else would fail fails in the rehearsal", async () => {
-    const database = copyChinook("CREATE VIEW broken AS SELECT x FROM Nothing");
+    const database = copyChinook("CREATE VIEW broken AS SELECT x FROM Absent");
     const before = hashFile(database);
     await expect(adoptDatabase(database, LOCK)).rejects.toMatchObject({
       code: "MIGRATION_FAILED",

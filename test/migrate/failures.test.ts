@@ -413,3 +413,52 @@ describe("a migration that drops or changes what it is recorded in", () => {
     ]);
   });
 });
+
+describe("what fails at the end of a file, not in one of its statements, names the file", () => {
+  const ENDS: Readonly<Record<string, string>> = {
+    "a reference that is looked at last":
+      "PRAGMA defer_foreign_keys = ON;\nINSERT INTO c VALUES (7);",
+    "a trigger that refuses the version":
+      "CREATE TRIGGER t BEFORE INSERT ON schema_migrations BEGIN SELECT RAISE(ABORT, 'no'); END;",
+    "a trigger that swallows the version":
+      "CREATE TRIGGER t BEFORE INSERT ON schema_migrations BEGIN SELECT RAISE(IGNORE); END;",
+    "a trigger that refuses the log":
+      "CREATE TRIGGER t BEFORE INSERT ON schema_migrations_log BEGIN SELECT RAISE(FAIL, 'no'); END;",
+  };
+
+  test.each(Object.entries(ENDS))("%s", async (_, sql) => {
+    const folder = tempFolder();
+    const files = readMigrationFiles(
+      writeMigrations(folder, {
+        "1_a": ["CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (p REFERENCES p);", ""],
+        "2_b": [sql, ""],
+      }),
+    );
+    const database = join(folder, "a.db");
+    await migrateUp(database, { ...LOCK, files, target: 1 });
+    const schema = schemaOf(database);
+    await expect(migrateUp(database, { ...LOCK, files })).rejects.toMatchObject({
+      code: "MIGRATION_FAILED",
+      message: expect.stringMatching(
+        /^(2_b\.up\.sql: at its end: |schema_migrations does not take)/,
+      ),
+    });
+    expect(rowOf(database)).toEqual(["1 0"]);
+    expect(schemaOf(database)).toEqual(schema);
+    expect(pluck(database, "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'")).toEqual([
+      0n,
+    ]);
+  });
+
+  test.each(Object.entries(ENDS).slice(1))("without a transaction, dirty: %s", async (_, sql) => {
+    const folder = tempFolder();
+    const files = readMigrationFiles(
+      writeMigrations(folder, { "1_a": [`-- protostore: no-transaction\n${sql}`, ""] }),
+    );
+    const database = join(folder, "a.db");
+    await expect(migrateUp(database, { ...LOCK, files })).rejects.toMatchObject({
+      code: "MIGRATION_DIRTY",
+    });
+    expect(rowOf(database)).toEqual(["1 1"]);
+  });
+});

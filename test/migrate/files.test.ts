@@ -291,10 +291,25 @@ describe("create", () => {
     expect(pluck(database, "SELECT name FROM sqlite_schema WHERE tbl_name = 'labels'")).toEqual([]);
   });
 
+  test("a table may be named by a word of SQL", async () => {
+    const folder = tempFolder();
+    const pairs = readMigrationFiles().map(
+      (file) => [file.name, [file.up.sql, file.down.sql]] as const,
+    );
+    const dir = writeMigrations(folder, Object.fromEntries(pairs));
+    createMigration("labels", { dir, table: { table: "order", key: "group" } });
+    const database = join(folder, "a.db");
+    const files = readMigrationFiles(dir);
+    await migrateUp(database, { ...LOCK, files });
+    withConnection(database, (c) => c.exec('INSERT INTO "order" ("group") VALUES (7)'));
+    expect(pluck(database, 'SELECT revision IS NOT NULL FROM "order"')).toEqual([1n]);
+    await migrateDown(database, { ...LOCK, files });
+    expect(pluck(database, "SELECT name FROM sqlite_schema WHERE tbl_name = 'order'")).toEqual([]);
+  });
+
   test.each([
     ["Bad Name", undefined],
     ["../escape", undefined],
-    ["labels", { table: "order", key: "LabelId" }],
     ["labels", { table: "labels; DROP TABLE x", key: "LabelId" }],
     ["labels", { table: "labels", key: "data" }],
     ["labels", { table: "labels", key: "a b" }],

@@ -108,8 +108,13 @@ describe("a folder of one's own", () => {
     expect(await runCli(...verify, "--migrations", migrations)).toMatchObject({ code: 0 });
     // The package's own are another sequence.
     expect(await runCli(...verify)).toMatchObject({ code: 1 });
+    writeFileSync(join(migrations, `${timestamp(40)}_late.up.sql`), "SELECT 1;");
     const server = await startServerProcess("--database", database, "--migrations", migrations);
-    expect(await server.end("SIGTERM")).toMatchObject({ code: 0 });
+    const { code, stderr } = await server.end("SIGTERM");
+    expect({ code, said: stderr.match(/_late.*arrived below/g)?.length }).toEqual({
+      code: 0,
+      said: 1,
+    });
   });
 
   test("is what adopt goes by, if it begins with Chinook", async () => {

@@ -1,7 +1,7 @@
 // Files in odd states: whatever `adopt --check` says of one, `adopt`, `serve` and `verify` say too. None
 // is changed and then refused, and none is served wrong.
 
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Message, toBinary } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
@@ -11,7 +11,9 @@ import type { Connection } from "../../src/client/client.ts";
 import { StoreError } from "../../src/errors.ts";
 import { examineAdopted } from "../../src/health/adoption.ts";
 import { adoptDatabase, checkAdoption } from "../../src/migrate/adopt.ts";
+import { readChinookTables } from "../../src/migrate/chinook.ts";
 import { readMigrationFiles } from "../../src/migrate/files.ts";
+import { readNewNames } from "../../src/migrate/new-names.ts";
 import { RESOURCES } from "../../src/resources.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
@@ -20,6 +22,7 @@ import { makeResource } from "../support/arbitrary-resource.ts";
 import { startTestService } from "../support/service.ts";
 import { standardClient } from "../support/standard-client.ts";
 import { tempDir } from "../support/temp.ts";
+import { REPO_ROOT } from "../support/tools.ts";
 import { findingsOf } from "../support/verified.ts";
 import { makeOddFile, ODD_FILES } from "./odd-files.ts";
 import { failureOf } from "./support.ts";
@@ -60,6 +63,14 @@ test.for(Object.entries(ODD_FILES))("%s", async ([, file]) => {
   await expectRefusals(connection);
   await stop();
   expect(await findingsOf(database)).toEqual([]);
+});
+
+test("the document names every column that a file must not have", () => {
+  const text = readFileSync(join(REPO_ROOT, "docs/adoption.md"), "utf8");
+  const files = readMigrationFiles();
+  const added = [...readNewNames(files, readChinookTables(files)).columns.values()].flat();
+  expect(new Set(added).size).toBeGreaterThan(10);
+  for (const column of added) expect(text).toContain(`\`${column}\``);
 });
 
 /** Writes and reads a resource: whatever is answered is what is stored. */

@@ -2,11 +2,11 @@
 // out, whatever code of others has made of them. Runs inside the transaction, and writes nothing.
 
 import { toBinary } from "@bufbuild/protobuf";
-import { StoreError } from "../../errors.ts";
 import { selectByKey, selectReferrers } from "../../query/statements.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { trustedWire, unreadableRow } from "../../schema/row.ts";
 import type { Commit, DeleteOperation, Operation } from "../database.ts";
+import { refuseTooLarge } from "./answer-size.ts";
 import { identify, readStored, type Written } from "./stored.ts";
 import { type Transaction, writeRefused } from "./transaction.ts";
 
@@ -48,22 +48,8 @@ function checkDeleted(tx: Transaction, { plan, key }: DeleteOperation): undefine
 /** Tag and length of a message in a list of the answer, at most. */
 const FRAME_BYTES = 6;
 
-/**
- * @throws StoreError ANSWER_TOO_LARGE, with the number of messages that would fit, if they are more
- * than `bytesMax` as they are sent.
- */
-export function refuseTooLarge(messages: Commit["messages"], bytesMax: number): void {
-  let bytes = 0;
-  let fitting: number | undefined;
-  for (const [index, message] of messages.entries()) {
-    if (message) bytes += message.length + FRAME_BYTES;
-    if (bytes > bytesMax) fitting ??= index;
-  }
-  if (fitting === undefined) return;
-  throw new StoreError(
-    "ANSWER_TOO_LARGE",
-    `the answer would have ${bytes} bytes, more than the ${bytesMax} that can be sent: ` +
-      `the first ${fitting} would fit`,
-    { metadata: { fitting: String(fitting) } },
-  );
+/** @throws StoreError ANSWER_TOO_LARGE if the messages have more than `bytesMax` as they are sent. */
+export function refuseLargeAnswer(messages: Commit["messages"], bytesMax: number): void {
+  const lengths = messages.flatMap((message) => message?.length ?? []);
+  refuseTooLarge(lengths, (length) => length + FRAME_BYTES, bytesMax);
 }

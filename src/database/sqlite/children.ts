@@ -4,7 +4,8 @@
 import type { Message, Registry } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { invalidField, StoreError } from "../../errors.ts";
-import { deleteByKey, insertChild, selectReferrers, updateChild } from "../../query/statements.ts";
+import { selectReferrers } from "../../query/statements.ts";
+import { deleteByKey, insertChild, updateChild } from "../../query/write-statements.ts";
 import type { ChildPlan, ColumnPlan, ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import { formatName } from "../../schema/resource-name.ts";
 import {

@@ -53,10 +53,10 @@ export function describeTables(connection: Connection): DescribeTable {
         'SELECT "from" AS column, "table", "to" AS target FROM pragma_foreign_key_list(?)',
         table,
       ),
-      triggers: query<{ name: string }>(
-        "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?)",
+      triggers: query(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?)",
         table,
-      ).map(({ name }) => name),
+      ),
       indexes: indexes.map((index) => toIndex(index, query)),
     };
   };

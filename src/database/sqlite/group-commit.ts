@@ -7,7 +7,7 @@ import type { Statement } from "../../query/statements.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { WRITING } from "../../schema/triggers.ts";
 import type { Commit } from "../database.ts";
-import { refuseTooLarge, storedMessages } from "./answer.ts";
+import { refuseLargeAnswer, storedMessages } from "./answer.ts";
 import { applyOperations, applyPrepared } from "./apply.ts";
 import { deadlineExceeded } from "./busy-retry.ts";
 import type { PendingCommit } from "./commit-transport.ts";
@@ -226,7 +226,7 @@ export function createCommitter(connection: Connection, options: CommitterOption
     const written = only ? applyPrepared(tx, [only]) : applyOperations(tx, operations);
     const stored = storedMessages(tx, operations, written);
     const messages = answered ? stored : [];
-    refuseTooLarge(messages, answerBytesMax);
+    refuseLargeAnswer(messages, answerBytesMax);
     const commit = { revision: tx.revision, messages };
     if (identity) rememberCompleted(runner, identity, commit, nowMs, notBeforeMs);
     return commit;

@@ -1,7 +1,7 @@
 // Inserts many new rows of one table with one statement: a third less work than one by one.
 // Decides nothing about rows that cannot be inserted: those go one by one, where errors have names.
 
-import { insertResources } from "../../query/statements.ts";
+import { insertResources } from "../../query/write-statements.ts";
 import { createWire } from "../../schema/create-wire.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import type { Cells, ResourceRow } from "../../schema/row.ts";

@@ -3,19 +3,13 @@
 // Runs in the transaction that the caller has open.
 
 import type { Registry } from "@bufbuild/protobuf";
-import { StoreError } from "../../errors.ts";
 import { cutBytes, type ReadMask, resolveReadMask } from "../../query/read-mask.ts";
 import { ITEM_COLUMNS, itemColumns, selectByKeys } from "../../query/statements.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
-import { damagedBytes, faultError, tooLarge } from "../../schema/row-fault.ts";
+import { damagedBytes, faultError, type RowFault, tooLarge } from "../../schema/row-fault.ts";
 import type { Row } from "../../schema/sql-value.ts";
-import type {
-  BatchBytes,
-  BatchRequest,
-  ItemForm,
-  PageBytes,
-  PageRequest,
-} from "../page-request.ts";
+import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../page-request.ts";
+import { refuseTooLarge } from "./answer-size.ts";
 import { createItemWriter, type ItemWriter } from "./item-bytes.ts";
 import { isFault, type Rebuilt, rebuildByKeys } from "./rebuild.ts";
 import type { StatementRunner } from "./statement-cache.ts";
@@ -70,14 +64,21 @@ export function assemblePage(source: PageSource, request: PageRequest): WithoutR
   }
   const passed = items.length;
   const answers = answersOf(source, asked, items);
-  const found = answers.filter(([, message]) => !isFault(message));
+  const unreachable: RowFault[] = [];
+  const messages: Uint8Array[] = [];
+  const found: Row[] = [];
+  for (const [row, message] of answers) {
+    if (isFault(message)) {
+      unreachable.push(message);
+      continue;
+    }
+    messages.push(message);
+    found.push(row);
+  }
   return {
-    bytes: writer.write(
-      found.map(([, message]) => message as Uint8Array),
-      found.map(([row]) => row),
-    ),
-    count: found.length,
-    unreachable: answers.flatMap(([, message]) => (isFault(message) ? message : [])),
+    bytes: writer.write(messages, found),
+    count: messages.length,
+    unreachable,
     last: passed > 0 ? withoutLength(rows[passed - 1] as Row) : undefined,
     following: passed < rows.length ? withoutLength(rows[passed] as Row) : undefined,
     more: more.map((statement) => source.runner.all(statement)),
@@ -103,7 +104,8 @@ export function assembleBatch(
   const inOrder = <T>(values: readonly T[]) =>
     keys.map((key) => values[indexOf.get(key) as number]);
   if (mask.isEverything) {
-    refuseTooLarge(item, inOrder(items.map(({ length }) => length)) as number[], answerBytesMax);
+    const stored = inOrder(items.map(({ length }) => length)) as number[];
+    refuseTooLarge(stored, writer.framedSize, answerBytesMax);
   }
   const answers = inOrder(answersOf(source, asked, items)) as Answer[];
   const messages = answers.map(([, message]) => {
@@ -111,22 +113,8 @@ export function assembleBatch(
     return message;
   });
   const lengths = messages.map(({ length }) => length);
-  refuseTooLarge(item, lengths, answerBytesMax);
+  refuseTooLarge(lengths, writer.framedSize, answerBytesMax);
   return { bytes: writer.write(messages, []) };
-}
-
-/** @throws StoreError ANSWER_TOO_LARGE if messages of these lengths do not fit. */
-function refuseTooLarge(item: ItemForm, lengths: readonly number[], bytesMax: number): void {
-  const { framedSize } = createItemWriter(item);
-  let bytes = 0;
-  for (const [fitting, length] of lengths.entries()) {
-    bytes += framedSize(length);
-    if (bytes <= bytesMax) continue;
-    const message = `only the first ${fitting} of ${lengths.length} resources fit into an answer`;
-    throw new StoreError("ANSWER_TOO_LARGE", message, {
-      metadata: { fitting: String(fitting), requested: String(lengths.length) },
-    });
-  }
 }
 
 /** Rows up to the one behind the page, as far as that can be told before any is rebuilt. */

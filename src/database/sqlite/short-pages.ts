@@ -58,7 +58,8 @@ function splitPage(
   const isWhole = packed.length === Number(rows) && bytes.length <= pageBytes;
   if (!isWhole) return undefined;
   const lengths = packed.map((number) => Math.floor(number / CRC_RANGE));
-  const crcs = packed.map((number) => number % CRC_RANGE);
+  // The remainder, without a division of floats for each row.
+  const crcs = packed.map((number, i) => number - (lengths[i] as number) * CRC_RANGE);
   if (!isIntact(bytes, lengths, crcs)) return undefined;
   const messages = splitBytes(bytes, lengths.slice(0, pageSize));
   const [last, following] = lastTwo(keys ?? "", packed.length > pageSize);

@@ -9,7 +9,8 @@ import {
   StoreError,
 } from "../../errors.ts";
 import type { Selection } from "../../query/field-mask/selection.ts";
-import { insertResource, selectByKey, updateResource } from "../../query/statements.ts";
+import { selectByKey } from "../../query/statements.ts";
+import { insertResource, updateResource } from "../../query/write-statements.ts";
 import { accessOf } from "../../schema/access.ts";
 import { createWire } from "../../schema/create-wire.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";

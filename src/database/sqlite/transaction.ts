@@ -4,7 +4,8 @@
 
 import type { Registry } from "@bufbuild/protobuf";
 import { type ResourceIdentity, StoreError } from "../../errors.ts";
-import { orAbort, type Statement, selectNextKey } from "../../query/statements.ts";
+import { type Statement, selectNextKey } from "../../query/statements.ts";
+import { orAbort } from "../../query/write-statements.ts";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import { INT64_MAX } from "../../schema/sql-value.ts";
 import type { ForeignCode } from "./foreign-code.ts";
