@@ -184,7 +184,7 @@ const BROKEN: Readonly<Record<string, string>> = {
   "google.protobuf.Timestamp": "'yesterday'",
   "google.type.Date": "'31.12.1999'",
   "google.protobuf.Duration": "0.5",
-  scalar9: "x'00ff'",
+  scalar9: "x'0041'",
 };
 
 /** SQL text of a value that the column's field cannot hold. */
