@@ -21,7 +21,7 @@ import { type Evidence, judgeAnswer, judgeTogether } from "./judge-answers.ts";
 import { conflictsOf, type Kind, makeFile, triggersOf } from "./kinds.ts";
 import { LIMITS } from "./limits.ts";
 import { searchFaults } from "./search.ts";
-import { compareGet, compareList } from "./served.ts";
+import { compareGet, compareList, comparePlaylists } from "./served.ts";
 import type { SqlStep } from "./statements.ts";
 import { PLANS } from "./tables.ts";
 import { USER_TRIGGERS } from "./user-triggers.ts";
@@ -137,6 +137,8 @@ function createStage(kind: Kind, service: TestService, directory: string): Stage
       const fault = await compareList(connection, plan, state, 3);
       if (fault) faults.push(fault);
     }
+    const playlists = await comparePlaylists(connection, state);
+    if (playlists) faults.push(playlists);
     const expected: FindingKind[] = foreignKeysWereOff ? ["dangling", "orphaned"] : [];
     if (kind.features.includes("broken values")) expected.push("unreadable");
     const findings = (await findingsOf(database)).filter((found) => !expected.includes(found.kind));
