@@ -419,12 +419,12 @@ BEGIN
   SELECT 'invoice_items', 'key', InvoiceLineId, InvoiceId FROM invoice_items WHERE InvoiceLineId = NEW.InvoiceLineId;
 END;
 
-CREATE TRIGGER invoice_items_before_update BEFORE UPDATE OF InvoiceLineId ON invoice_items
-WHEN (SELECT writing <> 1 FROM store_state)
+CREATE TRIGGER invoice_items_before_update BEFORE UPDATE ON invoice_items
+WHEN (SELECT writing <> 1 FROM store_state) AND NEW.InvoiceLineId <> OLD.InvoiceLineId
 BEGIN
   DELETE FROM store_replaced WHERE table_name = 'invoice_items' AND found_by = 'key';
   INSERT INTO store_replaced (table_name, found_by, key, parent_key)
-  SELECT 'invoice_items', 'key', InvoiceLineId, InvoiceId FROM invoice_items WHERE InvoiceLineId = NEW.InvoiceLineId AND InvoiceLineId <> OLD.InvoiceLineId;
+  SELECT 'invoice_items', 'key', InvoiceLineId, InvoiceId FROM invoice_items WHERE InvoiceLineId = NEW.InvoiceLineId;
 END;
 
 CREATE TRIGGER invoice_items_outside_insert AFTER INSERT ON invoice_items
@@ -503,7 +503,7 @@ BEGIN
   WHERE TrackId IN (SELECT NEW.TrackId UNION SELECT key FROM store_replaced WHERE table_name = 'tracks');
 END;
 
-CREATE TRIGGER track_search_tracks_update AFTER UPDATE OF TrackId, Name, Composer, AlbumId ON tracks
+CREATE TRIGGER track_search_tracks_update AFTER UPDATE ON tracks
 WHEN NEW.TrackId IS NOT OLD.TrackId OR NEW.Name COLLATE BINARY IS NOT OLD.Name
   OR NEW.Composer COLLATE BINARY IS NOT OLD.Composer OR NEW.AlbumId IS NOT OLD.AlbumId
 BEGIN
@@ -530,7 +530,7 @@ BEGIN
   );
 END;
 
-CREATE TRIGGER track_search_albums_update AFTER UPDATE OF AlbumId, Title, ArtistId ON albums
+CREATE TRIGGER track_search_albums_update AFTER UPDATE ON albums
 WHEN NEW.AlbumId IS NOT OLD.AlbumId OR NEW.Title COLLATE BINARY IS NOT OLD.Title
   OR NEW.ArtistId IS NOT OLD.ArtistId
 BEGIN
@@ -567,7 +567,7 @@ BEGIN
   );
 END;
 
-CREATE TRIGGER track_search_artists_update AFTER UPDATE OF ArtistId, Name ON artists
+CREATE TRIGGER track_search_artists_update AFTER UPDATE ON artists
 WHEN NEW.ArtistId IS NOT OLD.ArtistId OR NEW.Name COLLATE BINARY IS NOT OLD.Name
 BEGIN
   DELETE FROM track_search WHERE rowid IN (

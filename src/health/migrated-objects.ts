@@ -14,18 +14,27 @@ export function triggersAndViews(schema: readonly SchemaObject[]): MigratedObjec
   return new Map(objects.map((object) => [object.name.toLowerCase(), object]));
 }
 
-/** What differs from `expected` in the database, a line each; objects of its owner do not count. */
-export function compareObjects(connection: Connection, expected: MigratedObjects): string[] {
+/** An object that is not as it must be, and the line that says so. */
+interface ObjectDifference {
+  readonly name: string;
+  readonly line: string;
+}
+
+/** What differs from `expected` in the database; objects of its owner do not count. */
+export function compareObjects(
+  connection: Connection,
+  expected: MigratedObjects,
+): ObjectDifference[] {
   const found = triggersAndViews(readSchema(connection));
   return [...expected].flatMap(([key, { type, name, table, sql }]) => {
     const object = found.get(key);
     const place = type === "trigger" ? table : "the database";
-    if (object?.type !== type) return [`${place} has no ${type} ${name}`];
+    if (object?.type !== type) return [{ name, line: `${place} has no ${type} ${name}` }];
     const same = foldSql(object.sql ?? "") === foldSql(sql ?? "");
     if (same && object.table.toLowerCase() === table.toLowerCase()) return [];
-    return [
+    const line =
       `the ${type} ${name} is not as the migrations made it: drop it, and make it anew ` +
-        "with the text of its migration",
-    ];
+      "with the text of its migration";
+    return [{ name, line }];
   });
 }

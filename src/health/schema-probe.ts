@@ -50,10 +50,11 @@ export function createSchemaProbe(
 
   function compareSchema(): readonly string[] {
     const found = findDifferences(plans, describeTables(connection));
-    // A trigger that a plan needs, and that is missing, has been named by its message already.
-    const others = compareObjects(connection, migrated).filter(
-      (line) => !found.some((known) => known.endsWith(`: ${line}`)),
-    );
+    // What is wrong with a trigger that a plan needs has been said by its message already.
+    const named = new Set(found.flatMap((line) => line.split(/[ :]+/)));
+    const others = compareObjects(connection, migrated)
+      .filter(({ name }) => !named.has(name))
+      .map(({ line }) => line);
     return [...found, ...others];
   }
 

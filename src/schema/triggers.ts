@@ -111,8 +111,9 @@ export function childTriggers(child: ChildTable & WithColumns, parent: KeyedTabl
     ),
     trigger(
       `${name}_before_update`,
-      `BEFORE UPDATE OF ${key} ON ${table}\nWHEN ${WATCHED}`,
-      noteReplaced(child, "key", `${key} = NEW.${key} AND ${key} <> OLD.${key}`),
+      // UPDATE OF would not see a key that is set as `rowid`.
+      `BEFORE UPDATE ON ${table}\nWHEN ${WATCHED} AND NEW.${key} <> OLD.${key}`,
+      noteReplaced(child, "key", `${key} = NEW.${key}`),
     ),
     trigger(
       `${name}_outside_insert`,

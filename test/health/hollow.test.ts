@@ -42,6 +42,7 @@ const HOLLOWS: Readonly<Record<string, (object: SchemaObject) => string>> = {
 const SAME: Readonly<Record<string, (sql: string) => string>> = {
   "other spaces": (sql) => sql.replaceAll("\n", "\r\n").replaceAll("  ", "\t"),
   "a comment": (sql) => `${sql.replace(/\n/, "\n-- ours\n")} /* ours */`,
+  "quoted columns": (sql) => sql.replaceAll(/\b(NEW|OLD)\.(\w+)/g, '$1."$2"'),
   "a quoted name": (sql) => sql.replace(/^CREATE (\w+) (\w+)/, 'CREATE $1 "$2"'),
 };
 

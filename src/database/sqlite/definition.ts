@@ -69,10 +69,14 @@ function withoutOrder(key: readonly Token[]): readonly Token[] {
  */
 export function foldSql(sql: string): string {
   // A comment is read as what stands before a token: the last one needs a token too.
-  return tokenize(`${sql}\n;`)
-    .map(({ text }) => (/^["`[][A-Za-z_]\w*["`\]]$/.test(text) ? unquote(text) : text))
-    .join(" ")
-    .replace(/(?: ;)+$/, "");
+  return (
+    tokenize(`${sql}\n;`)
+      .map(({ text }) => (/^["`[][A-Za-z_]\w*["`\]]$/.test(text) ? unquote(text) : text))
+      .join(" ")
+      // A name in quotes is a token apart from the dot before it.
+      .replaceAll(/ ?\. ?/g, ".")
+      .replace(/(?: ;)+$/, "")
+  );
 }
 
 /** The items of the first list in parentheses. */

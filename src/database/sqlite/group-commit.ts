@@ -94,10 +94,11 @@ export function createCommitter(connection: Connection, options: CommitterOption
   function foreignCode(): ForeignCode {
     const [version] = runner.get(SCHEMA_VERSION) ?? [];
     if (seen && seen.version === version) return seen.foreign;
-    guardUniqueKeys(connection, plans);
-    const [guarded] = runner.get(SCHEMA_VERSION) ?? [];
-    seen = { version: guarded, foreign: readForeignCode(connection, plans) };
-    return seen.foreign;
+    const isNew = guardUniqueKeys(connection, plans);
+    const foreign = readForeignCode(connection, plans);
+    // What may be rolled back is no version to remember.
+    seen = isNew ? undefined : { version, foreign };
+    return foreign;
   }
 
   /** Those that wait for the lock no longer are reported, and run no SQL. */

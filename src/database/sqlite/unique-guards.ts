@@ -20,9 +20,14 @@ export function guardIfFree(connection: Connection, plans: readonly ResourcePlan
   }
 }
 
-/** Makes the guards what the unique keys of today need, in the transaction that is open. */
-export function guardUniqueKeys(connection: Connection, plans: readonly ResourcePlan[]): void {
-  for (const sql of changesOf(connection, plans)) connection.exec(sql);
+/**
+ * Makes the guards what the unique keys of today need, in the transaction that is open; true if that
+ * has changed the schema.
+ */
+export function guardUniqueKeys(connection: Connection, plans: readonly ResourcePlan[]): boolean {
+  const changes = changesOf(connection, plans);
+  for (const sql of changes) connection.exec(sql);
+  return changes.length > 0;
 }
 
 /** The statements that make the guards what they should be; none if they are. */
