@@ -29,13 +29,22 @@ const CONFLICTS = ["", "", " OR REPLACE", " OR IGNORE", " OR ABORT", " OR ROLLBA
   LIMITS.endingTriggers ? [] : [" OR FAIL"],
 );
 
+/** What statements are made for. */
+export interface StatementContext {
+  readonly keysOf: KeysOf;
+  /** Whether values may be written that no field can hold. */
+  readonly hasBroken: boolean;
+  /** The tables that are of interest more than the others. */
+  readonly favorites: readonly Table[];
+}
+
 /** A step at random: most often one statement, sometimes a transaction with savepoints. */
-export function randomSql(random: Random, keysOf: KeysOf, hasBroken: boolean): SqlStep {
-  if (hasBroken && random.chance(0.05)) return randomBreak(random, keysOf);
+export function randomSql(random: Random, context: StatementContext): SqlStep {
+  if (context.hasBroken && random.chance(0.05)) return randomBreak(random, context.keysOf);
   if (random.chance(0.01)) return randomSchemaChange(random);
   const statements = random.chance(0.15)
-    ? randomTransaction(random, keysOf)
-    : [randomStatement(random, keysOf)];
+    ? randomTransaction(random, context)
+    : [randomStatement(random, context)];
   return {
     kind: "sql",
     foreignKeys: random.chance(0.7),
@@ -66,17 +75,18 @@ function randomSchemaChange(random: Random): SqlStep {
   return { kind: "sql", foreignKeys: true, recursiveTriggers: false, statements: [statement] };
 }
 
-function randomTransaction(random: Random, keysOf: KeysOf): string[] {
+function randomTransaction(random: Random, context: StatementContext): string[] {
   const some = () =>
-    Array.from({ length: 1 + random.below(2) }, () => randomStatement(random, keysOf));
+    Array.from({ length: 1 + random.below(2) }, () => randomStatement(random, context));
   const middle = random.chance(0.5)
     ? [...some(), "SAVEPOINT a", ...some(), random.pick(["ROLLBACK TO a", "RELEASE a"])]
     : some();
   return ["BEGIN", ...middle, ...some(), random.pick(["COMMIT", "COMMIT", "ROLLBACK"])];
 }
 
-function randomStatement(random: Random, keysOf: KeysOf): string {
-  const table = random.pick(TABLES);
+function randomStatement(random: Random, { keysOf, favorites }: StatementContext): string {
+  const isFavorite = favorites.length > 0 && random.chance(0.4);
+  const table = random.pick(isFavorite ? favorites : TABLES);
   const forms = [insert, insert, insert, upsert, update, update, update, remove, changeKey, copy];
   if (random.chance(0.1)) return updateFrom(table, random, keysOf);
   return random.pick(forms)(table, random, keysOf);
