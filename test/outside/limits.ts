@@ -5,8 +5,6 @@ const isStrict = process.env.OUTSIDE_STRICT === "1";
 
 /** Each limit is true where it is to be left out. */
 export const LIMITS = {
-  /** `UPDATE OF key` triggers do not see `SET rowid = …`, `SET oid = …`, `SET _rowid_ = …`. */
-  rowidNames: !isStrict,
   /**
    * A trigger of a user that ends the statement and keeps what it did, before our AFTER trigger has
    * run: RAISE(FAIL), RAISE(IGNORE) after the change, OR FAIL in a statement whose trigger fails.
@@ -14,6 +12,4 @@ export const LIMITS = {
   endingTriggers: !isStrict,
   /** A BEFORE UPDATE trigger of a user that refuses, or ignores, the update in our own trigger. */
   refusedMarks: !isStrict,
-  /** An update by another program that changes nothing gives a new etag. */
-  unchangedUpdates: !isStrict,
 };

@@ -191,12 +191,9 @@ function updateFrom(table: Table, random: Random, keysOf: KeysOf): string {
   const key = table.key ?? "rowid";
   const [from, to] = [0, 1].map(() => randomKey(random, keysOf(table.name)));
   const verb = `UPDATE${random.pick(CONFLICTS)} ${table.name}`;
-  const aliases = [
+  return random.pick([
     `${verb} SET rowid = ${from} WHERE _rowid_ = ${to}`,
     `${verb} SET (${name}, oid) = (SELECT ${name}, ${from}) WHERE oid = ${to}`,
-  ];
-  return random.pick([
-    ...(LIMITS.rowidNames ? [] : aliases),
     `${verb} SET ${name} = other.${name} FROM ${table.name} AS other WHERE other.${key} = ${from} AND ${table.name}.${key} = ${to}`,
     `${verb} SET ${name} = (SELECT max(${name}) FROM ${table.name}) WHERE ${key} >= ${to}`,
     `${verb} SET (${name}, ${key}) = (SELECT ${name}, ${from}) WHERE oid = ${to}`,
