@@ -1,8 +1,12 @@
 // Triggers as users have them on their tables: that correct the row, change others, keep a log, or
 // refuse. Each settles after one round, also where triggers fire triggers.
 
+import { LIMITS } from "./limits.ts";
+
 /** A trigger of a user. */
 export interface UserTrigger {
+  /** The limit that it meets, if it meets one. */
+  readonly limit?: keyof typeof LIMITS;
   readonly sql: string;
   /** The tables that it writes. */
   readonly writes: readonly string[];
@@ -19,8 +23,7 @@ const refuse = (table: string, column: string, when: string, row: "NEW" | "OLD",
      BEGIN SELECT RAISE(${how === "IGNORE" ? how : `${how}, 'not this one'`}); END`,
   );
 
-/** The triggers by their names. */
-export const USER_TRIGGERS: Readonly<Record<string, UserTrigger>> = {
+const ALL_TRIGGERS: Readonly<Record<string, UserTrigger>> = {
   artists_trim: trigger(
     ["artists"],
     `CREATE TRIGGER user_artists_trim AFTER INSERT ON artists WHEN NEW.Name <> trim(NEW.Name)
@@ -117,26 +120,44 @@ export const USER_TRIGGERS: Readonly<Record<string, UserTrigger>> = {
      BEGIN INSERT INTO user_log VALUES ('track', OLD.TrackId); END`,
   ),
   customers_ignore: refuse("customers", "FirstName", "BEFORE INSERT", "NEW", "IGNORE"),
-  customers_update_ignore: refuse("customers", "FirstName", "BEFORE UPDATE", "NEW", "IGNORE"),
+  customers_update_ignore: {
+    limit: "refusedMarks",
+    ...refuse("customers", "FirstName", "BEFORE UPDATE", "NEW", "IGNORE"),
+  },
   artists_delete_ignore: refuse("artists", "Name", "BEFORE DELETE", "OLD", "IGNORE"),
   artists_rollback: refuse("artists", "Name", "BEFORE INSERT", "NEW", "ROLLBACK"),
   albums_rollback: refuse("albums", "Title", "AFTER UPDATE", "NEW", "ROLLBACK"),
   tracks_abort: refuse("tracks", "Name", "AFTER INSERT", "NEW", "ABORT"),
-  genres_fail: refuse("genres", "Name", "AFTER INSERT", "NEW", "FAIL"),
+  genres_fail: {
+    limit: "endingTriggers",
+    ...refuse("genres", "Name", "AFTER INSERT", "NEW", "FAIL"),
+  },
   playlists_rollback: refuse("playlists", "Name", "BEFORE DELETE", "OLD", "ROLLBACK"),
-  employees_fail: refuse("employees", "LastName", "BEFORE UPDATE", "NEW", "FAIL"),
+  employees_fail: {
+    limit: "refusedMarks",
+    ...refuse("employees", "LastName", "BEFORE UPDATE", "NEW", "FAIL"),
+  },
   lines_ignored: trigger(
     [],
     `CREATE TRIGGER user_lines_ignored BEFORE INSERT ON invoice_items WHEN NEW.Quantity = 3
      BEGIN SELECT RAISE(IGNORE); END`,
   ),
-  albums_quiet: refuse("albums", "Title", "AFTER UPDATE", "NEW", "IGNORE"),
-  genres_quiet: refuse("genres", "Name", "AFTER INSERT", "NEW", "IGNORE"),
-  lines_quiet: trigger(
-    [],
-    `CREATE TRIGGER user_lines_quiet AFTER UPDATE ON invoice_items WHEN NEW.Quantity = 2
-     BEGIN SELECT RAISE(IGNORE); END`,
-  ),
+  albums_quiet: {
+    limit: "endingTriggers",
+    ...refuse("albums", "Title", "AFTER UPDATE", "NEW", "IGNORE"),
+  },
+  genres_quiet: {
+    limit: "endingTriggers",
+    ...refuse("genres", "Name", "AFTER INSERT", "NEW", "IGNORE"),
+  },
+  lines_quiet: {
+    limit: "endingTriggers",
+    ...trigger(
+      [],
+      `CREATE TRIGGER user_lines_quiet AFTER UPDATE ON invoice_items WHEN NEW.Quantity = 2
+       BEGIN SELECT RAISE(IGNORE); END`,
+    ),
+  },
   genre_replaced: trigger(
     ["genres"],
     `CREATE TRIGGER user_genre_replaced AFTER INSERT ON playlists
@@ -191,3 +212,8 @@ export const USER_TRIGGERS: Readonly<Record<string, UserTrigger>> = {
      BEGIN INSERT INTO artists (Name) VALUES ('twin of ' || NEW.ArtistId); END`,
   ),
 };
+
+/** The triggers by their names. */
+export const USER_TRIGGERS: Readonly<Record<string, UserTrigger>> = Object.fromEntries(
+  Object.entries(ALL_TRIGGERS).filter(([, { limit }]) => !limit || !LIMITS[limit]),
+);
