@@ -10,9 +10,9 @@ import { type Connection, readPragma } from "./connection.ts";
 import { openGuarded } from "./file-guard.ts";
 import { keepFiles } from "./file-keeper.ts";
 import { createCommitter, type Outcome } from "./group-commit.ts";
+import { guardIfFree } from "./table-guards.ts";
 import { toPlainError } from "./thread-errors.ts";
 import { loadPlans } from "./thread-plans.ts";
-import { guardIfFree } from "./unique-guards.ts";
 import { keepWal } from "./wal.ts";
 import type { WriterData, WriterReply, WriterRequest } from "./writer-messages.ts";
 
