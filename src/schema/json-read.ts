@@ -11,15 +11,19 @@ import {
   fromJson,
   fromJsonString,
   type JsonValue,
+  type Message,
   type Registry,
   ScalarType,
+  toBinary,
   type UnknownField,
 } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import { BinaryReader, base64Decode } from "@bufbuild/protobuf/wire";
+import { base64Decode } from "@bufbuild/protobuf/wire";
 import { StructSchema } from "@bufbuild/protobuf/wkt";
 import { Unrepresentable } from "./codec.ts";
+import { mergeOthers, readUnknown } from "./json-read-unknown.ts";
 import { hasSpecialJson } from "./json-special.ts";
+import { findStoredField, findStoredValue, storedTypes } from "./stored-types.ts";
 
 /** SQLite nests JSON 1000 deep at most. */
 const JSON_DEPTH_MAX = 1000;
@@ -51,18 +55,46 @@ function readObject(
   fields: readonly DescField[],
   registry: Registry,
 ): void {
+  const others: UnknownField[] = [];
   for (const [key, value] of Object.entries(expectObject(json))) {
     if (key === "$unknown") {
-      message.setUnknown(readUnknown(base64Decode(expectString(value))));
+      others.push(...readUnknown(base64Decode(expectString(value))));
       continue;
     }
     const field = fields.find((candidate) => candidate.jsonName === key || candidate.name === key);
-    if (!field) throw new Unrepresentable(`${message.desc.typeName} has no JSON field ${key}`);
+    if (!field) {
+      others.push(...readStoredField(key, value, message, fields, registry));
+      continue;
+    }
     if (value === null && !acceptsNull(field)) continue;
     const set = field.oneof ? message.oneofCase(field.oneof) : message.isSet(field);
     if (set) throw new Unrepresentable(`${key} is given twice`);
     readField(value, message, field, registry);
   }
+  if (others.length > 0) mergeOthers(message, others, fields, registry);
+}
+
+/**
+ * What a field that only another server knows has in JSON, as the records that it is in bytes.
+ * @throws Unrepresentable if no stored type has it either.
+ */
+function readStoredField(
+  key: string,
+  json: JsonValue,
+  { desc }: ReflectMessage,
+  fields: readonly DescField[],
+  registry: Registry,
+): UnknownField[] {
+  const field = findStoredField(registry, desc, key);
+  // A number that is in use here, for what is no JSON, is another matter.
+  const own = desc.fields.find(({ number }) => number === field?.number);
+  if (!field || (own && !fields.includes(own))) {
+    throw new Unrepresentable(`${desc.typeName} has no JSON field ${key}`);
+  }
+  if (json === null && !acceptsNull(field)) return [];
+  const message = reflect(field.parent, create(field.parent));
+  readField(json, message, field, registry);
+  return readUnknown(toBinary(field.parent, message.message));
 }
 
 /** Null is a value of google.protobuf.Value, and no value of all other fields. */
@@ -97,7 +129,7 @@ function readField(
 
 function readElement(field: DescField, json: JsonValue, registry: Registry): unknown {
   if (field.message) return readMessage(json, field.message, registry);
-  if (field.enum) return readEnum(field.enum, json);
+  if (field.enum) return readEnum(field.enum, json, registry);
   return readScalar(field.scalar as ScalarType, json);
 }
 
@@ -108,7 +140,23 @@ function readMessage(json: JsonValue, desc: DescMessage, registry: Registry): Re
     return message;
   }
   const exact = exactBytesOf(json);
-  return reflect(desc, exact ? fromBinary(desc, exact) : fromJson(desc, json, { registry }));
+  return reflect(desc, exact ? fromBinary(desc, exact) : readSpecial(json, desc, registry));
+}
+
+/** An Any may hold a type that only another server knows. */
+function readSpecial(json: JsonValue, desc: DescMessage, registry: Registry): Message {
+  try {
+    return fromJson(desc, json, { registry });
+  } catch (error) {
+    for (const types of storedTypes(registry)) {
+      try {
+        return fromJson(desc, json, { registry: types });
+      } catch {
+        // Nor does this one.
+      }
+    }
+    throw error;
+  }
 }
 
 function exactBytesOf(json: JsonValue): Uint8Array | undefined {
@@ -118,21 +166,14 @@ function exactBytesOf(json: JsonValue): Uint8Array | undefined {
   return base64Decode(expectString(json.$wire));
 }
 
-function readUnknown(bytes: Uint8Array): UnknownField[] {
-  const reader = new BinaryReader(bytes);
-  const unknown: UnknownField[] = [];
-  while (reader.pos < reader.len) {
-    const [no, wireType] = reader.tag();
-    unknown.push({ no, wireType, data: reader.skip(wireType, no) });
-  }
-  return unknown;
-}
-
-function readEnum(desc: DescEnum, json: JsonValue): number {
+function readEnum(desc: DescEnum, json: JsonValue, registry: Registry): number {
   if (typeof json === "number") return json;
   const value = desc.values.find((candidate) => candidate.name === json);
-  if (!value) throw new Unrepresentable(`${JSON.stringify(json)} is no value of ${desc.typeName}`);
-  return value.number;
+  const number = value?.number ?? findStoredValue(registry, desc, String(json));
+  if (number === undefined) {
+    throw new Unrepresentable(`${JSON.stringify(json)} is no value of ${desc.typeName}`);
+  }
+  return number;
 }
 
 function readMapKey(type: ScalarType, key: string): unknown {

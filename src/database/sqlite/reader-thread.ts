@@ -7,6 +7,7 @@ import { retryWhileBusy } from "./busy-retry.ts";
 import { openConnection } from "./connection.ts";
 import { createReader, type Reader } from "./reader.ts";
 import type { ReaderAnswer, ReaderJob, ReaderResult, ReaderSetup } from "./reader-protocol.ts";
+import { useSchemaStore } from "./schema-store.ts";
 import { toPlainError } from "./thread-errors.ts";
 import { loadPlans, planOf } from "./thread-plans.ts";
 
@@ -27,7 +28,7 @@ parentPort?.on("message", async (job: ReaderJob) => {
 
 function run(job: ReaderJob): ReaderResult {
   // A file that cannot be opened now may be there for the next job.
-  reader ??= createReader(openConnection(path, { readOnly: true, busyTimeoutMs }), registry);
+  reader ??= openReader();
   switch (job.kind) {
     case "read":
       return reader.read(job.statements);
@@ -36,6 +37,12 @@ function run(job: ReaderJob): ReaderResult {
     case "batch":
       return reader.batch({ ...job.request, plan: planOf(plans, job.request.table) });
   }
+}
+
+function openReader(): Reader {
+  const connection = openConnection(path, { readOnly: true, busyTimeoutMs });
+  useSchemaStore(registry, connection);
+  return createReader(connection, registry);
 }
 
 function send(answer: ReaderAnswer, transfer: readonly ArrayBuffer[] = []): void {

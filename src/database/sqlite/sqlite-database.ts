@@ -13,6 +13,7 @@ import { type Connection, openConnection, translateSqliteError } from "./connect
 import { createPointReader } from "./point-reader.ts";
 import { createReaderPool } from "./reader-pool.ts";
 import { scansIn } from "./scans.ts";
+import { useSchemaStore } from "./schema-store.ts";
 import { readShortPages } from "./short-pages.ts";
 import { readStatus } from "./status.ts";
 import type { OnStatement } from "./timed.ts";
@@ -57,6 +58,7 @@ export interface SqliteDatabase extends Database {
 export function openSqlite(options: SqliteOptions): SqliteDatabase {
   const { path, limits, readOnly, durability = "full", definitions, secretSeed } = options;
   const reading = openConnection(path, { readOnly: true, busyTimeoutMs: limits.busyTimeoutMs });
+  useSchemaStore(options.registry, reading);
   const writer = readOnly ? undefined : startWriter({ path, definitions, durability, limits });
   const readPoint = createPointReader(reading, options, limits.writeTimeoutMs);
   const readers = createReaderPool(

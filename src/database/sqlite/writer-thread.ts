@@ -8,6 +8,7 @@ import { StoreError } from "../../errors.ts";
 import { packOutcomes, unpackCommits } from "./commit-transport.ts";
 import { type Connection, openConnection, readPragma } from "./connection.ts";
 import { createCommitter, type Outcome } from "./group-commit.ts";
+import { useSchemaStore } from "./schema-store.ts";
 import { toPlainError } from "./thread-errors.ts";
 import { loadPlans } from "./thread-plans.ts";
 import { keepWal } from "./wal.ts";
@@ -40,6 +41,7 @@ try {
 async function write({ path, definitions, durability, limits }: WriterData): Promise<void> {
   const { plans, registry } = await loadPlans(definitions);
   const connection = openWriteConnection(path, durability, limits.busyTimeoutMs);
+  useSchemaStore(registry, connection);
   const wal = keepWal(connection, limits.walSizeBytes);
   const commitGroup = createCommitter(connection, {
     plans,
