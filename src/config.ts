@@ -13,6 +13,10 @@ export interface Config {
   readonly processes: number;
   /** What they share for secrets that a read-only database does not hold. */
   readonly secretSeed?: string;
+  /** Whether a List, a search, an Export or a sum fails for a row that it would have to leave out. */
+  readonly strictReads?: boolean;
+  /** The folder of the migrations; the package's own if absent. */
+  readonly migrations?: string;
   /** The folder of the rows that a new database gets; none if absent. */
   readonly fixtures?: string;
   readonly limits: Limits;
@@ -44,6 +48,10 @@ export interface Limits {
   readonly shutdownTimeoutMs: number;
   /** How often health and schema are looked at. */
   readonly probeIntervalMs: number;
+  /** How many rows the scrubber checks in a second; 0 turns it off. */
+  readonly scrubRowsPerSecond: number;
+  /** How long it rests before each pass over all rows. */
+  readonly scrubPauseMs: number;
   /** The largest request, in bytes. */
   readonly receiveMessageBytes: number;
   /** The largest response, in bytes. */
@@ -93,6 +101,8 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   migrationLockTimeoutMs: 15_000,
   shutdownTimeoutMs: 5_000,
   probeIntervalMs: 1_000,
+  scrubRowsPerSecond: 100,
+  scrubPauseMs: 60_000,
   receiveMessageBytes: 4 * 1024 * 1024,
   sendMessageBytes: 4 * 1024 * 1024,
   pageBytes: 3 * 1024 * 1024,
@@ -116,6 +126,14 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   connectionAgeGraceMs: 30_000,
   walSizeBytes: 64 * 1024 * 1024,
 });
+
+/** What is kept free in a response beside its items: a page token, the total size, tags. */
+const RESPONSE_REST_BYTES = 512;
+
+/** The most bytes of items in one response, with their tags. */
+export function itemBytesMax({ sendMessageBytes }: Limits): number {
+  return sendMessageBytes - RESPONSE_REST_BYTES;
+}
 
 export const DEFAULT_DATABASE = "data/chinook.db";
 export const DEFAULT_ADDRESS = "127.0.0.1:50051";

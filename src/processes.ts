@@ -32,6 +32,8 @@ const STABLE_MS = 30_000;
 /** Set for children: where they listen, and the seed of what they share beside the database. */
 const ADDRESS_VARIABLE = "PROTOSTORE_CHILD_ADDRESS";
 const SEED_VARIABLE = "PROTOSTORE_CHILD_SECRET_SEED";
+/** Which of the children it is, from 0 on: what only one of them does is done by the first. */
+const PLACE_VARIABLE = "PROTOSTORE_CHILD_PLACE";
 const SEED_BYTES = 32;
 
 /** True in a process that `startServerProcesses` has started. */
@@ -54,8 +56,12 @@ export async function startServerProcesses(config: Config, log: Log): Promise<Ru
   let { address } = config;
   let port: number | undefined;
 
-  function start(): Child {
-    const own = { [ADDRESS_VARIABLE]: address, [SEED_VARIABLE]: seed };
+  function start(place: number): Child {
+    const own = {
+      [ADDRESS_VARIABLE]: address,
+      [SEED_VARIABLE]: seed,
+      [PLACE_VARIABLE]: String(place),
+    };
     const child = startChild(own, log);
     children.add(child);
     void child.ended.then(() => children.delete(child));
@@ -75,7 +81,7 @@ export async function startServerProcesses(config: Config, log: Log): Promise<Ru
     serving.then(check, (err: unknown) => log.error({ err }, "a server process cannot start"));
   }
 
-  async function keepServing(first: Child): Promise<void> {
+  async function keepServing(first: Child, place: number): Promise<void> {
     let child = first;
     let pauseMs = 0;
     for (;;) {
@@ -89,7 +95,7 @@ export async function startServerProcesses(config: Config, log: Log): Promise<Ru
       log.error(facts, "a server process has ended; another will take its place");
       await delay(pauseMs, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
-      child = start();
+      child = start(place);
       checkPort(child);
     }
   }
@@ -102,14 +108,14 @@ export async function startServerProcesses(config: Config, log: Log): Promise<Ru
     log.info("stopped");
   }
 
-  const first = Array.from({ length: config.processes }, start);
+  const first = Array.from({ length: config.processes }, (_, place) => start(place));
   try {
     [port] = await Promise.all(first.map(({ serving }) => serving));
   } catch (error) {
     await stop();
     throw error;
   }
-  for (const child of first) void keepServing(child);
+  for (const [place, child] of first.entries()) void keepServing(child, place);
   return { port: port as number, stop };
 }
 
@@ -153,7 +159,9 @@ export async function runServerChild(
   try {
     const { [ADDRESS_VARIABLE]: address = config.address, [SEED_VARIABLE]: secretSeed = "" } =
       process.env;
-    const service = await start({ ...config, address, secretSeed });
+    const isFirst = process.env[PLACE_VARIABLE] === "0";
+    const limits = isFirst ? config.limits : { ...config.limits, scrubRowsPerSecond: 0 };
+    const service = await start({ ...config, address, secretSeed, limits });
     // Not once: it may come from the primary and from whoever stops the whole group.
     const told = new Promise<void>((stop) => process.on("SIGTERM", stop));
     // A terminal sends it to the children too, but the primary is to say when they stop.

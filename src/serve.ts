@@ -2,12 +2,14 @@
 // what each process does for itself are apart. Is the only place where the layers meet.
 
 import { statSync } from "node:fs";
-import { DatabaseService } from "../gen/protostore/v1/database_service_pb.ts";
+import { create } from "@bufbuild/protobuf";
+import { DatabaseService, DatabaseStatusSchema } from "../gen/protostore/v1/database_service_pb.ts";
 import type { Config } from "./config.ts";
 import { createDescriptorCheck } from "./database/sqlite/descriptors.ts";
 import { openSqlite } from "./database/sqlite/sqlite-database.ts";
 import { StoreError } from "./errors.ts";
 import { loadFixtures } from "./fixtures.ts";
+import { createRowFaults } from "./handlers/row-faults.ts";
 import {
   assembleService,
   createHandlerTools,
@@ -17,13 +19,14 @@ import {
 import { databaseService } from "./health/database-service.ts";
 import { createHealthMonitor } from "./health/monitor.ts";
 import { createSchemaProbe } from "./health/schema-probe.ts";
+import { type Scrubber, startScrubber } from "./health/scrubber.ts";
 import { readServerStatus } from "./health/server-status.ts";
 import { healthService } from "./health/service.ts";
 import { createListCosts } from "./list-costs.ts";
-import { refuseUnmanaged } from "./migrate/detect.ts";
-import { readMigrationFiles } from "./migrate/files.ts";
-import { migrateUp } from "./migrate/migrate.ts";
-import { nameDatabase, openDatabase } from "./migrate/target.ts";
+import { detectDatabase, refuseUnmanaged } from "./migrate/detect.ts";
+import { type MigrationFile, readMigrationFiles } from "./migrate/files.ts";
+import { migrateUp, readSkipped } from "./migrate/migrate.ts";
+import { nameDatabase, openDatabase, requireWriteAheadLog } from "./migrate/target.ts";
 import { watchEventLoop } from "./observe/event-loop.ts";
 import type { Log } from "./observe/log.ts";
 import { planResources } from "./schema/plan.ts";
@@ -87,11 +90,16 @@ async function openStore(
   config: Config,
   { resources, definitions }: Served,
   log: Log,
-  makeReady?: (config: Config) => Promise<void>,
+  makeReady?: (config: Config, files: readonly MigrationFile[], log: Log) => Promise<void>,
 ) {
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
-  await makeReady?.(config);
+  const files = readMigrationFiles(config.migrations);
+  await makeReady?.(config, files, log);
+  // Before any other connection is made, in whichever process: it cannot be set beside them.
+  if (!config.readOnly) {
+    await requireWriteAheadLog(config.database, config.limits.migrationLockTimeoutMs);
+  }
   const metrics = watchEventLoop();
   const database = openSqlite({
     ...config,
@@ -101,7 +109,7 @@ async function openStore(
     log,
     onStatement: metrics.recordStatement,
   });
-  const schema = createSchemaProbe(database.connection, plans, readMigrationFiles());
+  const schema = createSchemaProbe(database.connection, plans, files);
   const costs = createListCosts(database, plans, config.limits);
   const { readOnly, limits } = config;
   const batchRows = limits.derivationRows;
@@ -140,7 +148,7 @@ async function prepareStore(store: Store, { fixtures }: Config, log: Log): Promi
 
 async function serveStore(
   store: Store,
-  { address, limits }: Config,
+  { address, limits, strictReads = false }: Config,
   { resources, services: others = [] }: Served,
   log: Log,
 ): Promise<RunningService> {
@@ -149,29 +157,38 @@ async function serveStore(
     services: [...resources, ...others].map(({ service }) => service.typeName),
     alwaysServing: [DatabaseService.typeName],
     probe: async () => {
+      const error = database.checkFiles();
+      if (error) return { serving: false, error };
       const found = schema.look();
       // The migrations may have come while the server ran.
       if (found.serving) await checkDescriptors();
       return found;
     },
+    glance: database.checkFile,
     limits,
     log,
   });
+  let scrubber: Scrubber | undefined;
   try {
     // Loaded while the writer thread starts.
     const { startServer } = await import("./grpc/server.ts");
     const { reflectionServices } = await import("./grpc/reflection.ts");
-    const tools = createHandlerTools(database, plans, registry, limits, costs.extras);
+    const faults = createRowFaults(strictReads);
+    const tools = createHandlerTools(database, plans, registry, limits, costs.extras, faults);
     const services = [
       ...[...resources, ...others].map((entry) => assembleService(entry, tools)),
-      databaseService(
-        async () => ({
-          ...(await database.status()),
-          schema: schema.describe(),
-          server: readServerStatus(metrics, database.queues()),
-        }),
-        costs.explain,
-      ),
+      databaseService(async () => {
+        const refusal = monitor.gate();
+        const server = readServerStatus(metrics, database.queues(), faults.count, refusal);
+        const scrub = scrubber && { scrub: scrubber.status() };
+        try {
+          return { ...(await database.status()), schema: schema.describe(), ...scrub, server };
+        } catch (error) {
+          // Why it is not served is told all the more if nothing else can be.
+          if (refusal) return create(DatabaseStatusSchema, { server });
+          throw error;
+        }
+      }, costs.explain),
       healthService(monitor),
     ];
     await database.opened();
@@ -184,7 +201,12 @@ async function serveStore(
       gate: monitor.gate,
       onStopping: monitor.stop,
     });
-    return { port: server.port, stop: () => server.stop().then(() => closeStore(store)) };
+    scrubber = startScrubber({ source: database, plans, registry, limits, log });
+    const stop = async () => {
+      await Promise.all([scrubber?.stop(), server.stop()]);
+      await closeStore(store);
+    };
+    return { port: server.port, stop };
   } catch (error) {
     monitor.stop();
     throw error;
@@ -192,19 +214,31 @@ async function serveStore(
 }
 
 /** Makes a new file; an old one must be ours, and is migrated only by the operator's command. */
-async function prepareFile({ database: path, readOnly, limits }: Config): Promise<void> {
+async function prepareFile(
+  { database: path, readOnly, limits }: Config,
+  files: readonly MigrationFile[],
+  log: Log,
+): Promise<void> {
   const file = statSync(path, { throwIfNoEntry: false });
-  const isNew = !file || (file.isFile() && file.size === 0);
-  if (isNew && !readOnly) {
-    await migrateUp(path, { lockTimeoutMs: limits.migrationLockTimeoutMs });
-    return;
-  }
   if (file && !file.isFile()) {
     throw new StoreError("DATABASE_UNAVAILABLE", `${path} is not a file`);
   }
+  const isNew = !file || file.size === 0 || isEmptyDatabase(path, files, log);
+  if (!isNew || readOnly) return;
+  const lockTimeoutMs = limits.migrationLockTimeoutMs;
+  const { notices } = await migrateUp(path, { files, lockTimeoutMs });
+  for (const notice of notices) log.warn(notice);
+}
+
+/** True if nothing is in it: a first migration that failed, or was killed, leaves such a file. */
+function isEmptyDatabase(path: string, files: readonly MigrationFile[], log: Log): boolean {
   const connection = openDatabase(path, { readOnly: true });
   try {
     refuseUnmanaged(connection, path);
+    for (const name of readSkipped(connection, files)) {
+      log.warn({ migration: name }, "this migration arrived below the version and is not run");
+    }
+    return detectDatabase(connection).kind === "empty";
   } catch (error) {
     throw nameDatabase(path, error);
   } finally {

@@ -1,35 +1,82 @@
 // `protostore adopt FILE`: takes an existing Chinook file over.
-// Words only: what it does is in src/migrate/adopt.ts.
+// Words only: what it does is in src/migrate/adopt.ts, what is looked at in src/health/adoption.ts.
 
 import { Command } from "commander";
-import { type AdoptionReport, adoptDatabase } from "../migrate/adopt.ts";
-import { lockTimeoutOption } from "./migrate.ts";
+import { StoreError } from "../errors.ts";
+import { examineAdopted } from "../health/adoption.ts";
+import { type AdoptionReport, adoptDatabase, checkAdoption } from "../migrate/adopt.ts";
+import { type MigrationFile, readMigrationFiles } from "../migrate/files.ts";
+import type { FindingSummary } from "../repositories/finding.ts";
+import { RESOURCES } from "../resources.ts";
+import { planResources } from "../schema/plan.ts";
+import { registryOf } from "../schema/registry.ts";
+import { describeFindings } from "./findings.ts";
+import { lockTimeoutOption, migrationsOption } from "./migrate.ts";
 import { createProgress, type Progress } from "./progress.ts";
+
+interface AdoptFlags {
+  /** In milliseconds. */
+  readonly lockTimeout: number;
+  readonly migrations?: string;
+  readonly check: boolean;
+  readonly strict: boolean;
+}
 
 /** The command `adopt`; it throws StoreError. */
 export function adoptCommand(): Command {
   return new Command("adopt")
     .description("take over an existing Chinook file in place, after a verified backup")
     .argument("<file>", "the Chinook file, with upstream or with plural table names")
+    .addOption(migrationsOption())
+    .option("--check", "tell what an adoption would do and find, and change nothing", false)
+    .option("--strict", "refuse a file with rows that cannot be read, or refer to nothing", false)
     .addOption(lockTimeoutOption())
     .addHelpText(
       "after",
       "\nExample:\n  $ protostore adopt Chinook_Sqlite.sqlite" +
         "\n  $ protostore serve --database Chinook_Sqlite.sqlite",
     )
-    .action(async (file: string, { lockTimeout }: { readonly lockTimeout: number }) => {
-      const progress = createSteps();
-      try {
-        const report = await adoptDatabase(file, {
-          lockTimeoutMs: lockTimeout,
-          onProgress: progress.update,
-        });
-        progress.end();
-        printReport(file, report);
-      } finally {
-        progress.end();
-      }
-    });
+    .action(runAdopt);
+}
+
+async function runAdopt(
+  file: string,
+  { lockTimeout, migrations, check, strict }: AdoptFlags,
+): Promise<void> {
+  const progress = createSteps();
+  const files = readMigrationFiles(migrations);
+  const examination = createExamination(files, strict);
+  const options = {
+    lockTimeoutMs: lockTimeout,
+    files,
+    onProgress: progress.update,
+    examine: examination.examine,
+  };
+  try {
+    const report = check ? await checkAdoption(file, options) : await adoptDatabase(file, options);
+    progress.end();
+    print(
+      report ? describeAdoption(file, report) : [`${file} can be adopted; nothing was changed`],
+    );
+  } finally {
+    progress.end();
+    print(examination.lines());
+  }
+}
+
+/** What is looked at in the rehearsal, and the lines that tell what was found. */
+function createExamination(files: readonly MigrationFile[], strict: boolean) {
+  const plans = planResources(RESOURCES);
+  const registry = registryOf(RESOURCES.map(({ resource }) => resource));
+  let found: FindingSummary | undefined;
+  return {
+    async examine(copy: Parameters<typeof examineAdopted>[0]): Promise<void> {
+      found = await examineAdopted(copy, plans, registry, files);
+      if (!strict || found.total === 0) return;
+      throw new StoreError("VERIFY_FAILED", `${found.total} problems in the rows of the file`);
+    },
+    lines: (): readonly string[] => (found ? describeFindings(found) : []),
+  };
 }
 
 /** One bar after the other, each with the name of its step. */
@@ -49,11 +96,15 @@ function createSteps() {
   };
 }
 
-function printReport(file: string, { backup, tables, migration }: AdoptionReport): void {
-  const lines = [
+function describeAdoption(file: string, report: AdoptionReport): readonly string[] {
+  const { backup, tables, migration } = report;
+  return [
     backup ? `backup  ${backup}` : "completed an adoption that was interrupted",
     ...tables.map(({ table, rows }) => `${String(rows).padStart(7)} ${table}`),
     `adopted ${file}, now at version ${migration.to}`,
   ];
-  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+function print(lines: readonly string[]): void {
+  if (lines.length > 0) process.stdout.write(`${lines.join("\n")}\n`);
 }

@@ -5,20 +5,26 @@ import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_DATABASE, DEFAULT_LIMITS } from "../config.ts";
 import { StoreError } from "../errors.ts";
 import { createMigration, type NewTable } from "../migrate/create.ts";
-import { listMigrationFiles } from "../migrate/files.ts";
+import { VERSION_MAX } from "../migrate/file-name.ts";
+import { readMigrationFiles } from "../migrate/files.ts";
+import { forceVersion } from "../migrate/force.ts";
 import { readLog } from "../migrate/log.ts";
 import {
-  forceVersion,
+  type MigrateOptions,
   type MigrationReport,
   migrateDown,
   migrateUp,
   readMigrationStatus,
+  readSkipped,
 } from "../migrate/migrate.ts";
 import { type MigrationPlan, planMigrations } from "../migrate/plan.ts";
 import { nameDatabase, openForReading, requireDatabase } from "../migrate/target.ts";
+import { NO_VERSION } from "../migrate/version.ts";
 
 interface DatabaseOptions {
   readonly database: string;
+  /** The folder of the migrations. */
+  readonly migrations?: string;
 }
 
 interface LockOptions extends DatabaseOptions {
@@ -45,6 +51,14 @@ export function databaseOption(): Option {
     .default(DEFAULT_DATABASE);
 }
 
+/** The option that names the folder of the migrations. */
+export function migrationsOption(): Option {
+  return new Option(
+    "--migrations <folder>",
+    "the folder of the migrations (default: the package's own)",
+  ).env("PROTOSTORE_MIGRATIONS");
+}
+
 /** The option that says how long to wait for other processes. */
 export function lockTimeoutOption(): Option {
   return new Option("--lock-timeout <ms>", "how long to wait for other processes, in milliseconds")
@@ -56,13 +70,14 @@ export function lockTimeoutOption(): Option {
 function upCommand(): Command {
   return new Command("up")
     .description("apply the migrations that are pending; creates the database if it is absent")
-    .argument("[version]", "stop after this version", parseCount)
+    .argument("[version]", "stop after this version", parseVersion)
     .addOption(databaseOption())
+    .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
     .addHelpText("after", example("protostore migrate up --database data/chinook.db"))
-    .action(async (target: number | undefined, options: LockOptions) => {
+    .action(async (target: bigint | undefined, options: LockOptions) => {
       const report = await migrateUp(options.database, {
-        lockTimeoutMs: options.lockTimeout,
+        ...toMigrateOptions(options),
         ...(target === undefined ? {} : { target }),
       });
       printReport(report, "applied");
@@ -75,6 +90,7 @@ function downCommand(): Command {
     .argument("[steps]", "how many (default: 1)", parseCount)
     .option("--all", "undo all of them")
     .addOption(databaseOption())
+    .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
     .addHelpText("after", example("protostore migrate down 1 --database data/chinook.db"))
     .action(async (steps: number | undefined, options: LockOptions & { all?: boolean }) => {
@@ -82,7 +98,7 @@ function downCommand(): Command {
         throw new StoreError("INVALID_CONFIG", "give a number of steps or --all, not both");
       }
       const report = await migrateDown(options.database, {
-        lockTimeoutMs: options.lockTimeout,
+        ...toMigrateOptions(options),
         steps: options.all ? "all" : (steps ?? 1),
       });
       printReport(report, "undone");
@@ -93,18 +109,20 @@ function statusCommand(): Command {
   return new Command("status")
     .description("show the version of a database and each migration; changes nothing")
     .addOption(databaseOption())
+    .addOption(migrationsOption())
     .addHelpText("after", example("protostore migrate status --database data/chinook.db"))
-    .action((options: DatabaseOptions) => printStatus(options.database));
+    .action((options: DatabaseOptions) => printStatus(options));
 }
 
 function planCommand(): Command {
   return new Command("plan")
     .description("run the pending migrations on a copy and show what they would change")
     .addOption(databaseOption())
+    .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
     .addHelpText("after", example("protostore migrate plan --database data/chinook.db"))
     .action(async (options: LockOptions) => {
-      printPlan(await planMigrations(options.database, { lockTimeoutMs: options.lockTimeout }));
+      printPlan(await planMigrations(options.database, toMigrateOptions(options)));
     });
 }
 
@@ -112,13 +130,16 @@ function forceCommand(): Command {
   return new Command("force")
     .description("record a version as it is, without running anything, after a repair by hand")
     .addArgument(
-      new Argument("<version>", "the version of a migration, or 0").argParser(parseCount),
+      new Argument("<version>", "the version of a migration, or -1 for none").argParser(
+        parseForced,
+      ),
     )
     .addOption(databaseOption())
+    .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
     .addHelpText("after", example("protostore migrate force 2 --database data/chinook.db"))
-    .action(async (version: number, options: LockOptions) => {
-      await forceVersion(options.database, version, { lockTimeoutMs: options.lockTimeout });
+    .action(async (version: bigint, options: LockOptions) => {
+      await forceVersion(options.database, version, toMigrateOptions(options));
       print(`recorded version ${version}`);
     });
 }
@@ -129,10 +150,12 @@ function createCommand(): Command {
     .argument("<name>", "what it does: lower-case letters, digits and _")
     .option("--table <name>", "make it the table of a new resource")
     .option("--key <column>", "the INTEGER PRIMARY KEY of that table")
-    .option("--dir <folder>", "the folder of the migrations (default: the package's own)")
+    .addOption(migrationsOption())
+    .option("--dir <folder>", "the same, by its older name")
     .addHelpText("after", example("protostore migrate create labels --table labels --key LabelId"))
-    .action((name: string, { dir, table, key }: CreateFlags) => {
+    .action((name: string, { dir: older, migrations, table, key }: CreateFlags) => {
       const newTable = toNewTable(table, key);
+      const dir = older ?? migrations;
       const paths = createMigration(name, {
         ...(dir === undefined ? {} : { dir }),
         ...(newTable ? { table: newTable } : {}),
@@ -144,6 +167,7 @@ function createCommand(): Command {
 interface CreateFlags {
   readonly table?: string;
   readonly key?: string;
+  readonly migrations?: string;
   readonly dir?: string;
 }
 
@@ -153,27 +177,44 @@ function toNewTable(table: string | undefined, key: string | undefined): NewTabl
   throw new StoreError("INVALID_CONFIG", "--table and --key belong together");
 }
 
-function printReport({ from, to, migrations }: MigrationReport, verb: string): void {
+function toMigrateOptions({ lockTimeout, migrations }: LockOptions): MigrateOptions {
+  return { lockTimeoutMs: lockTimeout, files: readMigrationFiles(migrations) };
+}
+
+function printReport(report: MigrationReport, verb: string): void {
+  const { from, to, migrations } = report;
   for (const { name, durationMs } of migrations)
     print(`${verb} ${name} (${durationMs.toFixed(0)} ms)`);
   print(from === to ? `nothing to do, at version ${to}` : `version ${from} -> ${to}`);
+  printNotes(report);
 }
 
-function printStatus(database: string): void {
+function printNotes({ notices, skipped, to }: Omit<MigrationReport, "migrations">): void {
+  for (const notice of notices) print(`note: ${notice}`);
+  for (const name of skipped) {
+    print(`note: ${name} is not run: it arrived when the database was past it, at version ${to}`);
+  }
+}
+
+function printStatus({ database, migrations }: DatabaseOptions): void {
   requireDatabase(database);
-  const files = listMigrationFiles();
+  const files = readMigrationFiles(migrations);
   const connection = openForReading(database);
   try {
     const status = readMigrationStatus(connection, files);
     const log = new Map(readLog(connection).map((entry) => [entry.version, entry]));
+    const skipped = readSkipped(connection, files);
     const managed = status.managed ? "" : ", not managed by protostore";
     const dirty = status.dirty ? ", dirty: a migration did not finish" : "";
     print(`${database}: version ${status.version} of ${status.expected}${dirty}${managed}`);
     for (const { version, name } of files) {
-      const entry = version <= status.version ? log.get(version) : undefined;
-      const state = version > status.version ? "pending" : (entry?.kind ?? "recorded");
+      const isPending = status.pending.includes(name);
+      const entry = isPending ? undefined : log.get(version);
+      const unlogged = skipped.includes(name) ? "skipped" : "recorded";
+      const state = isPending ? "pending" : (entry?.kind ?? unlogged);
       print(`  ${state.padEnd(9)} ${name}${entry ? `  ${entry.appliedAt}` : ""}`);
     }
+    printNotes({ notices: [], skipped, from: status.version, to: status.version });
   } catch (error) {
     throw nameDatabase(database, error);
   } finally {
@@ -181,21 +222,33 @@ function printStatus(database: string): void {
   }
 }
 
-function printPlan({ from, to, migrations, changes }: MigrationPlan): void {
-  if (migrations.length === 0) {
-    print(`nothing to do, at version ${to}`);
-    return;
+function printPlan(plan: MigrationPlan): void {
+  const { from, to, migrations, changes } = plan;
+  if (migrations.length === 0) print(`nothing to do, at version ${to}`);
+  else {
+    print(`version ${from} -> ${to}, by ${migrations.join(", ")}:`);
+    const signs = { added: "+", removed: "-", changed: "~" };
+    for (const { change, type, name } of changes) print(`  ${signs[change]} ${type} ${name}`);
+    print("the database was not changed");
   }
-  print(`version ${from} -> ${to}, by ${migrations.join(", ")}:`);
-  const signs = { added: "+", removed: "-", changed: "~" };
-  print(changes.map(({ change, type, name }) => `  ${signs[change]} ${type} ${name}`).join("\n"));
-  print("the database was not changed");
+  printNotes(plan);
 }
 
 /** A number from 0 on. */
 export function parseCount(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("It is not a whole number.");
+}
+
+/** The version of a migration. */
+function parseVersion(text: string): bigint {
+  if (/^\d{1,19}$/.test(text) && BigInt(text) <= VERSION_MAX) return BigInt(text);
+  throw new InvalidArgumentError(`It is not a whole number from 0 to ${VERSION_MAX}.`);
+}
+
+/** A version as golang-migrate's `force` takes it: -1 is none. */
+function parseForced(text: string): bigint {
+  return text === "-1" ? NO_VERSION : parseVersion(text);
 }
 
 function example(command: string): string {

@@ -11,7 +11,7 @@ import { isServerChild, runServerChild, startServerProcesses } from "../processe
 import { DEFINITIONS, RESOURCES, SERVICES } from "../resources.ts";
 import { saveCompiled } from "../runtime.ts";
 import { prepare, serve, servePrepared } from "../serve.ts";
-import { databaseOption, lockTimeoutOption, parseCount } from "./migrate.ts";
+import { databaseOption, lockTimeoutOption, migrationsOption, parseCount } from "./migrate.ts";
 
 const PROCESSES_MAX = 256;
 
@@ -19,12 +19,15 @@ const SERVED = { resources: RESOURCES, definitions: DEFINITIONS, services: SERVI
 
 interface ServeOptions {
   readonly database: string;
+  readonly migrations?: string;
   readonly address: string;
   readonly readOnly: boolean;
   readonly durability: Durability;
+  readonly strictReads: boolean;
   readonly fixtures: boolean;
   readonly lockTimeout: number;
   readonly maxScanRows: number;
+  readonly scrubRows: number;
   readonly processes: number;
 }
 
@@ -33,6 +36,7 @@ export function serveCommand(): Command {
   return new Command("serve")
     .description("serve a database over gRPC; creates it if it is absent")
     .addOption(databaseOption())
+    .addOption(migrationsOption())
     .addOption(addressOption())
     .addOption(
       new Option("--read-only", "refuse every write").env("PROTOSTORE_READ_ONLY").default(false),
@@ -47,6 +51,11 @@ export function serveCommand(): Command {
         .default("full"),
     )
     .addOption(
+      new Option("--strict-reads", "fail a List for a row that cannot be read, rather than name it")
+        .env("PROTOSTORE_STRICT_READS")
+        .default(false),
+    )
+    .addOption(
       new Option("--fixtures", "fill a new database with sample rows")
         .env("PROTOSTORE_FIXTURES")
         .default(false),
@@ -55,6 +64,12 @@ export function serveCommand(): Command {
       new Option("--max-scan-rows <rows>", "refuse filters that scan more rows; 0 refuses none")
         .env("PROTOSTORE_MAX_SCAN_ROWS")
         .default(DEFAULT_LIMITS.scanRowsMax)
+        .argParser(parseCount),
+    )
+    .addOption(
+      new Option("--scrub-rows <rows>", "how many rows to check in a second; 0 checks none")
+        .env("PROTOSTORE_SCRUB_ROWS")
+        .default(DEFAULT_LIMITS.scrubRowsPerSecond)
         .argParser(parseCount),
     )
     .addOption(processesOption())
@@ -87,12 +102,15 @@ async function runServe(options: ServeOptions): Promise<void> {
     address: options.address,
     readOnly: options.readOnly,
     durability: options.durability,
+    strictReads: options.strictReads,
     processes: options.processes,
+    ...(options.migrations !== undefined && { migrations: resolve(options.migrations) }),
     ...(options.fixtures && { fixtures: join(PACKAGE_ROOT, "fixtures") }),
     limits: {
       ...DEFAULT_LIMITS,
       migrationLockTimeoutMs: options.lockTimeout,
       scanRowsMax: options.maxScanRows,
+      scrubRowsPerSecond: options.scrubRows,
     },
   });
   const log = config.processes === 1 ? createLog() : createLog().child({ pid: process.pid });

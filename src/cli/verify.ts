@@ -6,17 +6,21 @@ import { DEFAULT_LIMITS } from "../config.ts";
 import { openSqlite } from "../database/sqlite/sqlite-database.ts";
 import { StoreError } from "../errors.ts";
 import { createSchemaProbe } from "../health/schema-probe.ts";
+import { refuseUnmanaged } from "../migrate/detect.ts";
 import { readMigrationFiles } from "../migrate/files.ts";
+import { requireDatabase } from "../migrate/target.ts";
+import type { Finding } from "../repositories/finding.ts";
 import { checkSearchIndex, rebuildSearchIndex } from "../repositories/search-repository.ts";
-import { type Finding, verifyDatabase } from "../repositories/verify.ts";
+import { verifyDatabase } from "../repositories/verify.ts";
 import { DEFINITIONS, RESOURCES } from "../resources.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
-import { databaseOption } from "./migrate.ts";
+import { databaseOption, migrationsOption } from "./migrate.ts";
 import { createProgress } from "./progress.ts";
 
 interface VerifyOptions {
   readonly database: string;
+  readonly migrations?: string;
   readonly repair: boolean;
 }
 
@@ -25,12 +29,18 @@ export function verifyCommand(): Command {
   return new Command("verify")
     .description("recompute every row and compare columns, JSON and bytes; check pages and keys")
     .addOption(databaseOption())
-    .option("--repair", "make the search index anew if it is not as the rows are", false)
+    .addOption(migrationsOption())
+    .option(
+      "--repair",
+      "make the bytes of damaged rows and a wrong search index anew from the columns",
+      false,
+    )
     .addHelpText("after", "\nExample:\n  $ protostore verify --database store.db")
     .action(runVerify);
 }
 
-async function runVerify({ database: path, repair }: VerifyOptions): Promise<void> {
+async function runVerify({ database: path, migrations, repair }: VerifyOptions): Promise<void> {
+  requireDatabase(path);
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
   const tools = { registry, definitions: DEFINITIONS };
@@ -43,13 +53,28 @@ async function runVerify({ database: path, repair }: VerifyOptions): Promise<voi
     problems += findings.length;
     for (const { subject, problem } of findings) process.stdout.write(`${subject}: ${problem}\n`);
   };
+  /** Mends what can be mended, and returns the rest. */
+  const mend = async (findings: readonly Finding[]) => {
+    const rest: Finding[] = [];
+    for (const finding of findings) {
+      if (!repair || !finding.repair) {
+        rest.push(finding);
+        continue;
+      }
+      await database.commit([{ kind: "execute", statement: finding.repair }]);
+      process.stdout.write(`${finding.subject}: its bytes were made anew from its columns\n`);
+    }
+    return rest;
+  };
   try {
-    const { error } = createSchemaProbe(database.connection, plans, readMigrationFiles()).look();
+    refuseUnmanaged(database.connection, path);
+    const files = readMigrationFiles(migrations);
+    const { error } = createSchemaProbe(database.connection, plans, files).look();
     if (error) throw error;
     for await (const step of verifyDatabase(database, plans, registry)) {
       rows = step.rowsDone;
       progress.update(step.rowsDone, step.rowsTotal);
-      report(step.findings);
+      report(await mend(step.findings));
     }
     const stale = await checkSearchIndex(database);
     if (repair && stale.length > 0) {

@@ -32,7 +32,12 @@ export interface Snapshot {
  * One step of a commit. Messages are bytes as the client encoded them: they are decoded, checked and
  * stored in one place, where the commit is carried out.
  */
-export type Operation = CreateOperation | UpdateOperation | DeleteOperation | ExecuteOperation;
+export type Operation =
+  | CreateOperation
+  | UpdateOperation
+  | DeleteOperation
+  | CheckOperation
+  | ExecuteOperation;
 
 /** What operations on resources have in common. */
 interface ResourceOperation {
@@ -75,6 +80,12 @@ export interface DeleteOperation extends ResourceOperation {
   readonly force: boolean;
 }
 
+/** Changes nothing, and fails with RESOURCE_NOT_FOUND if there is no such row. */
+export interface CheckOperation extends ResourceOperation {
+  readonly kind: "check";
+  readonly key: bigint;
+}
+
 /** A statement written by hand; `check` judges the rows it changed. */
 export interface ExecuteOperation {
   readonly kind: "execute";
@@ -91,6 +102,11 @@ export interface CommitOptions extends CallLimits {
   readonly validateOnly?: boolean;
   /** Makes the commit safe to repeat. */
   readonly request?: RequestIdentity;
+  /**
+   * Whether the stored messages are wanted, as they are if it is absent: a commit whose messages
+   * together are too large to be sent then fails with ANSWER_TOO_LARGE.
+   */
+  readonly answered?: boolean;
 }
 
 /** A request that a client may send again. */
@@ -103,6 +119,8 @@ export interface RequestIdentity {
 
 /** What is wrong if a statement changes no row, or if a constraint refuses it. */
 export interface ExecuteCheck {
+  /** How many rows it must change; any number if absent. */
+  readonly rows?: number;
   readonly noRow?: StoreError;
   readonly exists?: StoreError;
   readonly foreignKey?: StoreError;
@@ -117,8 +135,16 @@ export interface Commit {
 
 /** A database that is open. Every method fails with StoreError only. */
 export interface Database {
-  /** The message with this key, at once and without waiting for other reads. */
-  get(plan: ResourcePlan, key: bigint, limits?: CallLimits): Promise<StoredMessage>;
+  /**
+   * The message with this key, at once and without waiting for other reads. If there is a read mask,
+   * what it does not select may be missing: a row is read that cannot be read as a whole.
+   */
+  get(
+    plan: ResourcePlan,
+    key: bigint,
+    limits?: CallLimits,
+    mask?: readonly string[],
+  ): Promise<StoredMessage>;
   /** A page of rows, assembled where they are read, in one read transaction. */
   page(request: PageRequest, limits?: CallLimits): Promise<PageBytes>;
   /** The messages with these keys, assembled where they are read, in one read transaction. */

@@ -3,6 +3,7 @@
 
 import type { Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
+import type { RowFault } from "../schema/row-fault.ts";
 import type { Row } from "../schema/sql-value.ts";
 
 /** How a message stands in a response. */
@@ -41,8 +42,10 @@ export interface PageRequest {
   readonly joined?: Statement | undefined;
   /** The most rows of the page. */
   readonly pageSize: number;
-  /** The bytes of whole messages after which the page ends; it has one row at least. */
+  /** The bytes of whole messages after which the page ends; it passes one row at least. */
   readonly pageBytes: number;
+  /** The most bytes of an item; a row that has more is left out. */
+  readonly itemBytesMax: number;
   readonly item: ItemForm;
   /** The paths of the read mask; all of each message if absent. */
   readonly mask?: readonly string[] | undefined;
@@ -56,7 +59,9 @@ export interface PageBytes {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** How many items there are. */
   readonly count: number;
-  /** Key and extra values of the last row; absent if the page is empty. */
+  /** The rows of the page that are left out. */
+  readonly unreachable: readonly RowFault[];
+  /** Key and extra values of the last row, which may be left out; absent if there is none. */
   readonly last: Row | undefined;
   /** Key and extra values of the row behind the page; absent if there is none. */
   readonly following: Row | undefined;
@@ -71,6 +76,8 @@ export interface BatchRequest {
   /** In the order of the response; a key may come twice. */
   readonly keys: readonly bigint[];
   readonly item: ItemForm;
+  /** The most bytes of the batch. */
+  readonly answerBytesMax: number;
   /** The paths of the read mask; all of each message if absent. */
   readonly mask?: readonly string[] | undefined;
 }

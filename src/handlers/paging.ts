@@ -8,7 +8,9 @@ import { invalidField } from "../errors.ts";
 import type { PageTokens } from "../query/page-token.ts";
 import { digestPagedRequest } from "../query/request-digest.ts";
 import type { Page } from "../repositories/list.ts";
+import type { RowFault } from "../schema/row-fault.ts";
 import type { SqlValue } from "../schema/sql-value.ts";
+import type { RowFaults } from "./row-faults.ts";
 
 /** The paging fields of a request and its response. */
 export interface PagingMessages {
@@ -16,6 +18,7 @@ export interface PagingMessages {
   readonly items: DescField;
   readonly nextPageToken: DescField;
   readonly totalSize: DescField | undefined;
+  readonly unreachable: DescField | undefined;
 }
 
 /** A request that is answered in pages. */
@@ -38,6 +41,7 @@ export interface PageRange {
 export interface Paging {
   readonly messages: PagingMessages;
   readonly limits: Limits;
+  readonly faults: RowFaults;
   pageTokens(): Promise<PageTokens>;
 }
 
@@ -47,7 +51,7 @@ export interface Paging {
  */
 export async function answerPage(
   request: PagingRequest,
-  { messages, limits, pageTokens }: Paging,
+  { messages, limits, faults, pageTokens }: Paging,
   load: (range: PageRange) => Promise<Page>,
 ): Promise<{ bytes: Uint8Array; revision: bigint }> {
   const { pageToken, skip = 0, includeTotalSize = false } = request;
@@ -67,7 +71,24 @@ export async function answerPage(
   if (totalSize !== undefined && messages.totalSize) {
     writer.tag(messages.totalSize.number, WireType.Varint).int32(totalSize);
   }
+  writeUnreachable(writer, messages.unreachable, page.unreachable, faults);
   return { bytes: append(bytes, writer.finish()), revision };
+}
+
+/**
+ * Names the rows that are left out of a response, in its field `unreachable` (AIP-217).
+ * @throws StoreError ROW_UNREADABLE, ROW_TOO_LARGE if they must not be left out.
+ */
+export function writeUnreachable(
+  writer: BinaryWriter,
+  field: DescField | undefined,
+  unreachable: readonly RowFault[],
+  faults: RowFaults,
+): void {
+  if (unreachable.length === 0) return;
+  for (const name of faults.leaveOut(unreachable, field !== undefined)) {
+    writer.tag(field?.number ?? 0, WireType.LengthDelimited).string(name);
+  }
 }
 
 /** A page has room for a few fields behind its items, so that it is hardly ever copied. */
@@ -94,5 +115,11 @@ export function pagingMessages(
     request.fields.some((field) => field.name === name),
   );
   if (!items || !nextPageToken || !isPaged) return undefined;
-  return { request, items, nextPageToken, totalSize: find("total_size") };
+  return {
+    request,
+    items,
+    nextPageToken,
+    totalSize: find("total_size"),
+    unreachable: find("unreachable"),
+  };
 }

@@ -24,7 +24,7 @@ type OwnMethod = "addPlaylistTracks" | "removePlaylistTracks" | "listPlaylistTra
 export function playlistMethods(
   tools: HandlerTools,
 ): Pick<Implementations<(typeof PlaylistService)["method"]>, OwnMethod> {
-  const { database, limits, pageTokens } = tools;
+  const { database, limits, faults, pageTokens } = tools;
   const playlist = tools.repositoryOf(PlaylistSchema).plan;
   const track = tools.repositoryOf(TrackSchema).plan;
   const repository = createPlaylistRepository(database, { playlist, track }, limits);
@@ -65,7 +65,7 @@ export function playlistMethods(
 
     async listPlaylistTracks(request, context) {
       const key = parseName(playlist.resource, request.parent, "parent");
-      const paging = { messages, limits, pageTokens };
+      const paging = { messages, limits, faults, pageTokens };
       const { bytes, revision } = await answerPage(request, paging, ({ after, pageSize }) =>
         repository.listTracks(key, after, pageSize, context),
       );

@@ -84,6 +84,7 @@ export function salesMethods(
       return create(SummarizeSalesResponseSchema, {
         groups: sorted.map(toGroup),
         total: toGroup({ ...summary.total, key: "" }),
+        unreachable: [...tools.faults.leaveOut(summary.unreachable, true)],
       });
     },
   };

@@ -13,6 +13,7 @@ import {
 } from "../repositories/resource-repository.ts";
 import type { ResourceDefinition, ResourcePlan } from "../schema/plan.ts";
 import type { Handler, Service } from "./handler.ts";
+import { createRowFaults, type RowFaults } from "./row-faults.ts";
 import { implementStandard } from "./standard.ts";
 
 /** What handlers work with. */
@@ -20,6 +21,8 @@ export interface HandlerTools {
   readonly database: Database;
   readonly registry: Registry;
   readonly limits: Limits;
+  /** What becomes of rows that cannot be answered with. */
+  readonly faults: RowFaults;
   /** The page tokens of the database; their key is read when the first one is needed. */
   pageTokens(): Promise<PageTokens>;
   /** The repository of each resource. */
@@ -54,6 +57,7 @@ export function createHandlerTools(
   registry: Registry,
   limits: Limits,
   extras: ListExtras = {},
+  faults: RowFaults = createRowFaults(false),
 ): HandlerTools {
   let tokens: Promise<PageTokens> | undefined;
   const repositories = new Map(
@@ -63,6 +67,7 @@ export function createHandlerTools(
     database,
     registry,
     limits,
+    faults,
     repositories: [...repositories.values()],
     pageTokens() {
       tokens ??= database.secret("page_token").then(createPageTokens);

@@ -6,21 +6,34 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { invalidField } from "../errors.ts";
 import { cutBytes, resolveReadMask } from "../query/read-mask.ts";
 import { parseName } from "../schema/resource-name.ts";
+import { faultError, tooLarge } from "../schema/row-fault.ts";
 import { answerPage, type PagingMessages, type PagingRequest } from "./paging.ts";
 import { readPaths } from "./read-shape.ts";
 import { stringGetter } from "./request-options.ts";
 import type { StandardTools, UnaryFunction } from "./standard.ts";
 
 /** Get (AIP-131). */
-export function getMethod(method: DescMethod, { repository }: StandardTools): UnaryFunction {
+export function getMethod(
+  method: DescMethod,
+  { repository, limits, faults }: StandardTools,
+): UnaryFunction {
   const { plan } = repository;
   const nameOf = stringGetter(method.input, "name");
   return async (request, context) => {
     const paths = readPaths(plan, request);
     const key = parseName(plan.resource, nameOf(request), "name");
-    const { bytes, revision } = await repository.get(key, context);
-    context.setRevision(revision);
-    return paths ? cutBytes(plan, bytes, resolveReadMask(plan, paths)) : bytes;
+    try {
+      const { bytes, revision } = await repository.get(key, context, paths);
+      const answer = paths ? cutBytes(plan, bytes, resolveReadMask(plan, paths)) : bytes;
+      if (answer.length > limits.sendMessageBytes) {
+        throw faultError(tooLarge(plan, key, answer.length, limits.sendMessageBytes));
+      }
+      context.setRevision(revision);
+      return answer;
+    } catch (error) {
+      faults.failed(error);
+      throw error;
+    }
   };
 }
 
@@ -28,13 +41,13 @@ export function getMethod(method: DescMethod, { repository }: StandardTools): Un
 export function listMethod(
   method: DescMethod,
   messages: PagingMessages,
-  { repository, limits, pageTokens }: StandardTools,
+  { repository, limits, faults, pageTokens }: StandardTools,
 ): UnaryFunction {
   const { plan } = repository;
   const filterOf = stringGetter(method.input, "filter");
   const orderByOf = stringGetter(method.input, "order_by");
   const item = { field: messages.items.number };
-  const paging = { messages, limits, pageTokens };
+  const paging = { messages, limits, faults, pageTokens };
   return async (request, context) => {
     const mask = readPaths(plan, request);
     const query = { filter: filterOf(request), orderBy: orderByOf(request), item, mask };
@@ -49,7 +62,7 @@ export function listMethod(
 /** BatchGet (AIP-231). */
 export function batchGetMethod(
   items: DescField,
-  { repository, limits }: StandardTools,
+  { repository, limits, faults }: StandardTools,
 ): UnaryFunction {
   const { plan } = repository;
   const item = { field: items.number };
@@ -61,9 +74,14 @@ export function batchGetMethod(
       throw invalidField("names", `must have at most ${limits.batchSizeMax} names`);
     }
     const keys = names.map((name, i) => parseName(plan.resource, name, `names[${i}]`));
-    const { bytes, revision } = await repository.getBatch({ keys, item, mask }, context);
-    context.setRevision(revision);
-    return bytes;
+    try {
+      const { bytes, revision } = await repository.getBatch({ keys, item, mask }, context);
+      context.setRevision(revision);
+      return bytes;
+    } catch (error) {
+      faults.failed(error);
+      throw error;
+    }
   };
 }
 

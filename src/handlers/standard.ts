@@ -8,6 +8,7 @@ import type { PageTokens } from "../query/page-token.ts";
 import type { ResourceRepository } from "../repositories/resource-repository.ts";
 import type { CallContext, RawFunction, Response } from "./handler.ts";
 import { pagingMessages } from "./paging.ts";
+import type { RowFaults } from "./row-faults.ts";
 import { batchGetMethod, getMethod, listMethod } from "./standard-read.ts";
 import { type Items, writeBatchMethod, writeMethod } from "./standard-write.ts";
 import { createParser, deleteParser, type MakeParser, updateParser } from "./write-requests.ts";
@@ -19,6 +20,7 @@ export type UnaryFunction = (request: Message, context: CallContext) => Promise<
 export interface StandardTools {
   readonly repository: ResourceRepository;
   readonly limits: Limits;
+  readonly faults: RowFaults;
   pageTokens(): Promise<PageTokens>;
 }
 

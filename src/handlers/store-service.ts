@@ -16,7 +16,9 @@ import { exportPages } from "../repositories/export.ts";
 import type { Page } from "../repositories/list.ts";
 import type { Implementations } from "./handler.ts";
 import { importOperations } from "./import-operations.ts";
+import { writeUnreachable } from "./paging.ts";
 import { commitOptions } from "./request-options.ts";
+import type { RowFaults } from "./row-faults.ts";
 import type { HandlerTools } from "./services.ts";
 
 /** The methods over the repositories of all resources. */
@@ -46,7 +48,7 @@ export function storeMethods(
       };
       for await (const page of exportPages(repository, query, context)) {
         context.setRevision(page.revision);
-        yield encodePage(page, page.next ? tokens.seal(page.next, digest) : "");
+        yield encodePage(page, page.next ? tokens.seal(page.next, digest) : "", tools.faults);
       }
     },
 
@@ -61,7 +63,10 @@ export function storeMethods(
             throw invalidField("resources", `must have at most ${limits.batchSizeMax} resources`);
           }
           const operations = resources.map((any, index) => toImport(any, `resources[${index}]`));
-          const options = commitOptions(ImportRequestSchema, request, context);
+          const options = {
+            ...commitOptions(ImportRequestSchema, request, context),
+            answered: false,
+          };
           ({ revision } = await database.commit(operations, options));
           importedCount += BigInt(operations.length);
         }
@@ -74,13 +79,18 @@ export function storeMethods(
   };
 }
 
-function encodePage({ bytes, revision }: Page, nextPageToken: string): Uint8Array {
+function encodePage(
+  { bytes, revision, unreachable }: Page,
+  nextPageToken: string,
+  faults: RowFaults,
+): Uint8Array {
   const { field } = ExportResponseSchema;
   const writer = new BinaryWriter().raw(bytes);
   if (nextPageToken !== "") {
     writer.tag(field.nextPageToken.number, WireType.LengthDelimited).string(nextPageToken);
   }
   if (revision !== 0n) writer.tag(field.revision.number, WireType.Varint).int64(revision);
+  writeUnreachable(writer, field.unreachable, unreachable, faults);
   return writer.finish();
 }
 

@@ -18,7 +18,7 @@ import type { HandlerTools } from "./services.ts";
 export function trackMethods(
   tools: HandlerTools,
 ): Pick<Implementations<(typeof TrackService)["method"]>, "searchTracks"> {
-  const { database, limits, pageTokens } = tools;
+  const { database, limits, faults, pageTokens } = tools;
   const track = tools.repositoryOf(TrackSchema).plan;
   const repository = createSearchRepository(database, track, limits);
   const messages = pagingMessages(
@@ -27,7 +27,7 @@ export function trackMethods(
     SearchTracksResponse_ResultSchema,
   );
   if (!messages) throw new TypeError("SearchTracks is not paged");
-  const paging = { messages, limits, pageTokens };
+  const paging = { messages, limits, faults, pageTokens };
 
   return {
     async searchTracks(request, context) {

@@ -24,6 +24,8 @@ export interface MonitorConfig {
   /** The full names of those that are served until the server stops. */
   readonly alwaysServing?: readonly string[];
   readonly probe: () => Promise<ProbeResult>;
+  /** What every call asks before it begins, in microseconds: why it must not, if it must not. */
+  readonly glance?: () => StoreError | undefined;
   readonly limits: Pick<Limits, "probeIntervalMs">;
   readonly log: Log;
 }
@@ -48,7 +50,7 @@ export interface HealthMonitor {
 
 /** A monitor; nothing is served before its first look. */
 export function createHealthMonitor(config: MonitorConfig): HealthMonitor {
-  const { probe, limits, log } = config;
+  const { probe, glance, limits, log } = config;
   const gated = new Set(["", ...config.services]);
   const names = new Set([...gated, ...(config.alwaysServing ?? [])]);
   const waiters = new Set<() => void>();
@@ -69,7 +71,10 @@ export function createHealthMonitor(config: MonitorConfig): HealthMonitor {
     const found = await Promise.resolve()
       .then(probe)
       .catch((cause: unknown) => notServing("the health probe failed", cause));
-    if (stopping.signal.aborted) return;
+    if (!stopping.signal.aborted) take(found);
+  }
+
+  function take(found: ProbeResult): void {
     const changed = found.serving !== result.serving || found.error?.code !== result.error?.code;
     result = found;
     if (!changed) return;
@@ -116,6 +121,9 @@ export function createHealthMonitor(config: MonitorConfig): HealthMonitor {
       return waiters.size;
     },
     gate() {
+      const error = result.serving ? glance?.() : undefined;
+      // The health is what calls are told, and not only after the next look.
+      if (error) take({ serving: false, error });
       return result.serving ? undefined : refusal(result.error);
     },
   };

@@ -15,9 +15,12 @@ import { describeTables } from "../database/sqlite/describe.ts";
 import { StoreError } from "../errors.ts";
 import type { MigrationFile } from "../migrate/files.ts";
 import { type MigrationStatus, readMigrationStatus } from "../migrate/migrate.ts";
+import { readMigratedSchema } from "../migrate/migrated-schema.ts";
 import { findDifferences } from "../schema/drift.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
+import { compareObjects, triggersAndViews } from "./migrated-objects.ts";
 import type { ProbeResult } from "./monitor.ts";
+import { findStateFaults } from "./store-state.ts";
 
 /** Compares a database with what the server needs. */
 export interface SchemaProbe {
@@ -33,14 +36,26 @@ export function createSchemaProbe(
   plans: readonly ResourcePlan[],
   files: readonly MigrationFile[],
 ): SchemaProbe {
+  const migrated = triggersAndViews(readMigratedSchema(files));
   let seen: { version: unknown; differences: readonly string[] } | undefined;
 
+  /** The schema is compared when it changes, the state at each look. */
   function differences(): readonly string[] {
     const version = readPragma(connection, "schema_version");
     if (seen?.version !== version) {
-      seen = { version, differences: findDifferences(plans, describeTables(connection)) };
+      seen = { version, differences: compareSchema() };
     }
-    return seen.differences;
+    return [...seen.differences, ...findStateFaults(connection)];
+  }
+
+  function compareSchema(): readonly string[] {
+    const found = findDifferences(plans, describeTables(connection));
+    // What is wrong with a trigger that a plan needs has been said by its message already.
+    const named = new Set(found.flatMap((line) => line.split(/[ :]+/)));
+    const others = compareObjects(connection, migrated)
+      .filter(({ name }) => !named.has(name))
+      .map(({ line }) => line);
+    return [...found, ...others];
   }
 
   return {

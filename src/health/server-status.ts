@@ -9,12 +9,15 @@ import {
   DatabaseStatus_ServerSchema,
 } from "../../gen/protostore/v1/database_service_pb.ts";
 import type { QueueLengths } from "../database/sqlite/sqlite-database.ts";
+import type { StoreError } from "../errors.ts";
 import type { Delays, EventLoopMetrics } from "../observe/event-loop.ts";
 
-/** The status of the process at this moment. */
+/** The status of the process at this moment; `refusal` is what calls are refused with. */
 export function readServerStatus(
   metrics: EventLoopMetrics,
   queues: QueueLengths,
+  unreadableRows: bigint,
+  refusal: StoreError | undefined,
 ): DatabaseStatus_Server {
   return create(DatabaseStatus_ServerSchema, {
     uptime: durationFromMs(Math.round(metrics.uptimeMs())),
@@ -22,6 +25,8 @@ export function readServerStatus(
     mainThreadStatement: toDelays(metrics.statements()),
     residentMemoryBytes: BigInt(process.memoryUsage.rss()),
     ...queues,
+    unreadableRows,
+    notServingReason: refusal?.message ?? "",
   });
 }
 

@@ -2,15 +2,17 @@
 // that makes it a managed database at version 1; the migrations after that are applied as usual.
 
 import { constants, copyFileSync, realpathSync } from "node:fs";
+import type { Connection } from "../database/sqlite/connection.ts";
 import { StoreError } from "../errors.ts";
-import { makeVerifiedBackup } from "./backup.ts";
+import { type BackupProgress, makeVerifiedBackup, withVerifiedCopy } from "./backup.ts";
 import { readChinookTables } from "./chinook.ts";
 import { detectDatabase } from "./detect.ts";
 import { type MigrationFile, readMigrationFiles } from "./files.ts";
 import { retryWhileBusy } from "./lock.ts";
 import { readLog } from "./log.ts";
 import { type MigrationReport, runUp } from "./migrate.ts";
-import { checkNewColumns, countRows, isSameCount, type TableCount, takeOver } from "./take-over.ts";
+import { checkNewNames } from "./new-names.ts";
+import { countRows, isSameCount, type TableCount, takeOver } from "./take-over.ts";
 import {
   inTransaction,
   inUse,
@@ -27,7 +29,14 @@ import { readVersion } from "./version.ts";
 export interface AdoptOptions {
   /** How long to wait for other processes, in milliseconds. */
   readonly lockTimeoutMs: number;
+  /** The migrations, the first of which is the package's own first; all its own if absent. */
+  readonly files?: readonly MigrationFile[];
   readonly onProgress?: (step: string, done: number, total: number) => void;
+  /**
+   * Looks at the rehearsal's copy, adopted and migrated: whatever it throws refuses the file, with
+   * nothing changed.
+   */
+  readonly examine?: (copy: Connection) => Promise<void>;
 }
 
 /** What an adoption has done. */
@@ -48,7 +57,8 @@ export interface AdoptionReport {
 export async function adoptDatabase(path: string, options: AdoptOptions): Promise<AdoptionReport> {
   requireDatabase(path);
   const database = realpathSync(path);
-  const files = readMigrationFiles();
+  const files = options.files ?? readMigrationFiles();
+  requireChinook(files);
   return await withDatabase(database, options.lockTimeoutMs, async (target) => {
     const backup = isInterrupted(target, files)
       ? undefined
@@ -62,12 +72,42 @@ export async function adoptDatabase(path: string, options: AdoptOptions): Promis
   });
 }
 
+/** What is recorded as adopted must be the file that makes Chinook's tables. */
+function requireChinook(files: readonly MigrationFile[]): void {
+  const [own] = readMigrationFiles();
+  if (own && files[0]?.checksum === own.checksum) return;
+  throw new StoreError(
+    "INVALID_CONFIG",
+    `a Chinook file is adopted as what ${own?.up.file} makes, and the first of these migrations ` +
+      `is ${files[0]?.up.file ?? "none"}`,
+  );
+}
+
+/**
+ * Does all that `adoptDatabase` does but for the adoption itself: nothing is changed.
+ * @throws StoreError as `adoptDatabase`.
+ */
+export async function checkAdoption(path: string, options: AdoptOptions): Promise<void> {
+  requireDatabase(path);
+  const database = realpathSync(path);
+  const files = options.files ?? readMigrationFiles();
+  requireChinook(files);
+  await withDatabase(database, options.lockTimeoutMs, async (target) => {
+    if (isInterrupted(target, files)) return;
+    await whileNobodyWrites(target, (isUpstream) =>
+      withVerifiedCopy(target, copying(options), (copy) =>
+        rehearse(target, copy, files, isUpstream, options),
+      ),
+    );
+  });
+}
+
 /** True if an earlier adoption of the file was killed after its transaction. */
 function isInterrupted({ connection, database }: Target, files: readonly MigrationFile[]): boolean {
   if (detectDatabase(connection).kind !== "managed") return false;
   const { version } = readVersion(connection);
   const adopted = readLog(connection).some((entry) => entry.kind === "adopted");
-  if (adopted && version < files.length) return true;
+  if (adopted && version < (files.at(-1)?.version ?? version)) return true;
   throw new StoreError(
     "INVALID_CONFIG",
     `${database} is managed by protostore already, at version ${version}`,
@@ -81,35 +121,50 @@ async function adoptUnmanaged(
   options: AdoptOptions,
 ): Promise<string> {
   const { connection, database, lockTimeoutMs } = target;
-  // A transaction that outgrows the cache would need the file to itself before its commit.
-  connection.pragma("cache_spill = OFF");
-  // From here on nobody else writes: the backup is the file as it is when it is adopted.
-  await retryWhileBusy(lockTimeoutMs, inUse(database), () => connection.exec("BEGIN IMMEDIATE"));
-  try {
-    const isUpstream = refuseUnlessChinook(target);
-    checkNewColumns(connection, files, isUpstream);
-    const backup = await makeVerifiedBackup(
-      target,
-      (done, total) => options.onProgress?.("backing up", done, total),
-      (copy) => rehearse(target, copy, files, isUpstream),
+  return await whileNobodyWrites(target, async (isUpstream) => {
+    const backup = await makeVerifiedBackup(target, copying(options), (copy) =>
+      rehearse(target, copy, files, isUpstream, options),
     );
     takeOver(connection, files, isUpstream);
     // A commit that is refused as busy leaves the transaction as it is.
     await retryWhileBusy(lockTimeoutMs, inUse(database), () => connection.exec("COMMIT"));
     return backup;
-  } catch (error) {
-    rollBack(connection);
-    throw error;
+  });
+}
+
+/**
+ * Runs `action` in a transaction that it may commit: a backup is then the file as it is when it is
+ * adopted. `action` is told whether the tables have their upstream names.
+ * @throws StoreError NOT_CHINOOK, or what `action` throws; then nothing is changed.
+ */
+async function whileNobodyWrites<T>(
+  target: Target,
+  action: (isUpstream: boolean) => Promise<T>,
+): Promise<T> {
+  const { connection, database, lockTimeoutMs } = target;
+  // A transaction that outgrows the cache would need the file to itself before its commit.
+  connection.pragma("cache_spill = OFF");
+  await retryWhileBusy(lockTimeoutMs, inUse(database), () => connection.exec("BEGIN IMMEDIATE"));
+  try {
+    return await action(refuseUnlessChinook(target));
   } finally {
+    rollBack(connection);
     connection.pragma("cache_spill = ON");
   }
+}
+
+function copying({ onProgress }: AdoptOptions): BackupProgress {
+  return (done, total) => onProgress?.("backing up", done, total);
 }
 
 /** @returns true for the upstream naming, false for the plural one. */
 function refuseUnlessChinook({ connection, database }: Target): boolean {
   const detection = detectDatabase(connection);
-  if (detection.kind === "chinook-upstream") return true;
-  if (detection.kind === "chinook-plural") return false;
+  const isUpstream = detection.kind === "chinook-upstream";
+  if (isUpstream || detection.kind === "chinook-plural") {
+    checkNewNames(connection, readMigrationFiles(), isUpstream);
+    return isUpstream;
+  }
   const reason = detection.kind === "foreign" ? detection.reason : "it has no tables";
   throw new StoreError("NOT_CHINOOK", `${database} is no Chinook file: ${reason}`);
 }
@@ -120,6 +175,7 @@ async function rehearse(
   backup: string,
   files: readonly MigrationFile[],
   isUpstream: boolean,
+  { examine }: AdoptOptions,
 ): Promise<void> {
   const copy = `${database}.rehearsal`;
   removeDatabase(copy);
@@ -135,6 +191,7 @@ async function rehearse(
       if (!isSameCount(before, countRows(connection, names))) {
         throw new StoreError("MIGRATION_FAILED", "the migrations would add or delete rows");
       }
+      await examine?.(connection);
     } finally {
       connection.close();
     }

@@ -15,15 +15,34 @@ export type BackupProgress = (done: number, total: number) => void;
 const PAGES_PER_STEP = 256;
 
 /**
- * Copies the database to a private file beside it, compares the two row by row, lets `examine` look
- * at the copy, and gives it its name, `<database>.backup-<UTC time>`, which is returned.
- * @throws StoreError DATABASE_CORRUPT if the copy is not whole; then it is removed again.
+ * Gives a verified copy that `examine` has looked at its name, `<database>.backup-<UTC time>`, which
+ * is returned; throws as `withVerifiedCopy`.
  */
 export async function makeVerifiedBackup(
-  { connection, database }: Target,
+  target: Target,
   onProgress: BackupProgress,
   examine: (copy: string) => Promise<void>,
 ): Promise<string> {
+  return await withVerifiedCopy(target, onProgress, async (copy) => {
+    await examine(copy);
+    const time = new Date().toISOString().replaceAll(/[-:]/g, "");
+    const backup = `${target.database}.backup-${time}`;
+    renameSync(copy, backup);
+    flush(dirname(copy));
+    return backup;
+  });
+}
+
+/**
+ * Copies the database to a private file beside it, compares the two row by row, and lets `use` have
+ * the copy, which is removed afterwards if it is still there.
+ * @throws StoreError DATABASE_CORRUPT if the copy is not whole, or what `use` throws.
+ */
+export async function withVerifiedCopy<T>(
+  { connection, database }: Target,
+  onProgress: BackupProgress,
+  use: (copy: string) => Promise<T>,
+): Promise<T> {
   const copy = `${database}.backup-partial`;
   // One is left here if an earlier adoption was killed; we hold the lock, so it is nobody's.
   removeDatabase(copy);
@@ -32,12 +51,7 @@ export async function makeVerifiedBackup(
     await copyPages(database, copy, onProgress);
     flush(copy);
     verifyCopy(connection, copy);
-    await examine(copy);
-    const time = new Date().toISOString().replaceAll(/[-:]/g, "");
-    const backup = `${database}.backup-${time}`;
-    renameSync(copy, backup);
-    flush(dirname(copy));
-    return backup;
+    return await use(copy);
   } finally {
     removeDatabase(copy);
   }

@@ -2,6 +2,7 @@
 // Takes columns and indexes from migration 1 itself, so that they are written down once only.
 
 import { type Connection, openConnection } from "../database/sqlite/connection.ts";
+import { describeTables } from "../database/sqlite/describe.ts";
 import type { MigrationFile } from "./files.ts";
 
 /** One of Chinook's tables. */
@@ -51,16 +52,15 @@ export function readChinookTables(files: readonly MigrationFile[]): readonly Chi
 export function readColumns(
   connection: Connection,
   table: string,
-): readonly { readonly name: string; readonly type: string; readonly pk: bigint }[] {
+): readonly { readonly name: string }[] {
   return connection
-    .prepare("SELECT name, type, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid")
-    .all(table) as { name: string; type: string; pk: bigint }[];
+    .prepare("SELECT name FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid")
+    .all(table) as { name: string }[];
 }
 
-/** The column that is the INTEGER PRIMARY KEY of `table`, or undefined if it has none. */
+/** The column that is the rowid of `table`, its INTEGER PRIMARY KEY; undefined if it has none. */
 export function readKey(connection: Connection, table: string): string | undefined {
-  const [key, ...others] = readColumns(connection, table).filter((column) => column.pk > 0n);
-  return others.length === 0 && key?.type.toUpperCase() === "INTEGER" ? key.name : undefined;
+  return describeTables(connection)(table)?.rowId;
 }
 
 /** The indexes of `table` that find rows by one column: its name is that of the first one. */

@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { openConnection } from "../database/sqlite/connection.ts";
 import { StoreError } from "../errors.ts";
 import { sqlName } from "../schema/sql-name.ts";
-import { MIGRATIONS_DIR, padVersion, readMigrationFiles } from "./files.ts";
+import { resourceTriggers } from "../schema/triggers.ts";
+import { VERSION_MAX } from "./file-name.ts";
+import { MIGRATIONS_DIR, type MigrationFile, readMigrationFiles } from "./files.ts";
 
 /** The table of a new resource; both are plain SQL identifiers. */
 export interface NewTable {
@@ -22,13 +24,21 @@ export interface CreateOptions {
   readonly table?: NewTable;
 }
 
-const COLUMNS_OF_STORE = new Set(["data", "wire", "revision", "created_at", "updated_at"]);
+const COLUMNS_OF_STORE = new Set([
+  "data",
+  "wire",
+  "revision",
+  "created_at",
+  "updated_at",
+  "checksum",
+]);
 
 /**
- * Writes the next migration's two files and returns their paths, up first.
+ * Writes the files of the next migration, in the form and with the kind of number that the last one
+ * has, and returns their paths, up first.
  * @throws StoreError MIGRATION_INVALID if a name cannot be used.
  */
-export function createMigration(name: string, options: CreateOptions = {}): [string, string] {
+export function createMigration(name: string, options: CreateOptions = {}): readonly string[] {
   if (!/^[a-z0-9][a-z0-9_]*$/.test(name)) {
     throw new StoreError(
       "MIGRATION_INVALID",
@@ -36,13 +46,43 @@ export function createMigration(name: string, options: CreateOptions = {}): [str
     );
   }
   const dir = options.dir ?? MIGRATIONS_DIR;
-  const last = readMigrationFiles(dir).at(-1)?.version ?? 0;
-  const base = join(dir, `${padVersion(last + 1)}_${name}`);
+  const last = readMigrationFiles(dir).at(-1);
+  const base = join(dir, `${nextVersion(last, new Date())}_${name}`);
   const [up, down] = options.table ? tableScripts(options.table) : emptyScripts();
-  const paths: [string, string] = [`${base}.up.sql`, `${base}.down.sql`];
-  writeFileSync(paths[0], up, { flag: "wx" });
-  writeFileSync(paths[1], down, { flag: "wx" });
-  return paths;
+  const contents: readonly [string, string][] =
+    last?.form === "goose"
+      ? [[`${base}.sql`, gooseScript(up, down)]]
+      : [
+          [`${base}.up.sql`, up],
+          [`${base}.down.sql`, down],
+        ];
+  for (const [path, text] of contents) writeFileSync(path, text, { flag: "wx" });
+  return contents.map(([path]) => path);
+}
+
+/** How the versions that are times are written, by their number of digits; all are in UTC. */
+const TIMES: Readonly<Record<number, (now: Date) => string>> = {
+  10: (now) => String(Math.floor(now.getTime() / 1_000)),
+  13: (now) => String(now.getTime()),
+  14: (now) => now.toISOString().replace(/\D/g, "").slice(0, 14),
+  19: (now) => String(BigInt(now.getTime()) * 1_000_000n),
+};
+
+/** The version after that of `last`, with as many digits: counted on, or the time if that was one. */
+function nextVersion(last: MigrationFile | undefined, now: Date): string {
+  const { version, digits } = last ?? { version: 0n, digits: "000000" };
+  const next = version + 1n;
+  if (next > VERSION_MAX) {
+    throw new StoreError("MIGRATION_INVALID", `there is no version after ${version}`);
+  }
+  const time = digits.startsWith("0") ? undefined : TIMES[digits.length]?.(now);
+  if (time !== undefined && BigInt(time) >= next) return time;
+  return String(next).padStart(digits.length, "0");
+}
+
+function gooseScript(up: string, down: string): string {
+  const block = (sql: string) => `-- +goose StatementBegin\n${sql}-- +goose StatementEnd\n`;
+  return `-- +goose Up\n${block(up)}\n-- +goose Down\n${block(down)}`;
 }
 
 function emptyScripts(): [string, string] {
@@ -55,7 +95,7 @@ function emptyScripts(): [string, string] {
 function tableScripts({ table: name, key: keyName }: NewTable): [string, string] {
   checkIdentifiers(name, keyName);
   const [table, key] = [sqlName(name), sqlName(keyName)];
-  const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
+  const triggers = resourceTriggers({ table: name, key: keyName }).map(({ sql }) => `${sql};\n`);
   const up = `-- The resource table ${name}.
 
 CREATE TABLE ${table} (
@@ -65,37 +105,11 @@ CREATE TABLE ${table} (
   wire BLOB,
   revision INTEGER,
   created_at TEXT,
-  updated_at TEXT
+  updated_at TEXT,
+  checksum INTEGER
 );
 
-CREATE TRIGGER ${name}_outside_insert AFTER INSERT ON ${table}
-WHEN (SELECT writing FROM store_state) = 0
-BEGIN
-  UPDATE store_state SET revision = revision + 1;
-  UPDATE ${table}
-  SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = ${now}, updated_at = ${now}
-  WHERE ${key} = NEW.${key};
-END;
-
-CREATE TRIGGER ${name}_outside_update AFTER UPDATE ON ${table}
-WHEN (SELECT writing FROM store_state) = 0 AND NEW.revision IS OLD.revision
-BEGIN
-  UPDATE store_state SET revision = revision + 1;
-  UPDATE ${table}
-  SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = ${now}
-  WHERE ${key} = NEW.${key};
-  INSERT INTO id_high_water (table_name, last_id)
-  SELECT '${name}', OLD.${key} WHERE NEW.${key} <> OLD.${key}
-  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
-END;
-
-CREATE TRIGGER ${name}_delete AFTER DELETE ON ${table}
-BEGIN
-  INSERT INTO id_high_water (table_name, last_id) VALUES ('${name}', OLD.${key})
-  ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
-  UPDATE store_state SET revision = revision + 1 WHERE writing = 0;
-END;
-`;
+${triggers.join("\n")}`;
   return [up, `-- Deletes every row of ${name}.\nDROP TABLE ${table};\n`];
 }
 

@@ -2,6 +2,7 @@
 // Must not write: what follows from the answer is decided by who asked.
 
 import type { Connection } from "../database/sqlite/connection.ts";
+import { describeTables } from "../database/sqlite/describe.ts";
 import { StoreError } from "../errors.ts";
 import { type ChinookTable, readChinookTables, readColumns, readKey } from "./chinook.ts";
 import { readMigrationFiles } from "./files.ts";
@@ -16,11 +17,15 @@ export type Detection =
       readonly reason: string;
     };
 
+/** What may be there before the first migration has been run. */
+const BOOKKEEPING = new Set(["schema_migrations", "schema_migrations_log", "version_unique"]);
+
 /** Tells what the database is; it only reads. */
 export function detectDatabase(connection: Connection): Detection {
   const objects = readObjects(connection);
-  if (objects.size === 0) return { kind: "empty" };
   if (readVersionRow(connection)) return { kind: "managed" };
+  // A first migration that failed leaves golang-migrate's table, without a row, and our log.
+  if ([...objects.keys()].every((name) => BOOKKEEPING.has(name))) return { kind: "empty" };
   const tables = readChinookTables(readMigrationFiles());
   const isTable = (name: string) => objects.get(name.toLowerCase()) === "table";
   const upstream = tables.filter((table) => isTable(table.upstreamName));
@@ -33,6 +38,8 @@ export function detectDatabase(connection: Connection): Detection {
   }
   const isUpstream = upstream.length >= plural.length;
   const reason = findFault(connection, objects, tables, isUpstream);
+  // The first migration without a transaction was stopped half-way, and `force` took its version.
+  if (reason && hasVersionTable(connection)) return { kind: "managed" };
   if (reason) return { kind: "foreign", reason };
   return { kind: isUpstream ? "chinook-upstream" : "chinook-plural" };
 }
@@ -69,8 +76,20 @@ function findFault(
     const missing = table.columns.find((column) => !columns.has(column.toLowerCase()));
     if (missing) return `the table ${name} has no column ${missing}`;
     if (table.key && readKey(connection, name)?.toLowerCase() !== table.key.toLowerCase()) {
-      return `the column ${table.key} of ${name} is not its INTEGER PRIMARY KEY`;
+      return (
+        `the column ${table.key} of ${name} is not its INTEGER PRIMARY KEY, the rowid ` +
+        "(with DESC, or WITHOUT ROWID, it is not): make the table anew with one"
+      );
     }
+    if (describeTables(connection)(name)?.strict) {
+      return `the table ${name} is STRICT, and gets columns without a type: make it anew without`;
+    }
+  }
+  if (objects.has("schema_migrations") && !hasVersionTable(connection)) {
+    return (
+      "its table schema_migrations is that of another tool, for example Rails, and protostore " +
+      "needs the name: rename it, and tell the tool"
+    );
   }
   return undefined;
 }

@@ -4,6 +4,7 @@
 import type { Connection } from "../database/sqlite/connection.ts";
 import { StoreError } from "../errors.ts";
 import type { MigrationFile } from "./files.ts";
+import { NO_VERSION } from "./version.ts";
 
 /**
  * How a version came to be: its file was run (applied), its tables were there before (adopted), or
@@ -13,7 +14,7 @@ export type LogKind = "applied" | "adopted" | "recorded";
 
 /** One row of the log. */
 export interface LogEntry {
-  readonly version: number;
+  readonly version: bigint;
   readonly name: string;
   /** The SHA-256 of the up file as it was then, in hex. */
   readonly checksum: string;
@@ -23,6 +24,8 @@ export interface LogEntry {
   /** When, as RFC 3339. */
   readonly appliedAt: string;
 }
+
+const COLUMNS = ["version", "name", "checksum", "kind", "duration_ms", "applied_at"];
 
 /** Creates the table if it is absent. */
 export function createLogTable(connection: Connection): void {
@@ -38,12 +41,25 @@ export function createLogTable(connection: Connection): void {
   `);
 }
 
-/** The log in order of version; empty if there is no table. */
+/** True if the database has the table, with its columns. */
+export function hasLogTable(connection: Connection): boolean {
+  return missingColumns(connection).length === 0;
+}
+
+/**
+ * The log in order of version; empty if there is no table.
+ * @throws StoreError MIGRATION_INVALID if the table has not the columns that it was made with.
+ */
 export function readLog(connection: Connection): readonly LogEntry[] {
-  const exists = connection
-    .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations_log'")
-    .get();
-  if (!exists) return [];
+  if (readColumnNames(connection).length === 0) return [];
+  const missing = missingColumns(connection);
+  if (missing.length > 0) {
+    throw new StoreError(
+      "MIGRATION_INVALID",
+      `schema_migrations_log has no column ${missing[0]}; it is protostore's own: ` +
+        "to have it made anew, drop it",
+    );
+  }
   const rows = connection
     .prepare(
       `SELECT version, name, checksum, kind, duration_ms, applied_at
@@ -58,13 +74,25 @@ export function readLog(connection: Connection): readonly LogEntry[] {
     applied_at: string;
   }[];
   return rows.map((row) => ({
-    version: Number(row.version),
+    version: row.version,
     name: row.name,
     checksum: row.checksum,
     kind: row.kind,
     durationMs: row.duration_ms === null ? undefined : Number(row.duration_ms),
     appliedAt: row.applied_at,
   }));
+}
+
+function readColumnNames(connection: Connection): readonly string[] {
+  return connection
+    .prepare("SELECT lower(name) FROM pragma_table_info('schema_migrations_log')")
+    .pluck()
+    .all() as string[];
+}
+
+function missingColumns(connection: Connection): readonly string[] {
+  const names = readColumnNames(connection);
+  return COLUMNS.filter((column) => !names.includes(column));
 }
 
 /** Writes the row of `file`'s version, in place of an earlier one. */
@@ -81,7 +109,7 @@ export function writeLogEntry(
        VALUES (?, ?, ?, ?, ?, ?)`,
     )
     .run(
-      BigInt(file.version),
+      file.version,
       file.name,
       file.checksum,
       kind,
@@ -91,8 +119,8 @@ export function writeLogEntry(
 }
 
 /** Removes the rows of all versions above `version`. */
-export function truncateLog(connection: Connection, version: number): void {
-  connection.prepare("DELETE FROM schema_migrations_log WHERE version > ?").run(BigInt(version));
+export function truncateLog(connection: Connection, version: bigint): void {
+  connection.prepare("DELETE FROM schema_migrations_log WHERE version > ?").run(version);
 }
 
 /**
@@ -102,7 +130,7 @@ export function truncateLog(connection: Connection, version: number): void {
 export function checkLog(
   log: readonly LogEntry[],
   files: readonly MigrationFile[],
-  version: number,
+  version: bigint,
 ): void {
   const fileOf = new Map(files.map((file) => [file.version, file]));
   for (const entry of log) {
@@ -118,29 +146,51 @@ export function checkLog(
       throw new StoreError(
         "MIGRATION_EDITED",
         `${file.up.file} was edited after it was applied: its SHA-256 was ${entry.checksum} ` +
-          `and is now ${file.checksum}; restore the file and put the change in a new migration`,
+          `and is now ${file.checksum}; ${howToRestore(file, entry)}`,
       );
     }
   }
-  if (version > 0 && !fileOf.has(version)) {
+  if (version !== NO_VERSION && !fileOf.has(version)) {
     throw new StoreError(
       "MIGRATION_MISSING",
       `the database is at version ${version}, for which there is no file; ` +
-        "is it from a newer release?",
+        (version === 0n
+          ? "if no migration was run, say so with: protostore migrate force -1"
+          : "is it from a newer release?"),
     );
   }
+}
+
+function howToRestore({ otherEndings }: MigrationFile, { checksum }: LogEntry): string {
+  return otherEndings.includes(checksum)
+    ? "only its line endings differ: restore them, and see that git does not change them (eol)"
+    : "restore the file and put the change in a new migration";
+}
+
+/**
+ * The files that are below `version` without having been run: they arrived after a later one had
+ * been. They are not run, as golang-migrate does not.
+ */
+export function findSkipped(
+  log: readonly LogEntry[],
+  files: readonly MigrationFile[],
+  version: bigint,
+): readonly MigrationFile[] {
+  const logged = new Set(log.map((entry) => entry.version));
+  const newest = newestEntry(log, version);
+  return files.filter((file) => file.version < newest && !logged.has(file.version));
 }
 
 /** True if another tool has moved the version since the log was last written. */
 export function isLogStale(
   log: readonly LogEntry[],
   files: readonly MigrationFile[],
-  version: number,
+  version: bigint,
 ): boolean {
-  const logged = new Set(log.map((entry) => entry.version));
+  const newest = newestEntry(log, version);
   return (
     log.some((entry) => entry.version > version) ||
-    files.some((file) => file.version <= version && !logged.has(file.version))
+    files.some((file) => file.version > newest && file.version <= version)
   );
 }
 
@@ -148,13 +198,17 @@ export function isLogStale(
 export function healLog(
   connection: Connection,
   files: readonly MigrationFile[],
-  version: number,
+  version: bigint,
 ): void {
   truncateLog(connection, version);
-  const logged = new Set(readLog(connection).map((entry) => entry.version));
+  const newest = newestEntry(readLog(connection), version);
   for (const file of files) {
-    if (file.version <= version && !logged.has(file.version)) {
+    if (file.version > newest && file.version <= version) {
       writeLogEntry(connection, file, "recorded");
     }
   }
+}
+
+function newestEntry(log: readonly LogEntry[], version: bigint): bigint {
+  return log.findLast((entry) => entry.version <= version)?.version ?? NO_VERSION;
 }

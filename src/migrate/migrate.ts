@@ -3,18 +3,10 @@
 
 import type { Connection } from "../database/sqlite/connection.ts";
 import { StoreError } from "../errors.ts";
-import { applyMigration, type Direction, dirtyError } from "./apply.ts";
+import { applyMigration, type Direction, dirtyError, type Step } from "./apply.ts";
 import { refuseUnmanaged } from "./detect.ts";
-import { checkSequence, listMigrationFiles, type MigrationFile } from "./files.ts";
-import {
-  checkLog,
-  createLogTable,
-  healLog,
-  isLogStale,
-  readLog,
-  truncateLog,
-  writeLogEntry,
-} from "./log.ts";
+import { checkSequence, type MigrationFile, readMigrationFiles, requireScript } from "./files.ts";
+import { checkLog, createLogTable, findSkipped, healLog, isLogStale, readLog } from "./log.ts";
 import {
   createDatabase,
   inTransaction,
@@ -25,17 +17,18 @@ import {
 import {
   createVersionTable,
   hasVersionTable,
+  NO_VERSION,
   readVersion,
   readVersionRow,
-  writeVersion,
+  shownVersion,
 } from "./version.ts";
 
 /** How a database stands to the migration files. */
 export interface MigrationStatus {
   /** The version of the database, 0 if no migration was applied. */
-  readonly version: number;
+  readonly version: bigint;
   /** The version of the last file. */
-  readonly expected: number;
+  readonly expected: bigint;
   /** True if a migration did not finish. */
   readonly dirty: boolean;
   /** True if the database records its version at all. */
@@ -54,11 +47,22 @@ export interface MigrateOptions {
   readonly onProgress?: (name: string, done: number, total: number) => void;
 }
 
+/** Where a command that goes up ends. */
+export interface Bound {
+  /** The version of the last migration to be applied; that of the last file if absent. */
+  readonly target?: bigint | number;
+}
+
 /** What a command has done. */
 export interface MigrationReport {
-  readonly from: number;
-  readonly to: number;
+  /** The versions before and after, 0 if there is none. */
+  readonly from: bigint;
+  readonly to: bigint;
   readonly migrations: readonly { readonly name: string; readonly durationMs: number }[];
+  /** What in the files that were run has no effect though it looks so, each with file and line. */
+  readonly notices: readonly string[];
+  /** The names of the migrations that arrived below the version of the database: they are not run. */
+  readonly skipped: readonly string[];
 }
 
 /** Reads how the database stands to `files`, without any lock and without writing. */
@@ -68,12 +72,21 @@ export function readMigrationStatus(
 ): MigrationStatus {
   const { version, dirty } = readVersion(connection);
   return {
-    version,
-    expected: files.at(-1)?.version ?? 0,
+    version: shownVersion(version),
+    expected: files.at(-1)?.version ?? 0n,
     dirty,
     managed: hasVersionTable(connection),
     pending: files.filter((file) => file.version > version).map((file) => file.name),
   };
+}
+
+/** The names of the migrations that arrived too late to be run; reads only, without any lock. */
+export function readSkipped(
+  connection: Connection,
+  files: readonly MigrationFile[],
+): readonly string[] {
+  const { version } = readVersion(connection);
+  return findSkipped(readLog(connection), files, version).map(({ name }) => name);
 }
 
 /**
@@ -82,9 +95,9 @@ export function readMigrationStatus(
  */
 export async function migrateUp(
   database: string,
-  options: MigrateOptions & { readonly target?: number },
+  options: MigrateOptions & Bound,
 ): Promise<MigrationReport> {
-  const files = options.files ?? listMigrationFiles();
+  const files = options.files ?? readMigrationFiles();
   createDatabase(database);
   return await withDatabase(database, options.lockTimeoutMs, (target) =>
     runUp(target, files, options),
@@ -94,20 +107,24 @@ export async function migrateUp(
 /**
  * Undoes the last `steps` migrations, or all of them.
  * @throws StoreError MIGRATION_INVALID, with nothing changed, if one of them was adopted: its down
- *   file would delete rows that were there before.
+ *   file would delete rows that were there before. MIGRATION_MISSING if one has no down file.
  */
 export async function migrateDown(
   database: string,
   options: MigrateOptions & { readonly steps?: number | "all" },
 ): Promise<MigrationReport> {
-  const files = options.files ?? listMigrationFiles();
+  const files = options.files ?? readMigrationFiles();
   return await withDatabase(database, options.lockTimeoutMs, async (target) => {
     const { connection } = target;
     refuseUnmanaged(connection, database);
     const from = await prepare(target, files);
-    const steps = options.steps === "all" ? from : (options.steps ?? 1);
-    const undone = files.filter(({ version }) => version <= from && version > from - steps);
-    const adopted = readLog(connection).find(
+    const log = readLog(connection);
+    const skipped = new Set(findSkipped(log, files, from));
+    const applied = files.filter((file) => file.version <= from && !skipped.has(file));
+    const count = options.steps === "all" ? applied.length : (options.steps ?? 1);
+    const kept = Math.max(0, applied.length - count);
+    const undone = applied.slice(kept);
+    const adopted = log.find(
       (entry) => entry.kind === "adopted" && undone.some(({ name }) => name === entry.name),
     );
     if (adopted) {
@@ -116,38 +133,8 @@ export async function migrateDown(
         `${adopted.name} was adopted, not applied: to undo it would delete what was there before`,
       );
     }
-    return await runAll(target, undone.reverse(), "down", options);
-  });
-}
-
-/**
- * Records `version` as clean without running anything, after a repair by hand.
- * @throws StoreError MIGRATION_INVALID if it is neither 0 nor the version of a file.
- */
-export async function forceVersion(
-  database: string,
-  version: number,
-  options: MigrateOptions,
-): Promise<void> {
-  const files = options.files ?? listMigrationFiles();
-  checkSequence(files);
-  const file = files.find((candidate) => candidate.version === version);
-  if (version !== 0 && !file) {
-    throw new StoreError("MIGRATION_INVALID", `there is no migration ${version}`);
-  }
-  await withDatabase(database, options.lockTimeoutMs, async (target) => {
-    const { connection } = target;
-    refuseUnmanaged(connection, database);
-    await inTransaction(target, () => {
-      createVersionTable(connection);
-      createLogTable(connection);
-      truncateLog(connection, version);
-      const kept = readLog(connection).find((entry) => entry.version === version);
-      // A version that was adopted stays so: `down` must go on refusing it.
-      if (file) writeLogEntry(connection, file, kept?.kind === "adopted" ? "adopted" : "recorded");
-      healLog(connection, files, version);
-      writeVersion(connection, { version, dirty: false });
-    });
+    const steps = planSteps(applied[kept - 1]?.version, undone, "down").reverse();
+    return await runAll(target, files, steps, options);
   });
 }
 
@@ -158,20 +145,21 @@ export async function forceVersion(
 export async function runUp(
   target: Target,
   files: readonly MigrationFile[],
-  options: Pick<MigrateOptions, "onProgress"> & { readonly target?: number },
+  options: Pick<MigrateOptions, "onProgress"> & Bound,
 ): Promise<MigrationReport> {
-  const last = files.at(-1)?.version ?? 0;
-  const to = options.target ?? last;
-  if (to > last) throw new StoreError("MIGRATION_INVALID", `there is no migration ${to}`);
+  const to = BigInt(options.target ?? files.at(-1)?.version ?? NO_VERSION);
+  if (to > 0n && !files.some(({ version }) => version === to)) {
+    throw new StoreError("MIGRATION_INVALID", `there is no migration ${to}`);
+  }
   refuseUnmanaged(target.connection, target.database);
   await useWriteAheadLog(target);
   const from = await prepare(target, files);
   const pending = files.filter(({ version }) => version > from && version <= to);
-  return await runAll(target, pending, "up", options);
+  return await runAll(target, files, planSteps(from, pending, "up"), options);
 }
 
 /** Makes sure that the database can be migrated with `files`, and returns its version. */
-async function prepare(target: Target, files: readonly MigrationFile[]): Promise<number> {
+async function prepare(target: Target, files: readonly MigrationFile[]): Promise<bigint> {
   const { connection, database } = target;
   const { version, dirty } = readVersion(connection);
   if (dirty) throw dirtyError(database, version);
@@ -188,20 +176,46 @@ async function prepare(target: Target, files: readonly MigrationFile[]): Promise
   return version;
 }
 
+/**
+ * The versions before and after each of `files`, the first of which comes after `base`.
+ * @throws StoreError MIGRATION_MISSING before anything is run, if one lacks its script.
+ */
+function planSteps(
+  base: bigint | undefined,
+  files: readonly MigrationFile[],
+  direction: Direction,
+): Step[] {
+  return files.map((file, index) => {
+    requireScript(file, direction);
+    const lower = files[index - 1]?.version ?? base ?? NO_VERSION;
+    return direction === "up"
+      ? { file, direction, before: lower, after: file.version }
+      : { file, direction, before: file.version, after: lower };
+  });
+}
+
 async function runAll(
   target: Target,
   files: readonly MigrationFile[],
-  direction: Direction,
+  steps: readonly Step[],
   { onProgress }: Pick<MigrateOptions, "onProgress">,
 ): Promise<MigrationReport> {
-  const from = readVersion(target.connection).version;
+  const { connection } = target;
+  const from = readVersion(connection).version;
+  const skipped = readSkipped(connection, files);
   const migrations: { name: string; durationMs: number }[] = [];
-  for (const [done, file] of files.entries()) {
-    onProgress?.(file.name, done, files.length);
-    const durationMs = await applyMigration(target, file, direction);
-    migrations.push({ name: file.name, durationMs });
+  for (const [done, step] of steps.entries()) {
+    onProgress?.(step.file.name, done, steps.length);
+    const durationMs = await applyMigration(target, step);
+    migrations.push({ name: step.file.name, durationMs });
   }
-  const last = files.at(-1);
-  if (last) onProgress?.(last.name, files.length, files.length);
-  return { from, to: readVersion(target.connection).version, migrations };
+  const last = steps.at(-1);
+  if (last) onProgress?.(last.file.name, steps.length, steps.length);
+  return {
+    from: shownVersion(from),
+    to: shownVersion(readVersion(connection).version),
+    migrations,
+    notices: steps.flatMap(({ file, direction }) => file[direction].notices),
+    skipped,
+  };
 }

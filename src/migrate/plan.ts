@@ -5,9 +5,9 @@ import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Connection } from "../database/sqlite/connection.ts";
-import { listMigrationFiles } from "./files.ts";
+import { readMigrationFiles } from "./files.ts";
 import { retryWhileBusy } from "./lock.ts";
-import { type MigrateOptions, runUp } from "./migrate.ts";
+import { type Bound, type MigrateOptions, type MigrationReport, runUp } from "./migrate.ts";
 import {
   createDatabase,
   inUse,
@@ -25,9 +25,7 @@ export interface SchemaChange {
 }
 
 /** What `migrateUp` would do. */
-export interface MigrationPlan {
-  readonly from: number;
-  readonly to: number;
+export interface MigrationPlan extends Omit<MigrationReport, "migrations"> {
   /** The names of the migrations, in order. */
   readonly migrations: readonly string[];
   readonly changes: readonly SchemaChange[];
@@ -39,9 +37,9 @@ export interface MigrationPlan {
  */
 export async function planMigrations(
   database: string,
-  options: MigrateOptions & { readonly target?: number },
+  options: MigrateOptions & Bound,
 ): Promise<MigrationPlan> {
-  const files = options.files ?? listMigrationFiles();
+  const files = options.files ?? readMigrationFiles();
   const exists = existsSync(database);
   const copy = exists
     ? `${database}-plan-${process.pid}`
@@ -55,11 +53,10 @@ export async function planMigrations(
       connection.pragma("synchronous = OFF");
       const before = readSchema(connection);
       const target = { connection, database, lockTimeoutMs: options.lockTimeoutMs };
-      const { from, to, migrations } = await runUp(target, files, options);
+      const report = await runUp(target, files, options);
       return {
-        from,
-        to,
-        migrations: migrations.map(({ name }) => name),
+        ...report,
+        migrations: report.migrations.map(({ name }) => name),
         changes: compareSchemas(before, readSchema(connection)),
       };
     } catch (error) {

@@ -4,30 +4,33 @@
 import { type Connection, isBusy, isSqliteError } from "../database/sqlite/connection.ts";
 import { StoreError } from "../errors.ts";
 import type { MigrationScript } from "./files.ts";
+import { findEnds, lineAt, skipBlank } from "./sql-text.ts";
 
-/** What may hide a semicolon, or is one. */
-const TOKEN = /'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|;/g;
-const BLANK = /^(?:\s|;|--[^\n]*(?:\n|$)|\/\*[\s\S]*?(?:\*\/|$))*/;
 const ENDS_TRANSACTION = /^(BEGIN|COMMIT|END|ROLLBACK)\b(?!\s+(TRANSACTION\s+)?TO\b)/i;
 
 /**
- * Runs every statement of `script`.
+ * Runs every statement of `script`; `onStatement` is called with each before it is run.
  * @throws StoreError MIGRATION_FAILED with file, line and SQLite's message (for operators only);
  *   the SqliteError is its cause. A busy database is thrown as it is: the caller may try again.
  */
-export function runScript(connection: Connection, script: MigrationScript): void {
+export function runScript(
+  connection: Connection,
+  script: MigrationScript,
+  onStatement: (sql: string) => void = () => {},
+): void {
   const { sql, mode } = script;
-  const ends = [...sql.matchAll(TOKEN)].filter(([token]) => token === ";").map((m) => m.index + 1);
-  ends.push(sql.length);
   let start = skipBlank(sql, 0);
-  for (const end of ends) {
+  for (const end of findEnds(sql)) {
     const statement = sql.slice(start, end);
     if (end <= start || statement.trim() === "") continue;
     try {
       if (mode !== "no-transaction" && ENDS_TRANSACTION.test(statement)) {
         throw new StoreError("MIGRATION_FAILED", "the file runs in one transaction already");
       }
-      runStatement(connection, statement);
+      const prepared = connection.prepare(statement);
+      onStatement(statement);
+      if (prepared.reader) prepared.all();
+      else prepared.run();
     } catch (error) {
       if (isBusy(error)) throw error;
       // The body of a trigger has semicolons too: the statement goes on to a later one.
@@ -39,23 +42,9 @@ export function runScript(connection: Connection, script: MigrationScript): void
   }
 }
 
-function runStatement(connection: Connection, sql: string): void {
-  const statement = connection.prepare(sql);
-  if (statement.reader) statement.all();
-  else statement.run();
-}
-
 function failure(script: MigrationScript, line: number, error: unknown): StoreError {
   const message = error instanceof Error ? error.message : String(error);
   return new StoreError("MIGRATION_FAILED", `${script.file}, line ${line}: ${message}`, {
     cause: error,
   });
-}
-
-function skipBlank(sql: string, offset: number): number {
-  return offset + (BLANK.exec(sql.slice(offset))?.[0].length ?? 0);
-}
-
-function lineAt(sql: string, offset: number): number {
-  return sql.slice(0, offset).split("\n").length;
 }

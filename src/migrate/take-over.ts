@@ -4,7 +4,7 @@
 import type { Connection } from "../database/sqlite/connection.ts";
 import { StoreError } from "../errors.ts";
 import { quoteName } from "../schema/sql-name.ts";
-import { type ChinookTable, readChinookTables, readColumns, readIndexes } from "./chinook.ts";
+import { type ChinookTable, readChinookTables, readIndexes } from "./chinook.ts";
 import type { MigrationFile } from "./files.ts";
 import { createLogTable, writeLogEntry } from "./log.ts";
 import { renameTables } from "./rename.ts";
@@ -43,34 +43,6 @@ export function takeOver(
   const after = countRows(connection, names);
   if (isSameCount(before, after)) return after;
   throw new StoreError("MIGRATION_FAILED", "the tables have not the rows that they had");
-}
-
-/**
- * Makes sure that the file has no column that a migration would add.
- * @throws StoreError NOT_CHINOOK, naming the column.
- */
-export function checkNewColumns(
-  connection: Connection,
-  files: readonly MigrationFile[],
-  isUpstream: boolean,
-): void {
-  const tables = new Map(readChinookTables(files).map((table) => [table.name, table]));
-  for (const { up } of files) {
-    for (const [, name = "", added = ""] of up.sql.matchAll(
-      /ALTER TABLE (\w+) ADD COLUMN (\w+)/g,
-    )) {
-      const table = tables.get(name);
-      if (!table) continue;
-      const current = isUpstream ? table.upstreamName : table.name;
-      const columns = readColumns(connection, current).map((column) => column.name.toLowerCase());
-      if (!columns.includes(added.toLowerCase())) continue;
-      throw new StoreError(
-        "NOT_CHINOOK",
-        `the table ${current} has a column ${added} of its own, and protostore needs to add one ` +
-          "of this name: rename it first",
-      );
-    }
-  }
 }
 
 /** Counts the rows of each of `tables`. */

@@ -1,7 +1,7 @@
 // A database while it is migrated: how it is opened, locked and written to.
 // Knows nothing of migrations or versions.
 
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, rmSync, statSync } from "node:fs";
 import {
   type Connection,
   type ConnectionOptions,
@@ -41,8 +41,10 @@ export function removeDatabase(path: string): void {
  * @throws StoreError DATABASE_UNAVAILABLE, DATABASE_CORRUPT
  */
 export function requireDatabase(database: string): void {
-  if (!existsSync(database)) {
-    throw new StoreError("DATABASE_UNAVAILABLE", `${database} does not exist`);
+  const file = statSync(database, { throwIfNoEntry: false });
+  if (!file?.isFile()) {
+    const what = file ? "is not a file" : "does not exist";
+    throw new StoreError("DATABASE_UNAVAILABLE", `${database} ${what}`);
   }
   const connection = openForReading(database);
   try {
@@ -133,6 +135,21 @@ export async function useWriteAheadLog(target: Target): Promise<void> {
   });
   if (mode === "wal") return;
   throw new StoreError("DATABASE_UNAVAILABLE", `${database} cannot have a write-ahead log there`);
+}
+
+/**
+ * Makes sure that a database which exists has a write-ahead log, before it is opened to be served.
+ * @throws StoreError MIGRATION_LOCKED, DATABASE_UNAVAILABLE whose message names the file
+ */
+export async function requireWriteAheadLog(database: string, lockTimeoutMs: number): Promise<void> {
+  const connection = openDatabase(database);
+  try {
+    await useWriteAheadLog({ connection, database, lockTimeoutMs });
+  } catch (error) {
+    throw nameDatabase(database, error);
+  } finally {
+    connection.close();
+  }
 }
 
 /** What a wait for `database` says when it gives up. */

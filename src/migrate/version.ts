@@ -2,10 +2,15 @@
 // Must keep its shape and meaning exactly, because golang-migrate reads and writes it too.
 
 import type { Connection } from "../database/sqlite/connection.ts";
+import { StoreError } from "../errors.ts";
 
-/** Where a database stands; version 0 is a database without any migration. */
+/** The version of a database without any migration; 0 is that of a file, as in golang-migrate. */
+export const NO_VERSION = -1n;
+
+/** Where a database stands. */
 export interface SchemaVersion {
-  readonly version: number;
+  /** The version of the newest migration, or NO_VERSION. */
+  readonly version: bigint;
   /** True if a migration to `version`, up or down, did not finish. */
   readonly dirty: boolean;
 }
@@ -28,27 +33,47 @@ export function hasVersionTable(connection: Connection): boolean {
   return columns.includes("version") && columns.includes("dirty");
 }
 
-/** The row of the table, or undefined if there is no table or no row. */
+/**
+ * The row of the table, or undefined if there is no table or no row.
+ * @throws StoreError MIGRATION_INVALID if what is in it is no version.
+ */
 export function readVersionRow(connection: Connection): SchemaVersion | undefined {
   if (!hasVersionTable(connection)) return undefined;
-  const row = connection.prepare("SELECT version, dirty FROM schema_migrations LIMIT 1").get() as
-    | { version: bigint; dirty: bigint }
-    | undefined;
+  const row = connection
+    .prepare("SELECT version, dirty, quote(version) AS text FROM schema_migrations LIMIT 1")
+    .get() as { version: unknown; dirty: unknown; text: string } | undefined;
   if (!row) return undefined;
   // golang-migrate writes -1 while it undoes the first migration.
-  return { version: Math.max(0, Number(row.version)), dirty: row.dirty !== 0n };
+  if (typeof row.version === "bigint" && row.version >= NO_VERSION) {
+    return { version: row.version, dirty: row.dirty !== 0n };
+  }
+  throw new StoreError(
+    "MIGRATION_INVALID",
+    `schema_migrations has ${row.text} where the version of the database should be; ` +
+      "record the right one with: protostore migrate force",
+  );
 }
 
-/** The version of the database, 0 and clean if it has none. */
+/** The version of the database, NO_VERSION and clean if it has none. */
 export function readVersion(connection: Connection): SchemaVersion {
-  return readVersionRow(connection) ?? { version: 0, dirty: false };
+  return readVersionRow(connection) ?? { version: NO_VERSION, dirty: false };
 }
 
-/** Replaces the row; the caller holds a transaction. */
+/**
+ * Replaces the row; the caller holds a transaction.
+ * @throws StoreError MIGRATION_FAILED if a trigger of others keeps it out.
+ */
 export function writeVersion(connection: Connection, { version, dirty }: SchemaVersion): void {
   connection.exec("DELETE FROM schema_migrations");
-  if (version === 0 && !dirty) return;
-  connection
+  if (version === NO_VERSION && !dirty) return;
+  const { changes } = connection
     .prepare("INSERT INTO schema_migrations (version, dirty) VALUES (?, ?)")
-    .run(version === 0 ? -1n : BigInt(version), dirty ? 1n : 0n);
+    .run(version, dirty ? 1n : 0n);
+  if (changes === 1) return;
+  throw new StoreError("MIGRATION_FAILED", `schema_migrations does not take version ${version}`);
+}
+
+/** The version for who reads it: 0 for a database without any. */
+export function shownVersion(version: bigint): bigint {
+  return version === NO_VERSION ? 0n : version;
 }

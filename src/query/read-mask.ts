@@ -32,6 +32,19 @@ export function resolveReadMask(
   return { selection: Selection.of(steps), isEverything: false };
 }
 
+/** True if the mask selects something of a field of the resource's message, or of a child message. */
+export function needsField(
+  { desc, children }: ResourcePlan,
+  { selection }: ReadMask,
+  field: DescField,
+): boolean {
+  const child = children.find((candidate) => candidate.desc === field.parent);
+  const top = child ? child.field : field;
+  const selected = selection.fields(desc).find(([candidate]) => candidate === top)?.[1];
+  if (!selected || !child) return selected !== undefined;
+  return selected.each.fields(child.desc).some(([candidate]) => candidate === field);
+}
+
 /** The paths of a BASIC view: the standard fields and those that have columns. */
 export function basicPaths({ standard, columns }: ResourcePlan): readonly string[] {
   return [...Object.values(standard), ...columns.map(({ field }) => field)].map(({ name }) => name);

@@ -1,8 +1,9 @@
-// SQL text of the standard statements, made from plans. Pure.
+// SQL text of the standard statements that read, made from plans. Pure.
 // Only names from plans enter the text (schema/plan.ts lets nothing but identifiers through); every
 // value is a parameter.
 
-import type { ChildPlan, ResourcePlan, TablePlan } from "../schema/plan.ts";
+import { expectedCrc } from "../schema/checksum.ts";
+import type { ChildPlan, LinkTable, ResourcePlan, TablePlan } from "../schema/plan.ts";
 import type { ChildRow, ResourceRow } from "../schema/row.ts";
 import { sqlName } from "../schema/sql-name.ts";
 import type { Row, SqlValue } from "../schema/sql-value.ts";
@@ -22,21 +23,31 @@ export function selectByKey(plan: ResourcePlan, key: bigint): Statement {
   };
 }
 
-/** Bytes and revision of the database; the only parameter is the key. A join takes twice the time. */
+/**
+ * Bytes, revision of the database, and the CRC-32 that the bytes must have; the only parameter is the
+ * key. A join takes twice the time.
+ */
 export function selectWire({ sql: { table, key } }: ResourcePlan): string {
-  return `SELECT wire, (SELECT revision FROM store_state) FROM ${table} WHERE ${key} = ?`;
+  const columns = `wire, (SELECT revision FROM store_state), ${expectedCrc(table, key)}`;
+  return `SELECT ${columns} FROM ${table} WHERE ${key} = ?`;
 }
 
-/** The bytes of the rows with these keys, in their order: a row for each, or one with all `joined`. */
+/**
+ * The bytes of the rows with these keys, in their order, and the CRC-32 that they must have: a row for
+ * each, or one with all `joined`.
+ */
 export function selectWires(
   { sql: { table, key } }: ResourcePlan,
   keys: readonly bigint[],
   joined: boolean,
 ): Statement {
-  const wire = joined ? `CAST(group_concat(${table}.wire, '') AS BLOB)` : `${table}.wire`;
+  const crc = expectedCrc(table, key);
+  const columns = joined
+    ? `CAST(group_concat(${table}.wire, '') AS BLOB), group_concat(${crc} | 0)`
+    : `${table}.wire, ${crc}`;
   return {
     // The order of the loops is the order of the keys.
-    sql: `SELECT ${wire} FROM json_each(?) CROSS JOIN ${table} ON ${table}.${key} = json_each.value`,
+    sql: `SELECT ${columns} FROM json_each(?) CROSS JOIN ${table} ON ${table}.${key} = json_each.value`,
     parameters: [`[${keys.join(",")}]`],
   };
 }
@@ -79,8 +90,9 @@ export function selectPage(
 }
 
 /**
- * A page by key, behind the row `after` if there is one, as one row: the revision of the database, the
- * keys, how many bytes each message has, and the messages of up to `rowBytesMax`, joined.
+ * A page by key, behind the row `after` if there is one, as one row: the revision of the database, how
+ * many rows it has, their keys, for each message its length times 2^32 plus the CRC-32 that it must
+ * have, and the messages of up to `rowBytesMax`, joined. One number for each costs less than two.
  */
 export function selectJoinedPage(
   { sql: { table, key } }: ResourcePlan,
@@ -90,9 +102,9 @@ export function selectJoinedPage(
 ): Statement {
   const range = after === undefined ? "" : ` WHERE ${key} > ?`;
   const sql =
-    "SELECT (SELECT revision FROM store_state), group_concat(id), group_concat(size), " +
+    "SELECT (SELECT revision FROM store_state), count(*), group_concat(id), group_concat(size), " +
     "CAST(group_concat(wire, '') AS BLOB) FROM (" +
-    `SELECT ${key} AS id, length(wire) AS size, CASE WHEN length(wire) <= ? THEN wire END AS wire ` +
+    `SELECT ${key} AS id, (length(wire) << 32) + (${expectedCrc(table, key)}) AS size, CASE WHEN length(wire) <= ? THEN wire END AS wire ` +
     `FROM ${table}${range} ORDER BY ${table}.${key} ${LIMIT})`;
   const from = after === undefined ? [] : [after];
   return { sql, parameters: [BigInt(rowBytesMax), ...from, BigInt(limit)] };
@@ -107,8 +119,10 @@ export function selectCount(plan: ResourcePlan, conditions: readonly Fragment[])
 }
 
 /** The rows with these keys, in no order; a key without a row has none. */
+export function selectByKeys(plan: ResourcePlan, keys: readonly bigint[]): Statement;
+export function selectByKeys(plan: TablePlan, keys: readonly bigint[], columns: string): Statement;
 export function selectByKeys(
-  plan: ResourcePlan,
+  plan: TablePlan,
   keys: readonly bigint[],
   columns = resourceColumns(plan),
 ): Statement {
@@ -118,6 +132,22 @@ export function selectByKeys(
       `WHERE ${plan.sql.key} IN (SELECT value FROM json_each(?))`,
     parameters: [`[${keys.join(",")}]`],
   };
+}
+
+/** How many bytes each of the rows with these keys has, about. */
+export function selectSizes(plan: ResourcePlan, keys: readonly bigint[]): Statement {
+  const names = ["data", "wire", ...plan.columns.map(({ sqlName }) => sqlName)];
+  const sizes = names.map((name) => `coalesce(octet_length(${name}), 0)`);
+  return selectByKeys(plan, keys, `${plan.sql.key}, ${sizes.join(" + ")}`);
+}
+
+/** The bytes of the texts in the rows with these keys: of the JSON, and then of each column. */
+export function selectTextBytes(plan: TablePlan, keys: readonly bigint[]): Statement {
+  const names = ["data", ...plan.columns.map(({ sqlName }) => sqlName)];
+  const texts = names.map(
+    (name) => `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) END`,
+  );
+  return selectByKeys(plan, keys, [plan.sql.key, ...texts].join(", "));
 }
 
 /** The order of keys, which every order ends with. */
@@ -152,27 +182,29 @@ export function selectChildren(
   };
 }
 
-/** The columns that a row of a page begins with: its key and how many bytes it has, if it has any. */
+/**
+ * The columns that a row of a page begins with: its key and how many bytes it has, if it has any that
+ * are to be trusted.
+ */
 export function itemColumns({ sql: { table, key } }: ResourcePlan): string {
-  return `${table}.${key}, length(${table}.wire)`;
+  return `${table}.${key}, iif(${table}.checksum IS NULL, NULL, length(${table}.wire))`;
 }
 
 /** How many values `itemColumns` are. */
 export const ITEM_COLUMNS = 2;
 
 /** The columns of a resource row, in the order that `toResourceRow` reads them. */
-export function resourceColumns(plan: ResourcePlan): string {
+export function resourceColumns(plan: TablePlan): string {
   const columns = plan.columns.map(({ sqlName }) => sqlName);
-  return [plan.sql.key, "revision", "created_at", "updated_at", "wire", "data", ...columns].join(
-    ", ",
-  );
+  const system = ["revision", "created_at", "updated_at", "wire", "checksum", "data"];
+  return [plan.sql.key, ...system, ...columns].join(", ");
 }
 
 /** A row that was selected with `resourceColumns`, and whatever stands behind them. */
 export function toResourceRow(plan: ResourcePlan, row: Row): ResourceRow {
-  const [key, revision, createdAt, updatedAt, wire, data, ...rest] = row;
+  const [key, revision, createdAt, updatedAt, wire, checksum, data, ...rest] = row;
   const columns = rest.slice(0, plan.columns.length);
-  return { key, revision, createdAt, updatedAt, wire, data, columns } as ResourceRow;
+  return { key, revision, createdAt, updatedAt, wire, checksum, data, columns } as ResourceRow;
 }
 
 /** A row that was selected by `selectChildren`. */
@@ -181,121 +213,51 @@ export function toChildRow(row: Row): ChildRow {
   return { key, parentKey, data, columns } as ChildRow;
 }
 
-/** Inserts a resource row. */
-export function insertResource(plan: ResourcePlan, row: ResourceRow): Statement {
-  return insertResources(plan, [row]);
-}
-
-/** Inserts resource rows with one statement. */
-export function insertResources(plan: ResourcePlan, rows: readonly ResourceRow[]): Statement {
-  const parameters: SqlValue[] = [];
-  for (const row of rows) parameters.push(row.key, ...resourceCells(row));
-  return { sql: insertText(plan, rows.length), parameters };
-}
-
-/** The texts are long, and for each plan there are few of them. */
-const insertTexts = new WeakMap<ResourcePlan, Map<number, string>>();
-
-function insertText(plan: ResourcePlan, rows: number): string {
-  const texts = insertTexts.get(plan) ?? new Map<number, string>();
-  insertTexts.set(plan, texts);
-  let text = texts.get(rows);
-  if (text === undefined) {
-    const names = [plan.sql.key, ...resourceNames(plan)];
-    const marks = `(${names.map(() => "?").join(", ")})`;
-    const values = Array.from({ length: rows }, () => marks).join(", ");
-    text = `INSERT INTO ${plan.sql.table} (${names.join(", ")}) VALUES ${values}`;
-    texts.set(rows, text);
-  }
-  return text;
-}
-
-/** Replaces all of a resource row but its key. */
-export function updateResource(plan: ResourcePlan, row: ResourceRow): Statement {
-  return update(plan, resourceNames(plan), resourceCells(row), row.key);
-}
-
-/** Inserts a child row. */
-export function insertChild(plan: ChildPlan, row: ChildRow): Statement {
-  return insert(plan.sql.table, childNames(plan), [
-    row.key,
-    row.parentKey,
-    row.data,
-    ...row.columns,
-  ]);
-}
-
-/** Replaces all of a child row but its keys. */
-export function updateChild(plan: ChildPlan, row: ChildRow): Statement {
-  const names = ["data", ...plan.columns.map(({ sqlName }) => sqlName)];
-  return update(plan, names, [row.data, ...row.columns], row.key);
-}
-
-/** Deletes the row with this key. */
-export function deleteByKey(plan: TablePlan, key: bigint): Statement {
-  return { sql: `DELETE FROM ${plan.sql.table} WHERE ${plan.sql.key} = ?`, parameters: [key] };
-}
-
-/** Deletes the child rows of the row with this key. */
-export function deleteChildren(child: ChildPlan, parentKey: bigint): Statement {
-  return {
-    sql: `DELETE FROM ${child.sql.table} WHERE ${sqlName(child.parentKey)} = ?`,
-    parameters: [parentKey],
-  };
-}
-
-/** One row with one column: a key that no row of the table has or ever had, or NULL. */
-export function selectNextKey(plan: TablePlan): Statement {
+/**
+ * One row with one column: a key that no row of the table has or ever had, or NULL. Nor has a child
+ * row that key as its parent's, which may be there without one.
+ */
+export function selectNextKey(
+  plan: TablePlan & Partial<Pick<ResourcePlan, "children">>,
+): Statement {
+  const highest = [
+    `(SELECT max(${plan.sql.key}) FROM ${plan.sql.table})`,
+    "(SELECT last_id FROM id_high_water WHERE table_name = ?)",
+    ...(plan.children ?? []).map(
+      ({ sql, parentKey }) => `(SELECT max(${sqlName(parentKey)}) FROM ${sql.table})`,
+    ),
+  ];
   // max + 1 of the largest integer would be a REAL.
   return {
     sql:
-      `SELECT nullif(max(coalesce((SELECT max(${plan.sql.key}) FROM ${plan.sql.table}), 0), ` +
-      `coalesce((SELECT last_id FROM id_high_water WHERE table_name = ?), 0)), ` +
-      `9223372036854775807) + 1`,
+      `SELECT nullif(max(${highest.map((value) => `coalesce(${value}, 0)`).join(", ")}), ` +
+      "9223372036854775807) + 1",
     parameters: [plan.table],
   };
 }
 
-/** The keys of the rows of the table that refer to `key` in this column. */
-export function selectReferrers(plan: TablePlan, column: string, key: bigint): Statement {
+/** The keys of the rows of the table that have `key` in this column, at most `limit` if it is given. */
+export function selectReferrers(
+  { sql }: Pick<TablePlan, "sql">,
+  column: string,
+  key: bigint,
+  limit?: number,
+): Statement {
+  const text = `SELECT ${sql.key} FROM ${sql.table} WHERE ${sqlName(column)} = ?`;
+  if (limit === undefined) return { sql: text, parameters: [key] };
+  return { sql: `${text} ${LIMIT}`, parameters: [key, BigInt(limit)] };
+}
+
+/** One row if the link table has any that refers to `key`. */
+export function selectLink({ table, column }: LinkTable, key: bigint): Statement {
   return {
-    sql: `SELECT ${plan.sql.key} FROM ${plan.sql.table} WHERE ${sqlName(column)} = ?`,
+    sql: `SELECT 1 FROM ${sqlName(table)} WHERE ${sqlName(column)} = ? LIMIT 1`,
     parameters: [key],
   };
 }
 
-function childNames(child: ChildPlan): string[] {
+/** The columns of a child row, in the order that `toChildRow` reads them. */
+export function childNames(child: ChildPlan): string[] {
   const columns = child.columns.map(({ sqlName }) => sqlName);
   return [child.sql.key, sqlName(child.parentKey), "data", ...columns];
-}
-
-function resourceNames(plan: ResourcePlan): string[] {
-  const system = ["revision", "created_at", "updated_at", "wire", "data"];
-  return [...system, ...plan.columns.map(({ sqlName }) => sqlName)];
-}
-
-function resourceCells(row: ResourceRow): SqlValue[] {
-  return [row.revision, row.createdAt, row.updatedAt, row.wire, row.data, ...row.columns];
-}
-
-function insert(
-  table: string,
-  names: readonly string[],
-  parameters: readonly SqlValue[],
-): Statement {
-  const marks = names.map(() => "?").join(", ");
-  return { sql: `INSERT INTO ${table} (${names.join(", ")}) VALUES (${marks})`, parameters };
-}
-
-function update(
-  plan: TablePlan,
-  names: readonly string[],
-  cells: readonly SqlValue[],
-  key: bigint,
-): Statement {
-  const assignments = names.map((name) => `${name} = ?`).join(", ");
-  return {
-    sql: `UPDATE ${plan.sql.table} SET ${assignments} WHERE ${plan.sql.key} = ?`,
-    parameters: [...cells, key],
-  };
 }

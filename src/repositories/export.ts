@@ -49,7 +49,7 @@ export async function* exportPages(
     if (!page.next) return;
     after = page.next;
     // Rows beyond those that fit are looked at in vain, so a page asks for few more than fitted before.
-    pageRows = Math.min(page.count * 2, query.pageRows);
+    pageRows = Math.min((page.count + page.unreachable.length) * 2, query.pageRows);
   }
 }
 

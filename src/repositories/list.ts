@@ -1,7 +1,7 @@
 // A page of a List: filter, order, keyset paging, total size.
 // A page ends by its size or by its bytes; the row after it is read to know whether there is one.
 
-import type { Limits } from "../config.ts";
+import { itemBytesMax, type Limits } from "../config.ts";
 import type { CallLimits, Database } from "../database/database.ts";
 import type { ItemForm } from "../database/page-request.ts";
 import { compileFilter } from "../query/filter/compile.ts";
@@ -10,6 +10,7 @@ import type { TableFacts } from "../query/filter/source.ts";
 import { type CompiledOrder, compileOrder } from "../query/order/compile.ts";
 import { type Statement, selectCount, selectJoinedPage, selectPage } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
+import type { RowFault } from "../schema/row-fault.ts";
 import type { SqlValue } from "../schema/sql-value.ts";
 
 /** What a List asks for. */
@@ -37,6 +38,8 @@ export interface Page {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** How many messages there are. */
   readonly count: number;
+  /** The rows of the page that are left out: they cannot be read, or not be sent. */
+  readonly unreachable: readonly RowFault[];
   /** The values by which the next page is found; absent if none follows. */
   readonly next: readonly SqlValue[] | undefined;
   /** The number of rows on all pages, if that was asked for. */
@@ -65,13 +68,14 @@ export async function listResources(
 ): Promise<Page> {
   const list = compileList(plan, query, facts);
   await guard?.(plan, pageStatement(list, query), query.filter);
-  const { bytes, count, last, following, more, revision } = await database.page(
+  const { bytes, count, unreachable, last, following, more, revision } = await database.page(
     {
       plan,
       statements: pageStatements(list, query),
       joined: isShort(query, limits) ? joinedPage(plan, query, limits) : undefined,
       pageSize: query.pageSize,
       pageBytes: query.pageBytes ?? limits.pageBytes,
+      itemBytesMax: itemBytesMax(limits),
       item: query.item,
       mask: query.mask,
       more: query.includeTotalSize ? [selectCount(plan, list.filter)] : [],
@@ -81,7 +85,7 @@ export async function listResources(
   // The values behind the key are those of the order.
   const next = following && last?.slice(1);
   const totalSize = query.includeTotalSize ? Number(more[0]?.[0]?.[0]) : undefined;
-  return { bytes, count, next, totalSize, revision };
+  return { bytes, count, unreachable, next, totalSize, revision };
 }
 
 /** A few rows in the order of their keys, and nothing else to look for. */

@@ -2,7 +2,7 @@
 // All SQL that knows playlist_track is in this file.
 
 import { ListPlaylistTracksResponseSchema } from "../../gen/chinook/v1/playlist_pb.ts";
-import type { Limits } from "../config.ts";
+import { itemBytesMax, type Limits } from "../config.ts";
 import type { CallLimits, Database, Operation } from "../database/database.ts";
 import { notFound, StoreError } from "../errors.ts";
 import { itemColumns, LIMIT, type Statement } from "../query/statements.ts";
@@ -42,23 +42,20 @@ export function createPlaylistRepository(
     name: nameOf(plan, key),
   });
 
-  /** Changes no row, and so fails, if the playlist is not there. */
   const requirePlaylist = (playlist: bigint): Operation => ({
-    kind: "execute",
-    statement: {
-      sql: "UPDATE playlists SET revision = revision WHERE PlaylistId = ?",
-      parameters: [playlist],
-    },
-    check: { noRow: notFound(identify(plans.playlist, playlist)) },
+    kind: "check",
+    plan: plans.playlist,
+    key: playlist,
   });
 
   const addTrack = (playlist: bigint, track: bigint): Operation => ({
     kind: "execute",
     statement: {
-      sql: "INSERT INTO playlist_track (PlaylistId, TrackId) VALUES (?, ?)",
+      sql: "INSERT OR ABORT INTO playlist_track (PlaylistId, TrackId) VALUES (?, ?)",
       parameters: [playlist, track],
     },
     check: {
+      rows: 1,
       foreignKey: notFound(identify(plans.track, track)),
       exists: new StoreError(
         "RESOURCE_EXISTS",
@@ -75,6 +72,7 @@ export function createPlaylistRepository(
       parameters: [playlist, track],
     },
     check: {
+      rows: 1,
       noRow: new StoreError(
         "RESOURCE_NOT_FOUND",
         `${nameOf(plans.track, track)} is not on ${nameOf(plans.playlist, playlist)}`,
@@ -109,19 +107,20 @@ export function createPlaylistRepository(
           `ORDER BY playlist_track.TrackId ${LIMIT}`,
         parameters: [playlist, after?.[0] ?? BEFORE_ALL, BigInt(pageSize + 1)],
       };
-      const { bytes, count, last, following, more, revision } = await database.page(
+      const { bytes, count, unreachable, last, following, more, revision } = await database.page(
         {
           plan: plans.track,
           statements: [page],
           pageSize,
           pageBytes: limits.pageBytes,
+          itemBytesMax: itemBytesMax(limits),
           item: { field: ListPlaylistTracksResponseSchema.field.tracks.number },
           more: [exists],
         },
         call,
       );
       if (more[0]?.length === 0) throw notFound(identify(plans.playlist, playlist));
-      return { bytes, count, next: following && last, totalSize: undefined, revision };
+      return { bytes, count, unreachable, next: following && last, totalSize: undefined, revision };
     },
   };
 }

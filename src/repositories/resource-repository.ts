@@ -25,10 +25,13 @@ export interface Stored {
 /** The standard methods of one resource. Every method fails with StoreError only. */
 export interface ResourceRepository {
   readonly plan: ResourcePlan;
-  /** The message with this key. */
-  get(key: bigint, call?: CallLimits): Promise<Stored>;
+  /** The message with this key; of a read mask, all that it selects, and perhaps more. */
+  get(key: bigint, call?: CallLimits, mask?: readonly string[]): Promise<Stored>;
   /** The messages with these keys, in this order, as they stand in the response. */
-  getBatch(batch: Omit<BatchRequest, "plan">, call?: CallLimits): Promise<Stored>;
+  getBatch(
+    batch: Omit<BatchRequest, "plan" | "answerBytesMax">,
+    call?: CallLimits,
+  ): Promise<Stored>;
   list(query: ListQuery, call?: CallLimits): Promise<Page>;
   commit(operations: readonly Operation[], options?: CommitOptions): Promise<Commit>;
 }
@@ -53,14 +56,17 @@ export function createRepository(
   return {
     plan,
 
-    async get(key, call) {
-      const { message, revision } = await database.get(plan, key, call);
+    async get(key, call, mask) {
+      const { message, revision } = await database.get(plan, key, call, mask);
       if (!message) throw missing(key);
       return { bytes: message, revision };
     },
 
     async getBatch(batch, call) {
-      const answer = await database.batch({ plan, ...batch }, call);
+      const answer = await database.batch(
+        { plan, answerBytesMax: limits.sendMessageBytes, ...batch },
+        call,
+      );
       if ("missing" in answer) throw missing(answer.missing);
       return answer;
     },

@@ -8,10 +8,20 @@ import type { Money } from "../../gen/google/type/money_pb.ts";
 import type { CallLimits, Database } from "../database/database.ts";
 import { StoreError } from "../errors.ts";
 import type { Statement } from "../query/statements.ts";
-import { type ColumnCodec, Unrepresentable } from "../schema/codec.ts";
-import { timestampCodec } from "../schema/column-messages.ts";
+import type { ColumnCodec } from "../schema/codec.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
+import type { RowFault } from "../schema/row-fault.ts";
 import type { Row, SqlValue } from "../schema/sql-value.ts";
+import type { TextEncoding } from "../schema/text-bytes.ts";
+import {
+  addSales,
+  canonicalTime,
+  createOddReader,
+  ENCODING,
+  ODD_INVOICES,
+  priceNanos,
+  selectOddLines,
+} from "./odd-sales.ts";
 
 /** What makes a group of sales. */
 export type Grouping = "country" | "genre" | "artist" | "supportRep" | "month";
@@ -34,6 +44,8 @@ export interface SalesSummary {
   /** Over all groups; an invoice that is in several counts once. */
   readonly total: Sales;
   readonly currencyCode: string;
+  /** Invoices that are in no sum, as a field that the sums need cannot be read. */
+  readonly unreachable: readonly RowFault[];
   readonly revision: bigint;
 }
 
@@ -49,15 +61,10 @@ export interface SalesRepository {
 }
 
 /**
- * The invoice's time as text of one length, YYYY-MM-DD HH:MM:SS.nnnnnnnnn, so that texts compare as
- * times whatever form was stored. NULL for a date that cannot be read: it is in no month or range.
+ * The time of an invoice that is not odd as text of one length, YYYY-MM-DD HH:MM:SS.nnnnnnnnn, so that
+ * texts compare as times.
  */
-const TIME = `CASE
-    WHEN InvoiceDate GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]*' THEN
-      substr(InvoiceDate, 1, 10) || ' '
-      || coalesce(nullif(substr(InvoiceDate, 12, 8), ''), '00:00:00') || '.'
-      || substr(rtrim(substr(InvoiceDate, 21), 'Z') || '000000000', 1, 9)
-  END`;
+const TIME = "substr(InvoiceDate || iif(length(InvoiceDate) = 19, '.', '') || '000000000', 1, 29)";
 
 /** For each grouping: its key, what to show for it, and where to find both. */
 const GROUPINGS: Readonly<Record<Grouping, { key: string; name: string; joins: string }>> = {
@@ -99,6 +106,7 @@ function selectSold(
 ): Statement {
   const { key, name, joins } = GROUPINGS[grouping];
   const conditions = [
+    `invoices.InvoiceId NOT IN (${ODD_INVOICES})`,
     ...(from === undefined ? [] : [`${TIME} >= ?`]),
     ...(to === undefined ? [] : [`${TIME} < ?`]),
   ];
@@ -108,7 +116,7 @@ function selectSold(
         invoice_items.UnitPrice AS price, invoice_items.Quantity AS quantity
       FROM invoice_items
       JOIN invoices ON invoices.InvoiceId = invoice_items.InvoiceId ${joins}
-      ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""}
+      WHERE ${conditions.join(" AND ")}
     )`;
   return { sql, parameters: [from, to].filter((bound) => bound !== undefined) };
 }
@@ -116,54 +124,44 @@ function selectSold(
 /** The repository over the plan of invoices, which says how a price is stored. */
 export function createSalesRepository(database: Database, invoice: ResourcePlan): SalesRepository {
   const price = priceCodec(invoice);
+  const readOdd = createOddReader(invoice);
   const { currencyCode } = price.decode(0n) as Money;
 
   return {
     async summarize(grouping, from, to, call) {
-      const { sql, parameters } = selectSold(
-        grouping,
-        from && canonicalTime(from),
-        to && canonicalTime(to),
-      );
+      const range = { from: from && canonicalTime(from), to: to && canonicalTime(to) };
+      const { sql, parameters } = selectSold(grouping, range.from, range.to);
       const select = (text: string): Statement => ({ sql: `${sql} ${text}`, parameters });
       const { rows, revision } = await database.read(
         [
           select("SELECT key, max(name), count(DISTINCT invoice) FROM sold GROUP BY key"),
           select("SELECT key, price, sum(quantity) FROM sold GROUP BY key, price"),
           select("SELECT count(DISTINCT invoice) FROM sold"),
+          selectOddLines(GROUPINGS[grouping]),
+          ENCODING,
         ],
         call,
       );
-      const [keys = [], prices = [], [[invoiceCount] = []] = []] = rows;
+      const [keys = [], prices = [], [[invoiceCount] = []] = [], oddLines = [], encoding] = rows;
       const sums = addUp(prices, price);
-      const groups = keys.map(([key = null, name, count]): Sales => {
+      const plain = keys.map(([key = null, name, count]): Sales => {
         const { revenueNanos = 0n, quantity = 0n } = sums.get(key) ?? {};
         const displayName = name === null ? "" : String(name);
         const invoiceCount = Number(count);
         return { key: key as Sales["key"], displayName, revenueNanos, quantity, invoiceCount };
       });
+      const odd = readOdd(oddLines, grouping, range, encoding?.[0]?.[0] as TextEncoding);
+      const groups = addSales(plain, odd.sales);
       const total: Sales = {
         key: null,
         displayName: "",
         revenueNanos: groups.reduce((sum, group) => sum + group.revenueNanos, 0n),
         quantity: groups.reduce((sum, group) => sum + group.quantity, 0n),
-        invoiceCount: Number(invoiceCount),
+        invoiceCount: Number(invoiceCount) + odd.invoiceCount,
       };
-      return { groups, total, currencyCode, revision };
+      return { groups, total, currencyCode, unreachable: odd.unreachable, revision };
     },
   };
-}
-
-/**
- * A moment in the form of `TIME`.
- * @throws Unrepresentable for one that no invoice can have.
- */
-function canonicalTime(time: Timestamp): string {
-  const text = timestampCodec.encode(time) as string;
-  return (text.includes(".") ? text : `${text}.`).padEnd(
-    "YYYY-MM-DD HH:MM:SS.nnnnnnnnn".length,
-    "0",
-  );
 }
 
 type Sums = Pick<Sales, "revenueNanos" | "quantity">;
@@ -175,35 +173,17 @@ function addUp(rows: readonly Row[], price: ColumnCodec): ReadonlyMap<SqlValue, 
     const { revenueNanos = 0n, quantity = 0n } = sums.get(key) ?? {};
     const more = readQuantity(sold ?? 0n);
     sums.set(key, {
-      revenueNanos: revenueNanos + readPrice(cell ?? 0n, price) * more,
+      revenueNanos: revenueNanos + priceNanos(cell ?? 0n, price) * more,
       quantity: quantity + more,
     });
   }
   return sums;
 }
 
-const NANOS_PER_UNIT = 1_000_000_000n;
-
-/** A price in nanos: exactly what the line's `unit_price` says. */
-function readPrice(cell: NonNullable<SqlValue>, codec: ColumnCodec): bigint {
-  try {
-    const { units, nanos } = codec.decode(cell) as Money;
-    return units * NANOS_PER_UNIT + BigInt(nanos);
-  } catch (error) {
-    if (error instanceof Unrepresentable) throw unreadable("unit_price", error.message, error);
-    throw error;
-  }
-}
-
-/** SQLite adds integers as integers; a REAL among them shows in the sum. */
+/** SQLite adds integers as integers, and none that is something else is among them. */
 function readQuantity(sum: NonNullable<SqlValue>): bigint {
-  if (typeof sum !== "bigint") throw unreadable("quantity", "must be an INTEGER");
+  if (typeof sum !== "bigint") throw new TypeError("a sum of quantities is no integer");
   return sum;
-}
-
-function unreadable(field: string, reason: string, cause?: unknown): StoreError {
-  const message = `a line of an invoice cannot be read: ${field}: ${reason}`;
-  return new StoreError("ROW_UNREADABLE", message, { cause });
 }
 
 function priceCodec({ children }: ResourcePlan): ColumnCodec {

@@ -6,15 +6,15 @@ import {
   SearchTracksResponse_ResultSchema,
   SearchTracksResponseSchema,
 } from "../../gen/chinook/v1/track_pb.ts";
-import type { Limits } from "../config.ts";
+import { itemBytesMax, type Limits } from "../config.ts";
 import type { CallLimits, Database, Operation } from "../database/database.ts";
 import type { ItemForm } from "../database/page-request.ts";
 import { StoreError } from "../errors.ts";
-import { LIMIT, type Statement } from "../query/statements.ts";
+import { itemColumns, LIMIT, type Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { INT64_MAX, INT64_MIN, type Row, type SqlValue } from "../schema/sql-value.ts";
+import type { Finding } from "./finding.ts";
 import type { Page } from "./list.ts";
-import type { Finding } from "./verify.ts";
 
 /** Searches tracks. Every method fails with StoreError only. */
 export interface SearchRepository {
@@ -38,19 +38,27 @@ export function createSearchRepository(
 ): SearchRepository {
   return {
     async search(expression, after, pageSize, call) {
-      const { bytes, count, last, following, revision } = await database.page(
+      const { bytes, count, unreachable, last, following, revision } = await database.page(
         {
           plan: trackPlan,
           // One row more than asked for tells whether there is a next page.
-          statements: [selectPage(expression, after, pageSize + 1)],
+          statements: [selectPage(trackPlan, expression, after, pageSize + 1)],
           pageSize,
           pageBytes: limits.pageBytes,
+          itemBytesMax: itemBytesMax(limits),
           item: RESULT,
         },
         call,
       );
       const next = last && following && [following[RANK_VALUE], following[0], last[0]];
-      return { bytes, count, next: next as SqlValue[] | undefined, totalSize: undefined, revision };
+      return {
+        bytes,
+        count,
+        unreachable,
+        next: next as SqlValue[] | undefined,
+        totalSize: undefined,
+        revision,
+      };
     },
   };
 }
@@ -91,6 +99,7 @@ const BEGIN = `
   ORDER BY choice LIMIT 1`;
 
 function selectPage(
+  trackPlan: ResourcePlan,
   expression: string,
   after: readonly SqlValue[] | undefined,
   limit: number,
@@ -106,7 +115,7 @@ function selectPage(
       ${after ? "WHERE (rank, id) >= (SELECT rank, id FROM begin)" : ""}
       ORDER BY rank, id ${LIMIT}
     )
-    SELECT page.id, length(tracks.wire), ${SNIPPET}, -page.rank, page.rank
+    SELECT ${itemColumns(trackPlan)}, ${SNIPPET}, -page.rank, page.rank
     FROM track_search
     JOIN page ON page.id = +track_search.rowid
     JOIN tracks ON tracks.TrackId = page.id
@@ -124,11 +133,11 @@ export async function checkSearchIndex(database: Database): Promise<Finding[]> {
     const { rows } = await database.read([REFRESH_INDEX, CHECK_PAGES]);
     const problems = (rows[1] ?? []).map(([problem]) => String(problem));
     // What is in broken pages says nothing; rebuilding mends everything at once.
-    if (problems.length > 0) return problems.map((problem) => ({ subject: INDEX, problem }));
+    if (problems.length > 0) return problems.map((problem) => finding(INDEX, problem));
     return [...(await checkEntries(database)), ...(await checkForStrays(database))];
   } catch (error) {
     if (!(error instanceof StoreError && error.code === "DATABASE_CORRUPT")) throw error;
-    return [{ subject: INDEX, problem: "cannot be read" }];
+    return [finding(INDEX, "cannot be read")];
   }
 }
 
@@ -150,6 +159,10 @@ const CHECK_PAGES: Statement = {
 
 const INDEX = "track_search";
 
+function finding(subject: string, problem: string): Finding {
+  return { kind: "index", subject, problem };
+}
+
 /** Each track must have its entry. */
 async function checkEntries(database: Database): Promise<Finding[]> {
   const findings: Finding[] = [];
@@ -162,8 +175,8 @@ async function checkEntries(database: Database): Promise<Finding[]> {
     WHERE wanted.TrackId >= ? ORDER BY wanted.TrackId LIMIT ?`;
   for await (const [id, isMissing, isEqual] of readPages(database, sql)) {
     const subject = `tracks/${id}`;
-    if (isMissing === 1n) findings.push({ subject, problem: "is missing in the search index" });
-    else if (isEqual !== 1n) findings.push({ subject, problem: "differs in the search index" });
+    if (isMissing === 1n) findings.push(finding(subject, "is missing in the search index"));
+    else if (isEqual !== 1n) findings.push(finding(subject, "differs in the search index"));
   }
   return findings;
 }
@@ -176,7 +189,7 @@ async function checkForStrays(database: Database): Promise<Finding[]> {
     FROM track_search WHERE rowid >= ? ORDER BY rowid LIMIT ?`;
   for await (const [id, hasTrack] of readPages(database, sql)) {
     const problem = `has an entry for tracks/${id}, which does not exist`;
-    if (hasTrack !== 1n) findings.push({ subject: INDEX, problem });
+    if (hasTrack !== 1n) findings.push(finding(INDEX, problem));
   }
   return findings;
 }

@@ -1,29 +1,14 @@
-// Recomputes every row and proves that its columns, its JSON and its bytes say the same.
-// Reads page by page, so that no read transaction is long. Changes nothing.
+// Verifies a whole database: its pages, what its rows refer to and belong to, and every row.
+// How rows are checked is in verify-rows.ts. Changes nothing.
 
-import { type Registry, toBinary } from "@bufbuild/protobuf";
-import type { Database } from "../database/database.ts";
-import { StoreError } from "../errors.ts";
-import type { Fragment } from "../query/filter/fragment.ts";
-import { type WholeRow, withChildren } from "../query/row-set.ts";
-import {
-  afterKey,
-  keyOrder,
-  type PageQuery,
-  resourceColumns,
-  type Statement,
-  selectChildren,
-  selectPage,
-} from "../query/statements.ts";
+import type { Registry } from "@bufbuild/protobuf";
+import type { Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
-import { formatName } from "../schema/resource-name.ts";
-import { type ChildRow, decodeRow, type ResourceRow, rebuildRow } from "../schema/row.ts";
-
-/** Something that is not as it must be; `subject` is a resource name, or a table of the database. */
-export interface Finding {
-  readonly subject: string;
-  readonly problem: string;
-}
+import { sqlName } from "../schema/sql-name.ts";
+import type { SqlValue } from "../schema/sql-value.ts";
+import type { Finding } from "./finding.ts";
+import { selectOrphans } from "./orphans.ts";
+import { checkRows, type RowSource } from "./verify-rows.ts";
 
 /** How far a verification has come. */
 export interface VerifyProgress {
@@ -33,85 +18,70 @@ export interface VerifyProgress {
   readonly findings: readonly Finding[];
 }
 
+/** The rows of a read transaction. */
 const PAGE_ROWS = 500;
 
 /** Verifies the database: its pages and foreign keys, then each row of each resource. */
 export async function* verifyDatabase(
-  database: Database,
+  source: RowSource,
   plans: readonly ResourcePlan[],
   registry: Registry,
 ): AsyncGenerator<VerifyProgress> {
-  const counts = await database.read(
-    plans.map((plan) => statement(`SELECT count(*) FROM ${plan.sql.table}`)),
+  const counts = await source.read(
+    plans.map(({ table }) => statement(`SELECT count(*) FROM ${sqlName(table)}`)),
   );
   const rowsTotal = counts.rows.reduce((sum, [row]) => sum + Number(row?.[0]), 0);
   let rowsDone = 0;
-  yield { rowsDone, rowsTotal, findings: await checkPages(database) };
+  yield { rowsDone, rowsTotal, findings: await checkPages(source) };
+  yield { rowsDone, rowsTotal, findings: await checkForeignKeys(source, plans) };
+  yield { rowsDone, rowsTotal, findings: await checkOrphans(source, plans) };
   for (const plan of plans) {
-    for await (const page of readPages(database, plan)) {
-      rowsDone += page.length;
-      const findings = page.flatMap(({ row, children }) => checkRow(plan, row, children, registry));
+    for await (const { rows, findings } of checkRows(source, plan, plans, registry, PAGE_ROWS)) {
+      rowsDone += rows;
       yield { rowsDone, rowsTotal, findings };
     }
   }
 }
 
-async function checkPages(database: Database): Promise<Finding[]> {
-  const { rows } = await database.read([
+async function checkPages(source: RowSource): Promise<Finding[]> {
+  const { rows } = await source.read([
     statement("SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
+  ]);
+  return (rows[0] ?? []).map(([problem]) => ({
+    kind: "damaged",
+    subject: "database",
+    problem: String(problem),
+  }));
+}
+
+/** Those of the owner's own tables: what resources refer to is looked at with their rows. */
+async function checkForeignKeys(
+  source: RowSource,
+  plans: readonly ResourcePlan[],
+): Promise<Finding[]> {
+  const { rows } = await source.read([
     statement('SELECT "table", rowid, parent FROM pragma_foreign_key_check'),
   ]);
-  const [integrity = [], foreignKeys = []] = rows;
-  return [
-    ...integrity.map(([problem]) => ({ subject: "database", problem: String(problem) })),
-    ...foreignKeys.map(([table, rowid, parent]) => ({
+  const own = new Set(
+    plans
+      .flatMap((plan) => [plan, ...plan.children, ...plan.links])
+      .map(({ table }) => table.toLowerCase()),
+  );
+  const isOwn = (table: SqlValue | undefined) => own.has(String(table).toLowerCase());
+  return (rows[0] ?? [])
+    .filter(([table, , parent]) => !isOwn(table) || !isOwn(parent))
+    .map(([table, rowid, parent]) => ({
+      kind: "dangling",
       subject: String(table),
-      problem: `row ${rowid} refers to a row of ${parent} that does not exist`,
-    })),
-  ];
+      problem: `row ${rowid ?? "without a rowid"} refers to a row of ${parent} that does not exist`,
+    }));
 }
 
-async function* readPages(database: Database, plan: ResourcePlan) {
-  let after: bigint | null = null;
-  for (;;) {
-    const conditions: Fragment[] = after === null ? [] : [afterKey(plan, after)];
-    const page = { conditions, ...keyOrder(plan), limit: PAGE_ROWS, offset: 0 };
-    const rowsOfPage: WholeRow[] = await readRows(database, plan, page);
-    const last = rowsOfPage.at(-1);
-    if (!last) return;
-    yield rowsOfPage;
-    after = last.row.key;
-  }
-}
-
-async function readRows(
-  database: Database,
-  plan: ResourcePlan,
-  page: PageQuery,
-): Promise<WholeRow[]> {
-  const statement = selectPage(plan, page, resourceColumns(plan));
-  const forChildren = plan.children.map((child) => selectChildren(plan, child, statement));
-  const { rows } = await database.read([statement, ...forChildren]);
-  const [resources = [], ...children] = rows;
-  return withChildren(plan, { resources, children });
-}
-
-function checkRow(
-  plan: ResourcePlan,
-  row: ResourceRow,
-  children: readonly (readonly ChildRow[])[],
-  registry: Registry,
-): Finding[] {
-  const subject = formatName(plan.resource, row.key);
-  try {
-    const rebuilt = toBinary(plan.desc, rebuildRow(plan, row, children, registry));
-    const stored = toBinary(plan.desc, decodeRow(plan, row, children, registry));
-    if (Buffer.compare(rebuilt, stored) === 0) return [];
-    return [{ subject, problem: "its bytes differ from its columns and JSON" }];
-  } catch (error) {
-    const problem = error instanceof StoreError ? error.message : "its bytes cannot be decoded";
-    return [{ subject, problem }];
-  }
+/** Rows of child and link tables whose resource is not there: no message has them. */
+async function checkOrphans(source: RowSource, plans: readonly ResourcePlan[]): Promise<Finding[]> {
+  const selections = plans.flatMap(selectOrphans);
+  const { rows } = await source.read(selections.map((selection) => selection.statement));
+  return selections.flatMap(({ toFinding }, index) => (rows[index] ?? []).map(toFinding));
 }
 
 function statement(sql: string): Statement {

@@ -22,9 +22,10 @@ export interface ColumnCodec {
   decode(value: NonNullable<SqlValue>): unknown;
 }
 
-/** The value if it is TEXT. */
+/** The value if it is TEXT; half characters stand for bytes that are no text. */
 export function expectText(value: NonNullable<SqlValue>): string {
   if (typeof value !== "string") throw new Unrepresentable("must be TEXT");
+  if (!value.isWellFormed()) throw new Unrepresentable("must be well-formed Unicode");
   return value;
 }
 

@@ -11,13 +11,32 @@ import {
   SYSTEM_COLUMNS,
   type TablePlan,
 } from "./plan.ts";
+import {
+  changeTest,
+  childTriggers,
+  comparesRows,
+  resourceTriggers,
+  type Trigger,
+} from "./triggers.ts";
 
 /** A table of a database. */
 export interface TableDescription {
   readonly columns: readonly ColumnDescription[];
-  readonly foreignKeys: readonly { readonly column: string; readonly table: string }[];
-  readonly triggers: readonly string[];
+  /** The column that is the rowid under another name: its INTEGER PRIMARY KEY; undefined if none is. */
+  readonly rowId: string | undefined;
+  /** True if the table takes only values of the declared types. */
+  readonly strict: boolean;
+  readonly foreignKeys: readonly ForeignKeyDescription[];
+  readonly triggers: readonly Trigger[];
   readonly indexes: readonly IndexDescription[];
+}
+
+/** One column of a foreign key. */
+export interface ForeignKeyDescription {
+  readonly column: string;
+  readonly table: string;
+  /** The column that it refers to, null for the primary key. */
+  readonly target: string | null;
 }
 
 /** An index of a table. */
@@ -53,9 +72,9 @@ export function findDifferences(
 ): readonly string[] {
   return [
     ...plans.flatMap((plan) => [
-      ...compareTable(plan, SYSTEM_COLUMNS, plans, describe, plan.triggers),
+      ...compareTable(plan, SYSTEM_COLUMNS, plans, describe, triggersOf(plan)),
       ...plan.children.flatMap((child) =>
-        compareTable(child, childColumns(child), plans, describe),
+        compareTable(child, childColumns(child), plans, describe, triggersOf(plan)),
       ),
       ...plan.links.flatMap(({ table, column }) =>
         comparePlainTable(plan.desc.typeName, table, [column], describe),
@@ -75,6 +94,7 @@ const STATE_TABLES: Readonly<Record<string, readonly string[]>> = {
   store_secrets: ["name", "value"],
   stored_schemas: ["hash", "image", "stored_at"],
   schema_state: ["current_hash", "writer_hash", "derivation_hash", "rows_done", "rows_total"],
+  store_replaced: ["table_name", "found_by", "key", "parent_key"],
 };
 
 function comparePlainTable(
@@ -100,22 +120,24 @@ function compareTable(
   required: readonly string[],
   plans: readonly ResourcePlan[],
   describe: DescribeTable,
-  ownTriggers: readonly string[] = [],
+  wantedTriggers: ReadonlyMap<string, readonly string[]>,
 ): string[] {
   const table = describe(plan.table);
   const { typeName } = plan.desc;
   if (!table) return [`${typeName}: there is no table ${plan.table}`];
   const find = (name: string) =>
     table.columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
-  const key = find(plan.key);
-  const isKey = key?.primaryKey === 1 && key.type.toUpperCase() === "INTEGER";
+  const isKey = table.rowId?.toLowerCase() === plan.key.toLowerCase();
   const missing = required.filter((name) => !find(name));
-  const expected = [...triggersOf(plan), ...ownTriggers];
-  const triggers = expected.filter((name) => !table.triggers.includes(name));
+  const expected = wantedTriggers.get(plan.table) ?? [];
+  const made = new Map(table.triggers.map((trigger) => [trigger.name, trigger.sql]));
+  const triggers = expected.filter((name) => !made.has(name));
+  const unseen = columnsNotSeen(plan, expected, made);
   return [
     ...(isKey ? [] : [`${typeName}: ${plan.key} is not the INTEGER PRIMARY KEY of ${plan.table}`]),
     ...missing.map((name) => `${typeName}: ${plan.table} has no column ${name}`),
     ...triggers.map((name) => `${typeName}: ${plan.table} has no trigger ${name}`),
+    ...unseen.map(([name, column]) => `${typeName}: ${name} does not look at ${column}`),
     ...plan.columns.flatMap((column) => {
       const { field } = column;
       const found = find(column.name);
@@ -130,11 +152,27 @@ function compareTable(
   ];
 }
 
-/** The triggers that notice what other programs write. */
-function triggersOf(plan: TablePlan): string[] {
-  const { table } = plan;
-  const names = [`${table}_outside_insert`, `${table}_outside_update`, `${table}_delete`];
-  return "parentKey" in plan ? [...names, `${table}_outside_delete`] : names;
+/** The names of the triggers that the tables of a plan have, by table. */
+export function triggersOf(plan: ResourcePlan): ReadonlyMap<string, readonly string[]> {
+  const names = (triggers: readonly Trigger[]) => triggers.map(({ name }) => name);
+  return new Map([
+    [plan.table, [...names(resourceTriggers(plan)), ...plan.triggers]],
+    ...plan.children.map((child) => [child.table, names(childTriggers(child, plan))] as const),
+  ]);
+}
+
+/** Columns that a trigger must compare, and does not, since it was made before they were there. */
+function columnsNotSeen(
+  plan: TablePlan,
+  expected: readonly string[],
+  made: ReadonlyMap<string, string>,
+): (readonly [trigger: string, column: string])[] {
+  return expected.flatMap((name) => {
+    const sql = made.get(name) ?? "";
+    if (!comparesRows(sql)) return [];
+    const missing = plan.columns.filter((column) => !sql.includes(changeTest(column.name)));
+    return missing.map((column) => [name, column.name] as const);
+  });
 }
 
 function compareColumn(
@@ -144,12 +182,15 @@ function compareColumn(
   plans: readonly ResourcePlan[],
 ): string[] {
   const reasons: string[] = [];
-  const affinity = affinityOf(column.type);
+  const affinity = affinityOf(column.type, table.strict);
+  if (column.generated) reasons.push(`${column.name} is generated and cannot be written`);
   if (!plan.codec.affinities.includes(affinity)) {
     reasons.push(`${column.name} has type ${column.type || "none"}, which cannot hold the field`);
   }
   const length = lengthOf(column.type);
-  if (length !== undefined && affinity === "TEXT" && plan.maxLength !== length) {
+  // SQLite enforces no length: one that is larger than needed keeps nothing out of the column.
+  const isShort = length !== undefined && (plan.maxLength === 0 || length < plan.maxLength);
+  if (isShort && affinity === "TEXT") {
     reasons.push(`${column.name} is ${column.type}, but max_length is ${plan.maxLength}`);
   }
   if (plan.defaultValue !== 0n && column.defaultValue !== String(plan.defaultValue)) {
@@ -158,13 +199,22 @@ function compareColumn(
   if (column.notNull && mayBeNull(plan)) {
     reasons.push(`${column.name} is NOT NULL, but the field may be absent`);
   }
-  const target = plans.find(({ resource }) => resource === plan.reference)?.table.toLowerCase();
-  const refers = table.foreignKeys.some(
-    (key) =>
-      key.column.toLowerCase() === column.name.toLowerCase() && key.table.toLowerCase() === target,
-  );
-  if (target && !refers) reasons.push(`${column.name} has no foreign key to ${target}`);
+  const target = plans.find(({ resource }) => resource === plan.reference);
+  const refers = table.foreignKeys.some((key) => refersTo(key, column.name, target));
+  if (target && !refers) reasons.push(`${column.name} has no foreign key to ${target.table}`);
   return reasons;
+}
+
+function refersTo(
+  key: ForeignKeyDescription,
+  column: string,
+  target: TablePlan | undefined,
+): boolean {
+  return (
+    key.column.toLowerCase() === column.toLowerCase() &&
+    key.table.toLowerCase() === target?.table.toLowerCase() &&
+    (key.target ?? target.key).toLowerCase() === target.key.toLowerCase()
+  );
 }
 
 /** OUTPUT_ONLY columns are filled by the service whatever the client sends. */
@@ -189,8 +239,10 @@ function findUnfilled(
 }
 
 /** The affinity of a declared type (https://sqlite.org/datatype3.html, section 3.1). */
-function affinityOf(type: string): Affinity {
+function affinityOf(type: string, strict: boolean): Affinity {
   const name = type.toUpperCase();
+  // Only in a strict table does ANY keep what it gets.
+  if (strict && name === "ANY") return "BLOB";
   if (name.includes("INT")) return "INTEGER";
   if (/CHAR|CLOB|TEXT/.test(name)) return "TEXT";
   if (name === "" || name.includes("BLOB")) return "BLOB";

@@ -9,7 +9,6 @@ import {
   type DescMessage,
   fromBinary,
   fromJson,
-  fromJsonString,
   type JsonValue,
   type Message,
   type Registry,
@@ -19,34 +18,127 @@ import {
 } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { base64Decode } from "@bufbuild/protobuf/wire";
-import { StructSchema } from "@bufbuild/protobuf/wkt";
-import { Unrepresentable } from "./codec.ts";
+import { expectText, Unrepresentable } from "./codec.ts";
 import { mergeOthers, readUnknown } from "./json-read-unknown.ts";
+import { scanJson } from "./json-scan.ts";
 import { hasSpecialJson } from "./json-special.ts";
+import type { SqlValue } from "./sql-value.ts";
 import { findStoredField, findStoredValue, storedTypes } from "./stored-types.ts";
 
-/** SQLite nests JSON 1000 deep at most. */
-const JSON_DEPTH_MAX = 1000;
+/** Why fields cannot be read, as `path: reason`; under undefined what belongs to no field. */
+export type JsonFaults = ReadonlyMap<DescField | undefined, string>;
+
+/** Something that cannot be read, at a path below the field that is read. */
+class NestedFault extends Unrepresentable {
+  readonly path: string;
+  readonly reason: string;
+
+  constructor(path: string, reason: string) {
+    super(`${path}: ${reason}`);
+    this.path = path;
+    this.reason = reason;
+  }
+}
 
 /**
- * Sets the fields of `message` that the JSON object has.
- * @throws Unrepresentable if it is not the JSON of those `fields`.
+ * Sets the fields of `message` that the JSON object has. Those that cannot be read are not set; the
+ * result tells why.
  */
 export function readJson(
-  text: string,
+  text: SqlValue,
   message: ReflectMessage,
   fields: readonly DescField[],
   registry: Registry,
-): void {
-  if (text === "{}") return;
-  try {
-    // JSON.parse keeps the last of two equal keys; this refuses them.
-    fromJsonString(StructSchema, text, { recursionLimit: JSON_DEPTH_MAX });
-    readObject(JSON.parse(text), message, fields, registry);
-  } catch (error) {
-    if (error instanceof Unrepresentable) throw error;
-    throw new Unrepresentable(error instanceof Error ? error.message : String(error));
+): JsonFaults {
+  const faults = new Map<DescField | undefined, string>();
+  if (text === "{}") return faults;
+  const json = parseObject(text);
+  if (!json) return faults.set(undefined, "data: must be the JSON of an object");
+  const doubts = scanJson(text as string);
+  const doubt = doubts.get("");
+  if (doubt !== undefined) faults.set(undefined, `data: ${doubt}`);
+  const others = new Others(fields, registry);
+  for (const [key, value] of Object.entries(json)) {
+    const field = fieldOf(fields, key);
+    try {
+      const reason = doubts.get(key) ?? (isFaulty(faults, field) ? "is given twice" : undefined);
+      if (reason !== undefined) throw new Unrepresentable(reason);
+      readMember(key, value, message, field, others);
+    } catch (error) {
+      if (!field) faults.set(undefined, `data: ${reasonOf(error)}`);
+      for (const unread of field ? clearAll(message, field) : []) {
+        faults.set(unread, asNested(unread, error).message);
+      }
+    }
   }
+  try {
+    others.mergeInto(message);
+  } catch (error) {
+    faults.set(undefined, `data: ${reasonOf(error)}`);
+  }
+  return faults;
+}
+
+/** What an object has for fields that are known to other servers, or to none, as records of bytes. */
+class Others {
+  readonly registry: Registry;
+  readonly #fields: readonly DescField[];
+  readonly #records: UnknownField[] = [];
+
+  constructor(fields: readonly DescField[], registry: Registry) {
+    this.#fields = fields;
+    this.registry = registry;
+  }
+
+  addBytes(base64: string): void {
+    this.#records.push(...readUnknown(base64Decode(base64)));
+  }
+
+  /** @throws Unrepresentable if no stored type has the field either. */
+  addMember(key: string, json: JsonValue, { desc }: ReflectMessage): void {
+    const field = findStoredField(this.registry, desc, key);
+    // A number that is in use here, for what is no JSON, is another matter.
+    const own = desc.fields.find(({ number }) => number === field?.number);
+    if (!field || (own && !this.#fields.includes(own))) {
+      throw new Unrepresentable(`has the key ${quote(key)}, which no field has`);
+    }
+    if (json === null && !acceptsNull(field)) return;
+    const message = reflect(field.parent, create(field.parent));
+    readField(json, message, field, this.registry);
+    this.#records.push(...readUnknown(toBinary(field.parent, message.message)));
+  }
+
+  mergeInto(message: ReflectMessage): void {
+    if (this.#records.length === 0) return;
+    mergeOthers(message, this.#records, this.#fields, this.registry);
+  }
+}
+
+/** True if the field, or another member of its oneof, could not be read before. */
+function isFaulty(faults: JsonFaults, field: DescField | undefined): boolean {
+  if (!field || faults.size === 0) return false;
+  const { oneof } = field;
+  return faults.has(field) || Boolean(oneof?.fields.some((member) => faults.has(member)));
+}
+
+/** Clears the field, and the member that its oneof has; gives both. */
+function clearAll(message: ReflectMessage, field: DescField): ReadonlySet<DescField> {
+  const member = field.oneof && message.oneofCase(field.oneof);
+  const cleared = new Set([field, ...(member ? [member] : [])]);
+  for (const each of cleared) message.clear(each);
+  return cleared;
+}
+
+function parseObject(text: SqlValue): Record<string, JsonValue> | undefined {
+  try {
+    return expectObject(JSON.parse(expectText(text ?? 0n)));
+  } catch {
+    return undefined;
+  }
+}
+
+function fieldOf(fields: readonly DescField[], key: string): DescField | undefined {
+  return fields.find((candidate) => candidate.jsonName === key || candidate.name === key);
 }
 
 function readObject(
@@ -55,46 +147,63 @@ function readObject(
   fields: readonly DescField[],
   registry: Registry,
 ): void {
-  const others: UnknownField[] = [];
+  const others = new Others(fields, registry);
   for (const [key, value] of Object.entries(expectObject(json))) {
-    if (key === "$unknown") {
-      others.push(...readUnknown(base64Decode(expectString(value))));
-      continue;
+    const field = fieldOf(fields, key);
+    try {
+      readMember(key, value, message, field, others);
+    } catch (error) {
+      throw field ? asNested(field, error) : error;
     }
-    const field = fields.find((candidate) => candidate.jsonName === key || candidate.name === key);
-    if (!field) {
-      others.push(...readStoredField(key, value, message, fields, registry));
-      continue;
-    }
-    if (value === null && !acceptsNull(field)) continue;
-    const set = field.oneof ? message.oneofCase(field.oneof) : message.isSet(field);
-    if (set) throw new Unrepresentable(`${key} is given twice`);
-    readField(value, message, field, registry);
   }
-  if (others.length > 0) mergeOthers(message, others, fields, registry);
+  others.mergeInto(message);
 }
 
-/**
- * What a field that only another server knows has in JSON, as the records that it is in bytes.
- * @throws Unrepresentable if no stored type has it either.
- */
-function readStoredField(
+function readMember(
   key: string,
-  json: JsonValue,
-  { desc }: ReflectMessage,
-  fields: readonly DescField[],
-  registry: Registry,
-): UnknownField[] {
-  const field = findStoredField(registry, desc, key);
-  // A number that is in use here, for what is no JSON, is another matter.
-  const own = desc.fields.find(({ number }) => number === field?.number);
-  if (!field || (own && !fields.includes(own))) {
-    throw new Unrepresentable(`${desc.typeName} has no JSON field ${key}`);
+  value: JsonValue,
+  message: ReflectMessage,
+  field: DescField | undefined,
+  others: Others,
+): void {
+  if (key === "$unknown") {
+    others.addBytes(expectString(value));
+    return;
   }
-  if (json === null && !acceptsNull(field)) return [];
-  const message = reflect(field.parent, create(field.parent));
-  readField(json, message, field, registry);
-  return readUnknown(toBinary(field.parent, message.message));
+  if (!field) {
+    others.addMember(key, value, message);
+    return;
+  }
+  if (value === null && !acceptsNull(field)) return;
+  const set = field.oneof ? message.oneofCase(field.oneof) : message.isSet(field);
+  if (set) throw new Unrepresentable("is given twice");
+  readField(value, message, field, others.registry);
+}
+
+/** The most characters of a key that an error shows. */
+const SHOWN_MAX = 64;
+
+function quote(key: string): string {
+  return JSON.stringify(key.slice(0, SHOWN_MAX));
+}
+
+function asNested(field: DescField, error: unknown): NestedFault {
+  if (error instanceof NestedFault) {
+    return new NestedFault(`${field.name}.${error.path}`, error.reason);
+  }
+  const isOurs = error instanceof Unrepresentable;
+  // What a library says of a value is not in our words.
+  const reason = isOurs ? error.message : `must be the JSON of ${typeNameOf(field)}`;
+  return new NestedFault(field.name, reason);
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Unrepresentable ? error.message : "has unknown fields that are no bytes";
+}
+
+function typeNameOf(field: DescField): string {
+  const desc = field.message ?? field.enum;
+  return desc ? desc.typeName : ScalarType[field.scalar as ScalarType].toLowerCase();
 }
 
 /** Null is a value of google.protobuf.Value, and no value of all other fields. */
@@ -110,7 +219,7 @@ function readField(
 ): void {
   switch (field.fieldKind) {
     case "list": {
-      if (!Array.isArray(json)) throw new Unrepresentable(`${field.jsonName} must be an array`);
+      if (!Array.isArray(json)) throw new Unrepresentable("must be an array");
       const list = message.get(field);
       for (const item of json) list.add(readElement(field, item, registry));
       return;
@@ -170,9 +279,7 @@ function readEnum(desc: DescEnum, json: JsonValue, registry: Registry): number {
   if (typeof json === "number") return json;
   const value = desc.values.find((candidate) => candidate.name === json);
   const number = value?.number ?? findStoredValue(registry, desc, String(json));
-  if (number === undefined) {
-    throw new Unrepresentable(`${JSON.stringify(json)} is no value of ${desc.typeName}`);
-  }
+  if (number === undefined) throw new Unrepresentable(`must be a value of ${desc.typeName}`);
   return number;
 }
 
@@ -181,7 +288,8 @@ function readMapKey(type: ScalarType, key: string): unknown {
     case ScalarType.STRING:
       return key;
     case ScalarType.BOOL:
-      if (key !== "true" && key !== "false") throw new Unrepresentable(`${key} is no bool`);
+      if (key !== "true" && key !== "false")
+        throw new Unrepresentable("must have keys that are true or false");
       return key === "true";
     default:
       return readScalar(type, key);
@@ -215,25 +323,25 @@ function readScalar(type: ScalarType, json: JsonValue): unknown {
 function readInteger(json: JsonValue): bigint {
   if (typeof json === "number" && Number.isSafeInteger(json)) return BigInt(json);
   if (typeof json === "string" && /^-?\d+$/.test(json)) return BigInt(json);
-  throw new Unrepresentable(`${JSON.stringify(json)} is no exact integer; write it as a string`);
+  throw new Unrepresentable("must be an exact integer; write it as a string");
 }
 
 function readFloat(json: JsonValue): number {
   if (typeof json === "number") return json;
   if (json === "NaN") return Number.NaN;
   const number = typeof json === "string" && json.trim() !== "" ? Number(json) : Number.NaN;
-  if (Number.isNaN(number)) throw new Unrepresentable(`${JSON.stringify(json)} is no number`);
+  if (Number.isNaN(number)) throw new Unrepresentable("must be a number");
   return number;
 }
 
 function expectString(json: JsonValue | undefined): string {
-  if (typeof json !== "string") throw new Unrepresentable(`${JSON.stringify(json)} is no string`);
+  if (typeof json !== "string") throw new Unrepresentable("must be a string");
   return json;
 }
 
 function expectObject(json: JsonValue): Record<string, JsonValue> {
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
-    throw new Unrepresentable(`${JSON.stringify(json)} is no object`);
+    throw new Unrepresentable("must be an object");
   }
   return json;
 }

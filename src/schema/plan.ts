@@ -270,7 +270,14 @@ function checkColumnOptions(
 }
 
 /** The columns that every resource table has beside the fields' own. */
-export const SYSTEM_COLUMNS = ["data", "wire", "revision", "created_at", "updated_at"] as const;
+export const SYSTEM_COLUMNS = [
+  "data",
+  "wire",
+  "revision",
+  "created_at",
+  "updated_at",
+  "checksum",
+] as const;
 
 /** Names from options become part of SQL text, so nothing but plain identifiers is let through. */
 function isIdentifier(name: string): boolean {

@@ -11,14 +11,16 @@ import {
 } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { FeatureSet_FieldPresence, type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
-import { invalidField, type ResourceIdentity, StoreError } from "../errors.ts";
+import { invalidField, type StoreError } from "../errors.ts";
 import { accessOf, type FieldAccess } from "./access.ts";
+import { checksumOf } from "./checksum.ts";
 import { Unrepresentable } from "./codec.ts";
 import { timestampCodec } from "./column-messages.ts";
 import { readJson } from "./json-read.ts";
 import { writeJson } from "./json-write.ts";
 import type { ChildPlan, ResourcePlan, TablePlan } from "./plan.ts";
 import { formatName } from "./resource-name.ts";
+import { damagedBytes, faultError, type RowFault, unreadableField } from "./row-fault.ts";
 import type { SqlValue } from "./sql-value.ts";
 
 /** What a table keeps of a message beside key and revision. */
@@ -26,6 +28,12 @@ export interface Cells {
   /** In the order of the plan's columns. */
   readonly columns: readonly SqlValue[];
   readonly data: string;
+}
+
+/** Cells as they are before an update; undefined are those that are written in any case. */
+export interface PreviousCells {
+  readonly columns: readonly (SqlValue | undefined)[];
+  readonly data: string | undefined;
 }
 
 /** A row of a resource table. */
@@ -37,6 +45,8 @@ export interface ResourceRow extends Cells {
   readonly updatedAt: string | null;
   /** The exact bytes; null if another program has written the row. */
   readonly wire: Uint8Array | null;
+  /** As it was read; a write computes its own. Without one, the bytes are not to be trusted. */
+  readonly checksum?: bigint | null;
 }
 
 /** A row of a child table. */
@@ -96,7 +106,7 @@ export function encodeCells(
   message: Message,
   registry: Registry,
   path: string,
-  previous?: { readonly message: Message; readonly cells: Cells },
+  previous?: { readonly message: Message; readonly cells: PreviousCells },
 ): Cells {
   const readers = columnReaders(plan);
   const columns = plan.columns.map(({ field, codec }, index) => {
@@ -139,7 +149,28 @@ export function decodeRow(
   children: readonly (readonly ChildRow[])[],
   registry: Registry,
 ): Message {
-  return row.wire ? fromBinary(plan.desc, row.wire) : rebuildRow(plan, row, children, registry);
+  const wire = trustedWire(plan, row);
+  if (!wire) return rebuildRow(plan, row, children, registry);
+  try {
+    return fromBinary(plan.desc, wire);
+  } catch (cause) {
+    throw faultError(damagedBytes(plan, row.key), cause);
+  }
+}
+
+/**
+ * The bytes of a row, if it has any and the checksum that makes them good.
+ * @throws StoreError ROW_UNREADABLE if the checksum is another one.
+ */
+export function trustedWire(plan: ResourcePlan, row: ResourceRow): Uint8Array | undefined {
+  const { key, revision, wire, checksum = null } = row;
+  if (wire === null || checksum === null) return undefined;
+  const isGood =
+    wire instanceof Uint8Array &&
+    typeof revision === "bigint" &&
+    checksumOf(wire, key, revision) === checksum;
+  if (!isGood) throw faultError(damagedBytes(plan, key));
+  return wire;
 }
 
 /**
@@ -153,41 +184,104 @@ export function rebuildRow(
   children: readonly (readonly ChildRow[])[],
   registry: Registry,
 ): Message {
-  const subject = { type: plan.resource.type, name: formatName(plan.resource, row.key) };
-  const message = decodeCells(plan, row, registry, subject);
+  const { message, unreadable } = rebuildReadable(plan, row, children, registry);
+  if (unreadable.size > 0) throw unreadableRow(plan, row.key, unreadable);
+  return message;
+}
+
+/**
+ * Why fields cannot be read, each as `path: reason`; the path is that in the resource, for example
+ * `lines.unit_price`. The fields are those of the resource's message and of its child messages.
+ */
+export type Unreadable = ReadonlyMap<DescField, string>;
+
+/** As much of a message as can be read. */
+export interface Readable {
+  /** The fields that cannot be read are not set in it. */
+  readonly message: Message;
+  readonly unreadable: Unreadable;
+}
+
+/**
+ * What can be read of a row from its columns, JSON and child rows, and what cannot. What belongs to no
+ * field, such as a key of the JSON that no field has, is said of all the fields that are in that JSON,
+ * or of the etag (in a child row the key) if none is: so it is mended by whoever replaces all of it.
+ */
+export function rebuildReadable(
+  plan: ResourcePlan,
+  row: ResourceRow,
+  children: readonly (readonly ChildRow[])[],
+  registry: Registry,
+): Readable {
+  const faults: Fault[] = [];
+  const message = decodeCells(plan, row, registry, faults, plan.standard.etag);
   const target = reflect(plan.desc, message);
   plan.children.forEach((child, index) => {
     const list = target.get(child.field);
     for (const childRow of children[index] ?? []) {
-      list.add(reflect(child.desc, decodeChild(child, childRow, registry, subject)));
+      const read = readChild(child, childRow, registry);
+      list.add(reflect(child.desc, read.message));
+      for (const [field, text] of read.unreadable) {
+        faults.push([field, `${child.field.name}.${text}`]);
+      }
     }
   });
-  try {
-    setIdentity(plan, message, row);
-  } catch (error) {
-    throw unreadable(subject, "its times", error);
+  readIdentity(plan, message, row, faults);
+  return { message, unreadable: firstFaults(faults) };
+}
+
+/** A field that cannot be read, and `path: reason`. */
+type Fault = readonly [DescField, string];
+
+/** `setIdentity` with values that another program may have written. */
+function readIdentity(
+  plan: ResourcePlan,
+  message: Message,
+  row: ResourceRow,
+  faults: Fault[],
+): void {
+  const { etag, createTime, updateTime } = plan.standard;
+  const checked = { ...row };
+  if (row.revision !== null && typeof row.revision !== "bigint") {
+    faults.push([etag, `${etag.name}: must be an INTEGER`]);
+    checked.revision = null;
   }
-  return message;
+  for (const [column, field] of [
+    ["createdAt", createTime],
+    ["updatedAt", updateTime],
+  ] as const) {
+    try {
+      if (row[column] !== null) timestampCodec.decode(row[column]);
+    } catch (error) {
+      faults.push([field, faultText(field, error)]);
+      checked[column] = null;
+    }
+  }
+  setIdentity(plan, message, checked);
 }
 
-/** The message of a child row. */
-export function decodeChild(
-  plan: ChildPlan,
-  row: ChildRow,
-  registry: Registry,
-  subject: ResourceIdentity,
-): Message {
-  const message = decodeCells(plan, row, registry, subject, `${plan.field.name}.`);
+/** What can be read of a child row. */
+export function readChild(plan: ChildPlan, row: ChildRow, registry: Registry): Readable {
+  const faults: Fault[] = [];
+  const message = decodeCells(plan, row, registry, faults, plan.keyField);
   reflect(plan.desc, message).set(plan.keyField, row.key);
-  return message;
+  return { message, unreadable: firstFaults(faults) };
 }
 
+/** Of two faults of one field the first is told. */
+function firstFaults(faults: readonly Fault[]): Unreadable {
+  const unreadable = new Map<DescField, string>();
+  for (const [field, text] of faults) if (!unreadable.has(field)) unreadable.set(field, text);
+  return unreadable;
+}
+
+/** The message of the cells; `rest` is the field that stands for what belongs to none. */
 function decodeCells(
   plan: TablePlan,
   cells: Cells,
   registry: Registry,
-  subject: ResourceIdentity,
-  path = "",
+  faults: Fault[],
+  rest: DescField,
 ): Message {
   const message = create(plan.desc);
   const target = reflect(plan.desc, message);
@@ -197,15 +291,30 @@ function decodeCells(
     try {
       target.set(field, toFieldValue(field, codec.decode(value)));
     } catch (error) {
-      throw unreadable(subject, path + field.name, error);
+      faults.push([field, faultText(field, error)]);
     }
   });
-  try {
-    readJson(cells.data, target, plan.dataFields, registry);
-  } catch (error) {
-    throw unreadable(subject, `${path}data`, error);
+  for (const [field, text] of readJson(cells.data, target, plan.dataFields, registry)) {
+    if (field) faults.push([field, text]);
+    else for (const each of fieldsOfData(plan, rest)) faults.push([each, text]);
   }
   return message;
+}
+
+function fieldsOfData({ dataFields }: TablePlan, rest: DescField): readonly DescField[] {
+  return dataFields.length > 0 ? dataFields : [rest];
+}
+
+/** The error for a row that has fields which cannot be read. */
+export function unreadableRow(plan: ResourcePlan, key: bigint, fields: Unreadable): StoreError {
+  return faultError(unreadableFields(plan, key, fields));
+}
+
+/** What is wrong with a row that has fields which cannot be read: the first of them. */
+export function unreadableFields(plan: ResourcePlan, key: bigint, fields: Unreadable): RowFault {
+  const [text = ""] = fields.values();
+  const resource = { type: plan.resource.type, name: formatName(plan.resource, key) };
+  return unreadableField(resource, text);
 }
 
 function sameField(field: DescField, a: Message, b: Message): boolean {
@@ -227,12 +336,12 @@ function toFieldValue(field: DescField, value: unknown): unknown {
   return field.fieldKind === "message" ? reflect(field.message, value as Message) : value;
 }
 
-function asInvalidField(error: unknown, path: string): unknown {
-  return error instanceof Unrepresentable ? invalidField(path, error.message) : error;
+/** Anything but a refusal of the codec is a library's, whose words are not shown. */
+function faultText(field: DescField, error: unknown): string {
+  const reason = error instanceof Unrepresentable ? error.message : "is no value of the field";
+  return `${field.name}: ${reason}`;
 }
 
-function unreadable(resource: ResourceIdentity, what: string, error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  const message = `${resource.name} cannot be read: ${what}: ${error.message}`;
-  return new StoreError("ROW_UNREADABLE", message, { resource, cause: error });
+function asInvalidField(error: unknown, path: string): unknown {
+  return error instanceof Unrepresentable ? invalidField(path, error.message) : error;
 }

@@ -13,12 +13,9 @@ import { createReader, type Reader } from "../../src/database/sqlite/reader.ts";
 import { createStatementRunner } from "../../src/database/sqlite/statement-cache.ts";
 import { createWireReader } from "../../src/database/sqlite/wires.ts";
 import { applyReadMask, resolveReadMask } from "../../src/query/read-mask.ts";
-import {
-  insertChild,
-  insertResource,
-  itemColumns,
-  type Statement,
-} from "../../src/query/statements.ts";
+import { itemColumns, type Statement } from "../../src/query/statements.ts";
+import { insertChild, insertResource } from "../../src/query/write-statements.ts";
+import { checksumOf } from "../../src/schema/checksum.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 import { encodeCells, setIdentity } from "../../src/schema/row.ts";
 import { arbitraryMessage } from "../support/arbitrary-message.ts";
@@ -32,6 +29,8 @@ import {
 const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31);
 const ROWS = 60;
 const REVISION = 7n;
+/** Nothing is too large to be answered with. */
+const FITTING = { plan: PLAN, itemBytesMax: 2 ** 30, answerBytesMax: 2 ** 30 };
 
 let connection: Connection;
 let reader: Reader;
@@ -160,7 +159,7 @@ describe(`bytes (SEED=${SEED})`, () => {
           rowsFrom(from, middle, pageSize + 1, extra),
           rowsFrom(middle > from ? middle : from, 1_000n, pageSize + 1, extra),
         ];
-        const request = { plan: PLAN, statements, pageSize, pageBytes, item, mask };
+        const request = { ...FITTING, statements, pageSize, pageBytes, item, mask };
         const page = reader.page(request);
 
         const keys = [...stored.keys()].filter((key) => key >= from);
@@ -176,6 +175,7 @@ describe(`bytes (SEED=${SEED})`, () => {
         );
         expect(encodeItems(item.field, items).equals(page.bytes)).toBe(true);
         expect(page.count).toBe(expected.length);
+        expect(page.unreachable).toEqual([]);
         expect(page.revision).toBe(REVISION);
         expect(page.last?.[0]).toBe(expected.at(-1));
         expect(page.following?.[0]).toBe(keys[expected.length]);
@@ -193,7 +193,7 @@ describe(`bytes (SEED=${SEED})`, () => {
       fc.array(anyKey, { minLength: 1, maxLength: 2 * ROWS }),
       masks,
       (keys, mask) => {
-        const answer = reader.batch({ plan: PLAN, keys, item: { field: 2 }, mask });
+        const answer = reader.batch({ ...FITTING, keys, item: { field: 2 }, mask });
         const items = keys.map((key) => cut(stored.get(key) as Uint8Array, mask));
         expect("bytes" in answer && encodeItems(2, items).equals(answer.bytes)).toBe(true);
       },
@@ -203,14 +203,14 @@ describe(`bytes (SEED=${SEED})`, () => {
 });
 
 test("a batch tells the first key that has no row", () => {
-  const answer = reader.batch({ plan: PLAN, keys: [3n, 99n, 1n, 98n], item: { field: 1 } });
+  const answer = reader.batch({ ...FITTING, keys: [3n, 99n, 1n, 98n], item: { field: 1 } });
   expect(answer).toEqual({ missing: 99n, revision: REVISION });
 });
 
 test("a page without rows has no bytes", () => {
   const statements = [rowsFrom(500n, 1_000n, 10)];
   const more = [{ sql: "SELECT 5", parameters: [] }];
-  const request = { plan: PLAN, statements, pageSize: 9, pageBytes: 9, item: { field: 1 }, more };
+  const request = { ...FITTING, statements, pageSize: 9, pageBytes: 9, item: { field: 1 }, more };
   expect(reader.page(request)).toMatchObject({
     count: 0,
     last: undefined,
@@ -237,17 +237,26 @@ test("a read leaves no transaction, whether it succeeds or fails", () => {
 test.for(["UTF-8", "UTF-16le", "UTF-16be"])(
   "bytes of a %s database are what they were",
   (encoding) => {
-    const plan = { table: "items", key: "id" } as ResourcePlan;
+    const plan = {
+      table: "items",
+      key: "id",
+      sql: { table: "items", key: "id" },
+    } as ResourcePlan;
     const blob = fc.uint8Array({ maxLength: 300 });
     const property = fc.property(fc.array(blob, { maxLength: 20 }), (blobs) => {
       const other = openConnection(":memory:", { busyTimeoutMs: 0 });
       other.pragma(`encoding = '${encoding}'`);
-      other.exec("CREATE TABLE items (id INTEGER PRIMARY KEY, wire BLOB)");
-      const insert = other.prepare("INSERT INTO items (wire) VALUES (?)");
-      for (const bytes of blobs) insert.run(bytes);
+      other.exec(
+        "CREATE TABLE items (id INTEGER PRIMARY KEY, wire BLOB, revision INTEGER, checksum INTEGER)",
+      );
+      const insert = other.prepare("INSERT INTO items VALUES (?, ?, ?, ?)");
+      blobs.forEach((bytes, index) => {
+        const key = BigInt(index + 1);
+        insert.run(key, bytes, REVISION, checksumOf(bytes, key, REVISION));
+      });
       const rows = blobs.map(({ length }, index) => ({ key: BigInt(index + 1), length })).reverse();
       const readWires = createWireReader(other, createStatementRunner(other));
-      const found = readWires(plan, rows).map((bytes) => Buffer.from(bytes));
+      const found = readWires(plan, rows).map((bytes) => Buffer.from(bytes as Uint8Array));
       expect(found).toEqual(blobs.map((bytes) => Buffer.from(bytes)).reverse());
       other.close();
     });

@@ -4,6 +4,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
+import { crc32 } from "node:zlib";
 import { createRegistry } from "@bufbuild/protobuf";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config.ts";
@@ -18,7 +19,11 @@ import { tempDir } from "../support/temp.ts";
 const DEFINITIONS = new URL("./mortal-resources.ts", import.meta.url).href;
 
 /** As much of a plan as a point read needs. */
-const PLAN = { table: "items", key: "id" } as ResourcePlan;
+const PLAN = {
+  table: "items",
+  key: "id",
+  sql: { table: "items", key: "id" },
+} as ResourcePlan;
 
 const ONE: Statement = { sql: "SELECT 1", parameters: [] };
 const DYING: Statement = { sql: "SELECT 1 -- die", parameters: [] };
@@ -44,8 +49,10 @@ function open(limits: Partial<Limits> = {}): Opened {
   connection.exec(`
     CREATE TABLE store_state (id INTEGER PRIMARY KEY, revision INTEGER, writing INTEGER);
     INSERT INTO store_state VALUES (1, 7, 0);
-    CREATE TABLE items (id INTEGER PRIMARY KEY, wire BLOB);
-    INSERT INTO items VALUES (1, x'0a');
+    CREATE TABLE items (
+      id INTEGER PRIMARY KEY, wire BLOB, revision INTEGER DEFAULT 3, checksum INTEGER
+    );
+    INSERT INTO items (id, wire, checksum) VALUES (1, x'0a', ${crc32(Buffer.from([0x0a])) + 3 + 1});
   `);
   const database = openSqlite({
     path,
@@ -236,7 +243,9 @@ describe("a thread", () => {
     const { database, connection } = open({ readerThreads: 2 });
     const read = () => Promise.all([database.read([SLOW]), database.read([ONE])]);
     await read();
-    connection.exec("INSERT INTO items VALUES (2, x'0b')");
+    connection.exec(
+      `INSERT INTO items (id, wire, checksum) VALUES (2, x'0b', ${crc32(Buffer.from([0x0b])) + 3 + 2})`,
+    );
     await read();
     await database.get(PLAN, 2n);
     const log = `${connection.name}-wal`;

@@ -8,10 +8,15 @@ import type { PageBytes, PageRequest } from "../../src/database/page-request.ts"
 import { openConnection } from "../../src/database/sqlite/connection.ts";
 import { readShortPages } from "../../src/database/sqlite/short-pages.ts";
 import { selectJoinedPage } from "../../src/query/statements.ts";
+import { checksumOf } from "../../src/schema/checksum.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 
 const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31);
-const PLAN = { table: "items", key: "id" } as ResourcePlan;
+const PLAN = {
+  table: "items",
+  key: "id",
+  sql: { table: "items", key: "id" },
+} as ResourcePlan;
 const REVISION = 7n;
 const ROW_BYTES_MAX = 40;
 const PAGE_BYTES = 300;
@@ -28,8 +33,14 @@ const row = fc.oneof(
   { weight: 1, arbitrary: fc.uint8Array({ minLength: ROW_BYTES_MAX + 1, maxLength: 60 }) },
 );
 
+const revision = fc.bigInt({ min: 0n, max: 2n ** 40n });
+const isDamaged = fc.nat({ max: 60 }).map((chance) => chance === 60);
+
 const database = fc.record({
-  rows: fc.uniqueArray(fc.tuple(key, row), { selector: ([id]) => id, maxLength: 30 }),
+  rows: fc.uniqueArray(fc.tuple(key, row, revision, isDamaged), {
+    selector: ([id]) => id,
+    maxLength: 30,
+  }),
   pageSize: fc.integer({ min: 1, max: 20 }),
   from: fc.option(fc.nat({ max: 30 }), { nil: undefined }),
 });
@@ -42,9 +53,14 @@ describe.for(["UTF-8", "UTF-16le"])(`short pages of a %s database (SEED=${SEED})
       connection.pragma(`encoding = '${encoding}'`);
       connection.exec(`
         CREATE TABLE store_state (revision INTEGER); INSERT INTO store_state VALUES (${REVISION});
-        CREATE TABLE items (id INTEGER PRIMARY KEY, wire BLOB)`);
-      const insert = connection.prepare("INSERT INTO items VALUES (?, ?)");
-      for (const [id, wire] of rows) insert.run(id, wire);
+        CREATE TABLE items (
+          id INTEGER PRIMARY KEY, wire BLOB, revision INTEGER, checksum INTEGER
+        )`);
+      const insert = connection.prepare("INSERT INTO items VALUES (?, ?, ?, ?)");
+      for (const [id, wire, revision, isDamaged] of rows) {
+        const bytes = wire instanceof Uint8Array ? wire : new Uint8Array();
+        insert.run(id, wire, revision, checksumOf(bytes, id, revision) + (isDamaged ? 1n : 0n));
+      }
 
       const after = from === undefined ? undefined : rows[from]?.[0];
       const request: PageRequest = {
@@ -53,6 +69,7 @@ describe.for(["UTF-8", "UTF-16le"])(`short pages of a %s database (SEED=${SEED})
         joined: selectJoinedPage(PLAN, after, ROW_BYTES_MAX, pageSize + 1),
         pageSize,
         pageBytes: PAGE_BYTES,
+        itemBytesMax: PAGE_BYTES,
         item: { field: 300 },
       };
       const page = await readShortPages(connection, async () => READERS_PAGE)(request);
@@ -60,12 +77,14 @@ describe.for(["UTF-8", "UTF-16le"])(`short pages of a %s database (SEED=${SEED})
 
       const inOrder = rows.toSorted(([a], [b]) => (a < b ? -1 : 1));
       const found = inOrder.filter(([id]) => after === undefined || id > after);
-      const read = found.slice(0, pageSize + 1).map(([, wire]) => wire);
+      const rowsRead = found.slice(0, pageSize + 1);
+      const read = rowsRead.map(([, wire]) => wire);
+      const isIntact = rowsRead.every(([, , , isBad]) => !isBad);
       const isShort = read.every(
         (wire) => wire instanceof Uint8Array && wire.length <= ROW_BYTES_MAX,
       );
       const bytes = read.reduce((sum, wire) => sum + (wire?.length ?? 0), 0);
-      if (encoding !== "UTF-8" || !isShort || bytes > PAGE_BYTES) {
+      if (encoding !== "UTF-8" || !isIntact || !isShort || bytes > PAGE_BYTES) {
         seen.readers++;
         expect(page).toBe(READERS_PAGE);
         return;
@@ -82,6 +101,7 @@ describe.for(["UTF-8", "UTF-16le"])(`short pages of a %s database (SEED=${SEED})
       expect({ ...page, bytes: undefined }).toEqual({
         bytes: undefined,
         count: Math.min(found.length, pageSize),
+        unreachable: [],
         last: last === undefined ? undefined : [last, last],
         following: following === undefined ? undefined : [following, following],
         more: [],

@@ -89,7 +89,7 @@ test(`a migrator killed at random, ${KILLS} times: the next run completes unaide
   expect(interrupted).toBeGreaterThan(KILLS / 10);
 });
 
-function full(version: number): string[] {
+function full(version: bigint): string[] {
   return [`a${version} ${ROWS}`, `b${version} ${ROWS}`];
 }
 
@@ -132,6 +132,6 @@ test("a migration waits for a program that is writing, and gives up with nothing
   const waiting = migrateUp(database, LOCK);
   await sleep(50);
   writer.exec("COMMIT");
-  expect(await waiting).toMatchObject({ from: 1 });
+  expect(await waiting).toMatchObject({ from: 1n });
   writer.close();
 });

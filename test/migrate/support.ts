@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
+import { quoteName } from "../../src/schema/sql-name.ts";
 
 export const LOCK = { lockTimeoutMs: 15_000 };
 
@@ -73,7 +74,10 @@ export function dataOf(path: string): Record<string, string> {
 }
 
 function hashRows(connection: Connection, table: string): string {
-  const rows = connection.prepare(`SELECT * FROM "${table}"`).raw().all();
+  const rows = connection
+    .prepare(`SELECT * FROM ${quoteName(table)}`)
+    .raw()
+    .all();
   const text = JSON.stringify(rows, (_, value) =>
     typeof value === "bigint" ? `integer ${value}` : value,
   );

@@ -43,7 +43,7 @@ const CASES: readonly [string, (connection: Connection) => void, string[]][] = [
   ],
   [
     "a missing column",
-    (db) => db.exec("ALTER TABLE tracks DROP COLUMN Bytes"),
+    (db) => alter(db, "tracks", "Bytes INTEGER,", ""),
     ["chinook.v1.Track.size_bytes: tracks has no column Bytes"],
   ],
   [
@@ -55,6 +55,17 @@ const CASES: readonly [string, (connection: Connection) => void, string[]][] = [
     "a missing trigger",
     (db) => db.exec("DROP TRIGGER artists_outside_update"),
     ["chinook.v1.Artist: artists has no trigger artists_outside_update"],
+  ],
+  [
+    "a trigger that was made before a column",
+    (db) => {
+      const { sql } = db
+        .prepare("SELECT sql FROM sqlite_schema WHERE name = 'artists_outside_update'")
+        .get() as { sql: string };
+      db.exec("DROP TRIGGER artists_outside_update");
+      db.exec(sql.replace("NEW.Name COLLATE BINARY IS NOT OLD.Name", "FALSE"));
+    },
+    ["chinook.v1.Artist: artists_outside_update does not look at Name"],
   ],
   [
     "a missing trigger of a child table",

@@ -205,7 +205,11 @@ const STATES: Readonly<Record<string, readonly [string, string, object]>> = {
   "a column that is missing": [
     "ALTER TABLE customers RENAME COLUMN Company TO Firm",
     "ALTER TABLE customers RENAME COLUMN Firm TO Company",
-    { differences: ["chinook.v1.Customer.company: customers has no column Company"] },
+    {
+      differences: expect.arrayContaining([
+        "chinook.v1.Customer.company: customers has no column Company",
+      ]),
+    },
   ],
 };
 

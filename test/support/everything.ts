@@ -31,7 +31,7 @@ CREATE TABLE everythings (
   CTimestamp DATETIME, CDuration INTEGER, CDate DATETIME, CMoney NUMERIC(10,2),
   CReference INTEGER REFERENCES everythings (EverythingId),
   data TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(data)),
-  wire BLOB, revision INTEGER, created_at TEXT, updated_at TEXT
+  wire BLOB, revision INTEGER, created_at TEXT, updated_at TEXT, checksum INTEGER
 );
 CREATE TABLE everything_lines (
   LineId INTEGER NOT NULL PRIMARY KEY,

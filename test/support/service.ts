@@ -15,9 +15,12 @@ import { REPO_ROOT } from "./tools.ts";
 export interface TestServiceOptions {
   /** The file to serve; a new one in a temporary folder if absent. */
   readonly database?: string;
+  /** The folder of the migrations; the package's own if absent. */
+  readonly migrations?: string;
   readonly fixtures?: boolean;
   readonly readOnly?: boolean;
   readonly durability?: Durability;
+  readonly strictReads?: boolean;
   readonly limits?: Partial<Limits>;
   /** What is served; everything that the service has if absent. */
   readonly served?: Served;
@@ -52,7 +55,9 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       address: "127.0.0.1:0",
       readOnly: options.readOnly ?? false,
       durability: options.durability ?? "full",
+      strictReads: options.strictReads ?? false,
       processes: 1,
+      ...(options.migrations !== undefined && { migrations: options.migrations }),
       ...(options.fixtures && { fixtures: join(REPO_ROOT, "fixtures") }),
       limits: { ...DEFAULT_LIMITS, ...options.limits },
     },

@@ -2,8 +2,9 @@
 
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
+import type { Finding } from "../../src/repositories/finding.ts";
 import { checkSearchIndex } from "../../src/repositories/search-repository.ts";
-import { type Finding, verifyDatabase } from "../../src/repositories/verify.ts";
+import { verifyDatabase } from "../../src/repositories/verify.ts";
 import { DEFINITIONS, RESOURCES } from "../../src/resources.ts";
 import { planResources, type ResourceDefinition } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";

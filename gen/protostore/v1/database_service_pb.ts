@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file protostore/v1/database_service.proto.
  */
 export const file_protostore_v1_database_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Il0KE0V4cGxhaW5RdWVyeVJlcXVlc3QSGgoNcmVzb3VyY2VfdHlwZRgBIAEoCUID4EECEhMKBmZpbHRlchgCIAEoCUID4EEBEhUKCG9yZGVyX2J5GAMgASgJQgPgQQEirQIKFEV4cGxhaW5RdWVyeVJlc3BvbnNlEjcKBXN0ZXBzGAEgAygLMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5TdGVwEhYKDmVzdGltYXRlZF9yb3dzGAIgASgDEg8KB2luZGV4ZWQYAyABKAgaZQoEU3RlcBI2CgRraW5kGAEgASgOMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5LaW5kEhUKDXJlc291cmNlX3R5cGUYAiABKAkSDgoGZmllbGRzGAMgAygJIkwKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEgoKBlNFQVJDSBABEg4KClNDQU5fSU5ERVgQAhIICgRTQ0FOEAMSCAoEU09SVBAEIrwLCg5EYXRhYmFzZVN0YXR1cxI8Cgpjb25uZWN0aW9uGAEgASgLMigucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25uZWN0aW9uEjgKA3dhbBgCIAEoCzIrLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuV3JpdGVBaGVhZExvZxI0CgZzY2hlbWEYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNjaGVtYRI2CgdzdG9yYWdlGAQgASgLMiUucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TdG9yYWdlEhAKCHJldmlzaW9uGAUgASgDEjQKBnNlcnZlchgGIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2VydmVyGuIBCgpDb25uZWN0aW9uEgwKBG9wZW4YASABKAgSEQoJcmVhZF9vbmx5GAIgASgIEhQKDGpvdXJuYWxfbW9kZRgDIAEoCRI+CgtzeW5jaHJvbm91cxgEIAEoDjIpLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU3luY2hyb25vdXMSFAoMZm9yZWlnbl9rZXlzGAUgASgIEi8KDGJ1c3lfdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIWCg5zcWxpdGVfdmVyc2lvbhgHIAEoCRq9AQoNV3JpdGVBaGVhZExvZxISCgpzaXplX2J5dGVzGAEgASgDEg4KBmZyYW1lcxgCIAEoAxIWCg5wZW5kaW5nX2ZyYW1lcxgDIAEoAxI4ChRsYXN0X2NoZWNrcG9pbnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSb2xkZXN0X3JlYWRlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBpXCgZTY2hlbWESDwoHdmVyc2lvbhgBIAEoAxIYChBleHBlY3RlZF92ZXJzaW9uGAIgASgDEg0KBWRpcnR5GAMgASgIEhMKC2RpZmZlcmVuY2VzGAQgAygJGo0BCgdTdG9yYWdlEhcKD3BhZ2Vfc2l6ZV9ieXRlcxgBIAEoAxISCgpwYWdlX2NvdW50GAIgASgDEhYKDmZyZWVsaXN0X2NvdW50GAMgASgDEhsKE2RhdGFiYXNlX3NpemVfYnl0ZXMYBCABKAMSIAoYc2hhcmVkX21lbW9yeV9zaXplX2J5dGVzGAUgASgDGoUCCgZTZXJ2ZXISKQoGdXB0aW1lGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj4KEGV2ZW50X2xvb3BfZGVsYXkYAiABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlbGF5cxJDChVtYWluX3RocmVhZF9zdGF0ZW1lbnQYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlbGF5cxIdChVyZXNpZGVudF9tZW1vcnlfYnl0ZXMYBCABKAMSFgoOcXVldWVkX2NvbW1pdHMYBSABKAUSFAoMcXVldWVkX3JlYWRzGAYgASgFGo8BCgZEZWxheXMSJgoDcDUwGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA3A5ORgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNtYXgYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFY291bnQYBCABKAMiVAoLU3luY2hyb25vdXMSGwoXU1lOQ0hST05PVVNfVU5TUEVDSUZJRUQQABIHCgNPRkYQARIKCgZOT1JNQUwQAhIICgRGVUxMEAMSCQoFRVhUUkEQBDKNAgoPRGF0YWJhc2VTZXJ2aWNlEncKEUdldERhdGFiYXNlU3RhdHVzEicucHJvdG9zdG9yZS52MS5HZXREYXRhYmFzZVN0YXR1c1JlcXVlc3QaHS5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzIhqC0+STAhQSEi92MS9kYXRhYmFzZVN0YXR1cxKAAQoMRXhwbGFpblF1ZXJ5EiIucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXF1ZXN0GiMucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZSIngtPkkwIhEh8vdjEvZGF0YWJhc2VTdGF0dXM6ZXhwbGFpblF1ZXJ5QlsKGWNvbS5leGFtcGxlLnByb3Rvc3RvcmUudjFCFERhdGFiYXNlU2VydmljZVByb3RvUAFaJmV4YW1wbGUuY29tL3Byb3Rvc3RvcmUvdjE7cHJvdG9zdG9yZXYxYgZwcm90bzM", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Il0KE0V4cGxhaW5RdWVyeVJlcXVlc3QSGgoNcmVzb3VyY2VfdHlwZRgBIAEoCUID4EECEhMKBmZpbHRlchgCIAEoCUID4EEBEhUKCG9yZGVyX2J5GAMgASgJQgPgQQEirQIKFEV4cGxhaW5RdWVyeVJlc3BvbnNlEjcKBXN0ZXBzGAEgAygLMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5TdGVwEhYKDmVzdGltYXRlZF9yb3dzGAIgASgDEg8KB2luZGV4ZWQYAyABKAgaZQoEU3RlcBI2CgRraW5kGAEgASgOMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5LaW5kEhUKDXJlc291cmNlX3R5cGUYAiABKAkSDgoGZmllbGRzGAMgAygJIkwKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEgoKBlNFQVJDSBABEg4KClNDQU5fSU5ERVgQAhIICgRTQ0FOEAMSCAoEU09SVBAEIsANCg5EYXRhYmFzZVN0YXR1cxI8Cgpjb25uZWN0aW9uGAEgASgLMigucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25uZWN0aW9uEjgKA3dhbBgCIAEoCzIrLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuV3JpdGVBaGVhZExvZxI0CgZzY2hlbWEYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNjaGVtYRI2CgdzdG9yYWdlGAQgASgLMiUucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TdG9yYWdlEhAKCHJldmlzaW9uGAUgASgDEjQKBnNlcnZlchgGIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2VydmVyEjIKBXNjcnViGAcgASgLMiMucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TY3J1YhriAQoKQ29ubmVjdGlvbhIMCgRvcGVuGAEgASgIEhEKCXJlYWRfb25seRgCIAEoCBIUCgxqb3VybmFsX21vZGUYAyABKAkSPgoLc3luY2hyb25vdXMYBCABKA4yKS5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlN5bmNocm9ub3VzEhQKDGZvcmVpZ25fa2V5cxgFIAEoCBIvCgxidXN5X3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoOc3FsaXRlX3ZlcnNpb24YByABKAkavQEKDVdyaXRlQWhlYWRMb2cSEgoKc2l6ZV9ieXRlcxgBIAEoAxIOCgZmcmFtZXMYAiABKAMSFgoOcGVuZGluZ19mcmFtZXMYAyABKAMSOAoUbGFzdF9jaGVja3BvaW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKEm9sZGVzdF9yZWFkZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaVwoGU2NoZW1hEg8KB3ZlcnNpb24YASABKAMSGAoQZXhwZWN0ZWRfdmVyc2lvbhgCIAEoAxINCgVkaXJ0eRgDIAEoCBITCgtkaWZmZXJlbmNlcxgEIAMoCRqNAQoHU3RvcmFnZRIXCg9wYWdlX3NpemVfYnl0ZXMYASABKAMSEgoKcGFnZV9jb3VudBgCIAEoAxIWCg5mcmVlbGlzdF9jb3VudBgDIAEoAxIbChNkYXRhYmFzZV9zaXplX2J5dGVzGAQgASgDEiAKGHNoYXJlZF9tZW1vcnlfc2l6ZV9ieXRlcxgFIAEoAxq6AgoGU2VydmVyEikKBnVwdGltZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI+ChBldmVudF9sb29wX2RlbGF5GAIgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5EZWxheXMSQwoVbWFpbl90aHJlYWRfc3RhdGVtZW50GAMgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5EZWxheXMSHQoVcmVzaWRlbnRfbWVtb3J5X2J5dGVzGAQgASgDEhYKDnF1ZXVlZF9jb21taXRzGAUgASgFEhQKDHF1ZXVlZF9yZWFkcxgGIAEoBRIXCg91bnJlYWRhYmxlX3Jvd3MYByABKAMSGgoSbm90X3NlcnZpbmdfcmVhc29uGAggASgJGpgBCgVTY3J1YhIyCg5sYXN0X3Bhc3NfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcm93X2NvdW50GAIgASgDEhkKEWNoZWNrZWRfcm93X2NvdW50GAMgASgDEhUKDWZpbmRpbmdfY291bnQYBCABKAMSFgoOcmVzb3VyY2VfbmFtZXMYBSADKAkajwEKBkRlbGF5cxImCgNwNTAYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDcDk5GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA21heBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVjb3VudBgEIAEoAyJUCgtTeW5jaHJvbm91cxIbChdTWU5DSFJPTk9VU19VTlNQRUNJRklFRBAAEgcKA09GRhABEgoKBk5PUk1BTBACEggKBEZVTEwQAxIJCgVFWFRSQRAEMo0CCg9EYXRhYmFzZVNlcnZpY2USdwoRR2V0RGF0YWJhc2VTdGF0dXMSJy5wcm90b3N0b3JlLnYxLkdldERhdGFiYXNlU3RhdHVzUmVxdWVzdBodLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMiGoLT5JMCFBISL3YxL2RhdGFiYXNlU3RhdHVzEoABCgxFeHBsYWluUXVlcnkSIi5wcm90b3N0b3JlLnYxLkV4cGxhaW5RdWVyeVJlcXVlc3QaIy5wcm90b3N0b3JlLnYxLkV4cGxhaW5RdWVyeVJlc3BvbnNlIieC0+STAiESHy92MS9kYXRhYmFzZVN0YXR1czpleHBsYWluUXVlcnlCWwoZY29tLmV4YW1wbGUucHJvdG9zdG9yZS52MUIURGF0YWJhc2VTZXJ2aWNlUHJvdG9QAVomZXhhbXBsZS5jb20vcHJvdG9zdG9yZS92MTtwcm90b3N0b3JldjFiBnByb3RvMw", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request message for DatabaseService.GetDatabaseStatus.
@@ -239,6 +239,14 @@ export type DatabaseStatus = Message<"protostore.v1.DatabaseStatus"> & {
    * @generated from field: protostore.v1.DatabaseStatus.Server server = 6;
    */
   server?: DatabaseStatus_Server | undefined;
+
+  /**
+   * What the scrubber has found, which goes through all rows again and again;
+   * absent if it is off. Of several server processes on one port, one has it.
+   *
+   * @generated from field: protostore.v1.DatabaseStatus.Scrub scrub = 7;
+   */
+  scrub?: DatabaseStatus_Scrub | undefined;
 };
 
 /**
@@ -500,6 +508,21 @@ export type DatabaseStatus_Server = Message<"protostore.v1.DatabaseStatus.Server
    * @generated from field: int32 queued_reads = 6;
    */
   queuedReads: number;
+
+  /**
+   * How often a row could not be answered with, because it cannot be read or has
+   * more bytes than can be sent: by an error, or left out of a page or a sum.
+   *
+   * @generated from field: int64 unreadable_rows = 7;
+   */
+  unreadableRows: bigint;
+
+  /**
+   * Why calls are refused; empty while they are not.
+   *
+   * @generated from field: string not_serving_reason = 8;
+   */
+  notServingReason: string;
 };
 
 /**
@@ -508,6 +531,57 @@ export type DatabaseStatus_Server = Message<"protostore.v1.DatabaseStatus.Server
  */
 export const DatabaseStatus_ServerSchema: GenMessage<DatabaseStatus_Server> = /*@__PURE__*/
   messageDesc(file_protostore_v1_database_service, 3, 4);
+
+/**
+ * The passes of the scrubber. It checks that the columns, the JSON and the
+ * bytes of each row say the same, and that references have their rows.
+ *
+ * @generated from message protostore.v1.DatabaseStatus.Scrub
+ */
+export type DatabaseStatus_Scrub = Message<"protostore.v1.DatabaseStatus.Scrub"> & {
+  /**
+   * When the last pass over all rows was completed; absent before the first.
+   *
+   * @generated from field: google.protobuf.Timestamp last_pass_time = 1;
+   */
+  lastPassTime?: Timestamp | undefined;
+
+  /**
+   * How many rows the last complete pass has checked.
+   *
+   * @generated from field: int64 row_count = 2;
+   */
+  rowCount: bigint;
+
+  /**
+   * How many rows the pass that is under way has checked.
+   *
+   * @generated from field: int64 checked_row_count = 3;
+   */
+  checkedRowCount: bigint;
+
+  /**
+   * How many things the last complete pass has found, or the one that is under
+   * way, if those are more.
+   *
+   * @generated from field: int64 finding_count = 4;
+   */
+  findingCount: bigint;
+
+  /**
+   * The names of the first few resources that something was found in.
+   *
+   * @generated from field: repeated string resource_names = 5;
+   */
+  resourceNames: string[];
+};
+
+/**
+ * Describes the message protostore.v1.DatabaseStatus.Scrub.
+ * Use `create(DatabaseStatus_ScrubSchema)` to create a new message.
+ */
+export const DatabaseStatus_ScrubSchema: GenMessage<DatabaseStatus_Scrub> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 3, 5);
 
 /**
  * The distribution of how long something took.
@@ -549,7 +623,7 @@ export type DatabaseStatus_Delays = Message<"protostore.v1.DatabaseStatus.Delays
  * Use `create(DatabaseStatus_DelaysSchema)` to create a new message.
  */
 export const DatabaseStatus_DelaysSchema: GenMessage<DatabaseStatus_Delays> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 5);
+  messageDesc(file_protostore_v1_database_service, 3, 6);
 
 /**
  * SQLite's `synchronous` setting.

@@ -1,9 +1,11 @@
 // Carries out the operations of a commit inside the open transaction: each message becomes a row,
 // three ways in one statement. Begins and ends no transaction.
 
-import { notFound, StoreError } from "../../errors.ts";
+import { invalidField, notFound, StoreError } from "../../errors.ts";
 import { applyMask } from "../../query/field-mask.ts";
-import type { ExecuteOperation, Operation } from "../database.ts";
+import { selectByKey } from "../../query/statements.ts";
+import { formatName } from "../../schema/resource-name.ts";
+import type { CheckOperation, ExecuteOperation, Operation } from "../database.ts";
 import { applyDelete } from "./delete.ts";
 import { createsFrom, insertTogether, TOGETHER_MAX } from "./insert.ts";
 import {
@@ -13,27 +15,45 @@ import {
   type PreparedUpdate,
   prepareOperation,
 } from "./prepare.ts";
-import { checkEtag, identify, isConstraint, readStored, type Stored, store } from "./stored.ts";
-import { keyTaken, nextKey, type Transaction } from "./transaction.ts";
+import {
+  checkEtag,
+  identify,
+  insert,
+  isConstraint,
+  readStored,
+  replace,
+  type Stored,
+  type Written,
+} from "./stored.ts";
+import { keyTaken, nextKey, type Transaction, writeRefused } from "./transaction.ts";
 
-/** What the operations stored: for each its bytes, if it stored any. */
-type StoredBytes = (Uint8Array | undefined)[];
+/** What the operations stored: for each its row, if it stored any. */
+type StoredRows = (Written | undefined)[];
 
 /** Prepares operations and carries them out, in their order. */
-export function applyOperations(tx: Transaction, operations: readonly Operation[]): StoredBytes {
-  const stored: StoredBytes = [];
+export function applyOperations(tx: Transaction, operations: readonly Operation[]): StoredRows {
+  const stored: StoredRows = [];
+  const updated = new Set<string>();
   // Some at a time: what all messages of a batch are decoded to would outlive the young generation.
   for (let i = 0; i < operations.length; i += TOGETHER_MAX) {
     const some = operations.slice(i, i + TOGETHER_MAX);
     const prepared = some.map((each) => prepareOperation(each, tx.registry));
+    for (const each of prepared) if (each.kind === "update") refuseTwice(updated, each);
     stored.push(...applyPrepared(tx, prepared));
   }
   return stored;
 }
 
+/** Both would be answered with the one etag, by which the first could then undo the second. */
+function refuseTwice(updated: Set<string>, { plan, key, path }: PreparedUpdate): void {
+  const name = formatName(plan.resource, key);
+  if (updated.has(name)) throw invalidField(`${path}.name`, `${name} is updated twice`);
+  updated.add(name);
+}
+
 /** Carries out operations in their order. */
-export function applyPrepared(tx: Transaction, operations: readonly Prepared[]): StoredBytes {
-  const stored: StoredBytes = [];
+export function applyPrepared(tx: Transaction, operations: readonly Prepared[]): StoredRows {
+  const stored: StoredRows = [];
   while (stored.length < operations.length) {
     const creates = createsFrom(operations, stored.length, (operation) => operation);
     const news = creates.map((create) => ({ create, revision: tx.revision }));
@@ -45,7 +65,7 @@ export function applyPrepared(tx: Transaction, operations: readonly Prepared[]):
   return stored;
 }
 
-function applyOperation(tx: Transaction, operation: Prepared): Uint8Array | undefined {
+function applyOperation(tx: Transaction, operation: Prepared): Written | undefined {
   try {
     return apply(tx, operation);
   } catch (error) {
@@ -53,7 +73,7 @@ function applyOperation(tx: Transaction, operation: Prepared): Uint8Array | unde
   }
 }
 
-function apply(tx: Transaction, operation: Prepared): Uint8Array | undefined {
+function apply(tx: Transaction, operation: Prepared): Written | undefined {
   switch (operation.kind) {
     case "create":
       return applyCreate(tx, operation);
@@ -61,6 +81,8 @@ function apply(tx: Transaction, operation: Prepared): Uint8Array | undefined {
       return applyUpdate(tx, operation);
     case "delete":
       return applyDelete(tx, operation);
+    case "check":
+      return applyCheck(tx, operation);
     case "execute":
       return applyExecute(tx, operation);
   }
@@ -73,38 +95,44 @@ function nameItem(error: unknown, item: string | undefined): unknown {
   return new StoreError(error.code, `${item}: ${error.message}`, { ...error.details, metadata });
 }
 
-function applyCreate(tx: Transaction, create: PreparedCreate): Uint8Array {
-  const { plan, given, message, path, cells, keepChildKeys } = create;
+function applyCreate(tx: Transaction, create: PreparedCreate): Written {
+  const { plan } = create;
   const key = create.key ?? nextKey(tx, plan);
   keyTaken(tx, plan, key);
   const identity = { key, revision: tx.revision, createdAt: tx.now, updatedAt: tx.now };
-  return store(tx, plan, message, identity, path, { given, cells, keepChildKeys });
+  return insert(tx, plan, identity, create);
 }
 
-function applyUpdate(tx: Transaction, operation: PreparedUpdate): Uint8Array {
-  const { plan, key, patch: message, path } = operation;
-  const stored = readStored(tx, plan, key);
-  if (stored) return applyChange(tx, operation, stored);
-  if (!operation.allowMissing) throw notFound(identify(plan, key));
+function applyUpdate(tx: Transaction, operation: PreparedUpdate): Written {
+  const { plan, key, patch: message, path, etag } = operation;
+  const previous = readStored(tx, plan, key);
+  if (previous) return applyChange(tx, operation, previous);
+  const resource = identify(plan, key);
+  if (!operation.allowMissing) throw notFound(resource);
+  // An etag is that of a row that was there.
+  if (etag !== "") {
+    throw new StoreError("ETAG_MISMATCH", `${resource.name} is not there any more`, { resource });
+  }
   const cells = checkNew(plan, message, path, tx.registry);
   return applyCreate(tx, { kind: "create", plan, message, given: undefined, key, path, cells });
 }
 
-function applyChange(tx: Transaction, operation: PreparedUpdate, previous: Stored): Uint8Array {
-  const { plan, key, patch, mask, etag, path } = operation;
+function applyChange(tx: Transaction, operation: PreparedUpdate, previous: Stored): Written {
+  const { plan, patch, mask, etag, path } = operation;
   checkEtag(plan, previous.row, etag);
   const message = applyMask(plan, previous.message, patch, mask, path);
-  const { createdAt } = previous.row;
-  // A clock that was set back must not make an update older than the creation.
-  const updatedAt = createdAt !== null && createdAt > tx.now ? createdAt : tx.now;
-  const identity = { key, revision: tx.revision, createdAt, updatedAt };
-  return store(tx, plan, message, identity, path, { previous });
+  return replace(tx, plan, { previous, message, selection: mask.selection, path });
+}
+
+function applyCheck(tx: Transaction, { plan, key }: CheckOperation): undefined {
+  if (!tx.runner.get(selectByKey(plan, key))) throw notFound(identify(plan, key));
 }
 
 function applyExecute(tx: Transaction, { statement, check }: ExecuteOperation): undefined {
   try {
     const changes = tx.runner.run(statement);
     if (changes === 0 && check?.noRow) throw check.noRow;
+    if (check?.rows !== undefined && changes !== check.rows) throw writeRefused();
   } catch (error) {
     if (check?.exists && isConstraint(error, "PRIMARYKEY")) throw check.exists;
     if (check?.foreignKey && isConstraint(error, "FOREIGNKEY")) throw check.foreignKey;

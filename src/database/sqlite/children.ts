@@ -1,24 +1,40 @@
 // The child rows of a resource, such as the lines of an invoice: numbered and stored with it.
 // Must not touch the row of the resource itself.
 
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, Registry } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { invalidField, StoreError } from "../../errors.ts";
-import { deleteByKey, insertChild, selectReferrers, updateChild } from "../../query/statements.ts";
-import type { ChildPlan, ResourcePlan } from "../../schema/plan.ts";
+import { selectReferrers } from "../../query/statements.ts";
+import { deleteByKey, insertChild, updateChild } from "../../query/write-statements.ts";
+import type { ChildPlan, ColumnPlan, ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import { formatName } from "../../schema/resource-name.ts";
-import { type ChildRow, decodeChild, encodeCells } from "../../schema/row.ts";
-import { keyTaken, nextKey, type Transaction } from "./transaction.ts";
+import {
+  type Cells,
+  type ChildRow,
+  encodeCells,
+  type PreviousCells,
+  readChild,
+  type Unreadable,
+} from "../../schema/row.ts";
+import { keyTaken, nextKey, type Transaction, write } from "./transaction.ts";
 
 /** The child rows to write and those to delete. */
 export interface ChildChanges {
-  readonly rows: readonly { readonly row: ChildRow; readonly exists: boolean }[];
+  readonly child: ChildPlan;
+  readonly rows: readonly ChildChange[];
   readonly removed: readonly bigint[];
+}
+
+interface ChildChange {
+  readonly row: ChildRow;
+  /** Absent if the row is new. */
+  readonly before: PreviousCells | undefined;
+  /** Whether the row has got its key from us. */
+  readonly isNumbered: boolean;
 }
 
 /** The message whose child rows are to be written, and where it is. */
 export interface ChildTarget {
-  readonly plan: ResourcePlan;
   readonly child: ChildPlan;
   readonly message: Message;
   readonly parentKey: bigint;
@@ -36,13 +52,12 @@ export interface ChildTarget {
  */
 export function prepareChildren(
   tx: Transaction,
-  { plan, child, message, parentKey, path, keepKeys }: ChildTarget,
+  { child, message, parentKey, path, keepKeys }: ChildTarget,
   previous: readonly ChildRow[],
 ): ChildChanges {
-  const list = reflect(plan.desc, message).get(child.field);
+  const list = reflect(child.field.parent, message).get(child.field);
   const items = [...list] as ReflectMessage[];
   const old = new Map(previous.map((row) => [row.key, row]));
-  const resource = { type: plan.resource.type, name: formatName(plan.resource, parentKey) };
   const kept = new Set<bigint>();
   const rows = items.map((item, index) => {
     const itemPath = `${path}.${child.field.name}[${index}]`;
@@ -60,24 +75,62 @@ export function prepareChildren(
     } else {
       throw invalidField(field, "must be 0, or the id of one that is there, and only once");
     }
-    const stored = before && {
-      message: decodeChild(child, before, tx.registry, resource),
-      cells: before,
-    };
+    const stored = before && readBefore(child, before, tx.registry);
     const cells = encodeCells(child, item.message, tx.registry, itemPath, stored);
-    return { row: { key: keyOf(child, item), parentKey, ...cells }, exists: Boolean(before) };
+    const row = { key: keyOf(child, item), parentKey, ...cells };
+    return { row, before: stored?.cells, isNumbered: key === 0n };
   });
   list.clear();
   for (const item of items.toSorted((a, b) => compareKeys(child, a, b))) list.add(item);
-  return { rows, removed: [...old.keys()] };
+  return { child, rows, removed: [...old.keys()] };
+}
+
+/** A child row as it is before its message is replaced. */
+function readBefore(child: ChildPlan, row: ChildRow, registry: Registry) {
+  const { message, unreadable } = readChild(child, row, registry);
+  return { message, cells: previousCells(child, row, unreadable) };
+}
+
+/** The cells of a row, without those that cannot be read: whatever replaces them is written. */
+export function previousCells(
+  { columns }: TablePlan,
+  cells: Cells,
+  unreadable: Unreadable,
+): PreviousCells {
+  if (unreadable.size === 0) return cells;
+  const own = new Set(columns.map(({ field }) => field));
+  const isReadable = ({ field }: ColumnPlan) => !unreadable.has(field);
+  return {
+    columns: columns.map((column, i) => (isReadable(column) ? cells.columns[i] : undefined)),
+    data: [...unreadable.keys()].every((field) => own.has(field)) ? cells.data : undefined,
+  };
+}
+
+/** @throws StoreError FOREIGN_KEY if there are child rows of a row that does not exist yet. */
+export function refuseOrphans(
+  tx: Transaction,
+  plan: ResourcePlan,
+  child: ChildPlan,
+  parentKey: bigint,
+): void {
+  if (!tx.runner.get(selectReferrers(child, child.parentKey, parentKey, 1))) return;
+  const subject = formatName(plan.resource, parentKey);
+  const description = `${child.field.name} of an earlier ${subject} are still there`;
+  const preconditions = [{ type: "FOREIGN_KEY", subject, description }];
+  throw new StoreError("FOREIGN_KEY", `${subject}: ${description}`, { preconditions });
 }
 
 /** Writes and deletes the child rows; the parent's row is there. */
-export function writeChildren(tx: Transaction, child: ChildPlan, changes: ChildChanges): void {
-  for (const { row, exists } of changes.rows) {
-    tx.runner.run(exists ? updateChild(child, row) : insertChild(child, row));
+export function writeChildren(tx: Transaction, { child, rows, removed }: ChildChanges): void {
+  for (const { row, before, isNumbered } of rows) {
+    // Code of others may have inserted rows meanwhile.
+    const key = tx.watched && isNumbered ? nextKey(tx, child) : row.key;
+    const statement = before
+      ? updateChild(child, row, before)
+      : insertChild(child, { ...row, key });
+    if (statement) write(tx, child, statement, 1);
   }
-  for (const key of changes.removed) tx.runner.run(deleteByKey(child, key));
+  for (const key of removed) write(tx, child, deleteByKey(child, key), 1);
 }
 
 /** A key that no row has, behind those of `items`. */

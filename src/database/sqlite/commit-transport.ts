@@ -1,6 +1,7 @@
 // How commits cross to the writer thread and their outcomes come back: plain values, and the
 // messages of all of them in one buffer, which is handed over and not copied.
 
+import type { StoreError } from "../../errors.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import type { ExecuteCheck, Operation, RequestIdentity } from "../database.ts";
 import type { Outcome } from "./group-commit.ts";
@@ -13,6 +14,8 @@ export interface PendingCommit {
   readonly operations: readonly Operation[];
   readonly validateOnly: boolean;
   readonly request: RequestIdentity | undefined;
+  /** Whether the stored messages are wanted. */
+  readonly answered: boolean;
   /** When the client stops waiting, in milliseconds since the epoch. */
   readonly deadlineMs: number;
   /** Until when it waits for the write lock, in milliseconds since the epoch. */
@@ -37,7 +40,7 @@ type PortableOperation = Readonly<Record<string, unknown>> & {
   readonly check?: PortableCheck | undefined;
 };
 
-type PortableCheck = { readonly [K in keyof ExecuteCheck]: PlainError };
+type PortableCheck = { readonly [K in keyof ExecuteCheck]: PlainError | number };
 
 /** How commits ended, in values that can be sent to another thread. */
 export interface PortableOutcomes {
@@ -66,11 +69,20 @@ export function messageBytesOf(operations: readonly Operation[]): number {
 export function packCommits(pending: readonly PendingCommit[]): PortableCommits {
   const parts: Uint8Array[] = [];
   const commits = pending.map(
-    ({ id, operations, validateOnly, request, deadlineMs, giveUpMs }): PortableCommit => ({
+    ({
+      id,
+      operations,
+      validateOnly,
+      request,
+      answered,
+      deadlineMs,
+      giveUpMs,
+    }): PortableCommit => ({
       id,
       operations: operations.map((operation) => packOperation(operation, parts)),
       validateOnly,
       request,
+      answered,
       deadlineMs,
       giveUpMs,
     }),
@@ -84,14 +96,17 @@ function packOperation(operation: Operation, parts: Uint8Array[]): PortableOpera
     return { ...operation, check: check && packCheck(check) };
   }
   const { table } = operation.plan;
-  if (operation.kind === "delete") return { ...operation, plan: undefined, table };
+  if (operation.kind === "delete" || operation.kind === "check")
+    return { ...operation, plan: undefined, table };
   const { message } = operation;
   parts.push(message);
   return { ...operation, plan: undefined, message: undefined, table, size: message.length };
 }
 
 function packCheck(check: ExecuteCheck): PortableCheck {
-  return Object.fromEntries(Object.entries(check).map(([key, e]) => [key, toPlainError(e)]));
+  const portable = (value: StoreError | number) =>
+    typeof value === "number" ? value : toPlainError(value);
+  return Object.fromEntries(Object.entries(check).map(([key, value]) => [key, portable(value)]));
 }
 
 /** The inverse of `packCommits`; messages are views of the bytes. */
@@ -116,7 +131,9 @@ export function unpackCommits(
 }
 
 function unpackCheck(check: PortableCheck): ExecuteCheck {
-  return Object.fromEntries(Object.entries(check).map(([key, e]) => [key, fromPlainError(e)]));
+  const restore = (value: PlainError | number) =>
+    typeof value === "number" ? value : fromPlainError(value);
+  return Object.fromEntries(Object.entries(check).map(([key, value]) => [key, restore(value)]));
 }
 
 /** Makes outcomes portable; their messages are copied. */

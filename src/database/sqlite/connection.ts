@@ -61,6 +61,11 @@ export function isBusy(error: unknown): boolean {
   return isSqliteError(error) && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
 }
 
+/** True if a constraint, or a trigger that raises an error, refused a statement. */
+export function isConstraintError(error: unknown): boolean {
+  return isSqliteError(error) && error.code.startsWith("SQLITE_CONSTRAINT");
+}
+
 /**
  * The StoreError for whatever a connection threw. The original is kept as its cause; the message
  * has no SQL, table or path. Constraint errors that the caller understands better are its own to
@@ -73,11 +78,22 @@ export function translateSqliteError(error: unknown): StoreError {
       ? new StoreError("DATABASE_UNAVAILABLE", "the database is closed", { cause: error })
       : new StoreError("INTERNAL", "internal error", { cause: error });
   }
+  // Statements are made from the plans: what they do not find was there when the server started.
+  if (MISSING.test(error.message)) return schemaMismatch(error);
   const found = TRANSLATIONS.find(([prefix]) => error.code.startsWith(prefix));
   if (!found) return new StoreError("INTERNAL", "internal error", { cause: error });
   const [, code, message] = found;
   const retry = code === "DATABASE_BUSY" ? { retryDelayMs: BUSY_RETRY_DELAY_MS } : {};
   return new StoreError(code, message, { cause: error, ...retry });
+}
+
+/** How SQLite says that a statement names what is not in the database. */
+const MISSING = /\bno such (?:table|column|view)\b|\bhas no column named\b|\bbecause it is a view$/;
+
+/** The error for a database whose tables are not those that the messages need. */
+export function schemaMismatch(cause?: unknown): StoreError {
+  const message = "the database does not have the schema that is needed";
+  return new StoreError("SCHEMA_MISMATCH", message, { cause });
 }
 
 /** After how many milliseconds a client should try again what found the database busy. */
@@ -97,6 +113,7 @@ const TRANSLATIONS = [
   ["SQLITE_CONSTRAINT_PRIMARYKEY", "RESOURCE_EXISTS", "the row exists already"],
   ["SQLITE_CONSTRAINT_ROWID", "RESOURCE_EXISTS", "the row exists already"],
   ["SQLITE_CONSTRAINT_FOREIGNKEY", "FOREIGN_KEY", "a reference would point to nothing"],
+  ["SQLITE_CONSTRAINT_TRIGGER", "WRITE_REFUSED", "a trigger of the database refuses it"],
   ["SQLITE_CONSTRAINT", "CONSTRAINT_VIOLATION", "a constraint of the table does not hold"],
 ] as const;
 

@@ -63,6 +63,22 @@ function withoutOrder(key: readonly Token[]): readonly Token[] {
   return /^(?:asc|desc)$/i.test(key.at(-1)?.text ?? "") ? key.slice(0, -1) : key;
 }
 
+/**
+ * The text of a statement without what says nothing: space, comments, and quotes around plain names,
+ * which SQLite itself adds when a table is renamed.
+ */
+export function foldSql(sql: string): string {
+  // A comment is read as what stands before a token: the last one needs a token too.
+  return (
+    tokenize(`${sql}\n;`)
+      .map(({ text }) => (/^["`[][A-Za-z_]\w*["`\]]$/.test(text) ? unquote(text) : text))
+      .join(" ")
+      // A name in quotes is a token apart from the dot before it.
+      .replaceAll(/ ?\. ?/g, ".")
+      .replace(/(?: ;)+$/, "")
+  );
+}
+
 /** The items of the first list in parentheses. */
 function splitList(tokens: readonly Token[]): Token[][] {
   const start = tokens.findIndex(({ text }) => text === "(");

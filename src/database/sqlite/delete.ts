@@ -3,22 +3,23 @@
 
 import { clone } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
-import { notFound } from "../../errors.ts";
-import {
-  deleteByKey,
-  deleteChildren,
-  selectByKey,
-  selectReferrers,
-  toResourceRow,
-} from "../../query/statements.ts";
+import { notFound, type Precondition, type ResourceIdentity } from "../../errors.ts";
+import { Selection } from "../../query/field-mask/selection.ts";
+import { selectByKey, selectLink, selectReferrers, toResourceRow } from "../../query/statements.ts";
+import { deleteByKey, deleteChildren, deleteLinks } from "../../query/write-statements.ts";
 import { FieldBehavior, hasBehavior } from "../../schema/options.ts";
-import type { ColumnPlan, ResourcePlan } from "../../schema/plan.ts";
-import { formatName } from "../../schema/resource-name.ts";
-import { sqlName } from "../../schema/sql-name.ts";
+import type { ColumnPlan, LinkTable, ResourcePlan } from "../../schema/plan.ts";
 import type { DeleteOperation } from "../database.ts";
 import { referrers } from "./references.ts";
-import { checkEtag, foreignKeyError, identify, isConstraint, readStored, store } from "./stored.ts";
-import type { Transaction } from "./transaction.ts";
+import {
+  checkEtag,
+  foreignKeyError,
+  identify,
+  isConstraint,
+  readStored,
+  replace,
+} from "./stored.ts";
+import { type Transaction, write } from "./transaction.ts";
 
 /** @throws StoreError RESOURCE_NOT_FOUND, ETAG_MISMATCH, FOREIGN_KEY if others refer to the row. */
 export function applyDelete(tx: Transaction, operation: DeleteOperation): undefined {
@@ -34,26 +35,29 @@ export function applyDelete(tx: Transaction, operation: DeleteOperation): undefi
 }
 
 function deleteRow(tx: Transaction, plan: ResourcePlan, key: bigint, force: boolean): void {
+  const resource = identify(plan, key);
   if (force) releaseRow(tx, plan, key);
-  for (const { table, column, deletes } of plan.links) {
-    if (deletes === "always" || force) {
-      tx.runner.run({
-        sql: `DELETE FROM ${sqlName(table)} WHERE ${sqlName(column)} = ?`,
-        parameters: [key],
-      });
-    }
+  // Looked up, since a foreign key of the file may delete or clear what refers to the row.
+  const found = [...referrers(tx.runner, tx.plans, plan, key)];
+  const isRefused = ({ deletes }: LinkTable) => deletes === "forced" && !force;
+  if (plan.links.some((link) => isRefused(link) && tx.runner.get(selectLink(link, key)))) {
+    found.push(somethingRefersTo(resource));
   }
+  if (found.length > 0) throw foreignKeyError(`${resource.name} is in use`, found);
   try {
+    for (const link of plan.links) tx.runner.run(deleteLinks(link, key));
     for (const child of plan.children) tx.runner.run(deleteChildren(child, key));
-    tx.runner.run(deleteByKey(plan, key));
+    write(tx, plan, deleteByKey(plan, key), 1, resource);
   } catch (error) {
     if (!isConstraint(error, "FOREIGNKEY")) throw error;
-    const name = formatName(plan.resource, key);
-    const found = referrers(tx.runner, tx.plans, plan, key);
-    // What refers to it may be no resource, such as a track's place on a playlist.
-    const other = { type: "FOREIGN_KEY", subject: name, description: "something refers to it" };
-    throw foreignKeyError(`${name} is in use`, found.length > 0 ? found : [other], error);
+    // A table that is no resource's.
+    const others = [somethingRefersTo(resource)];
+    throw foreignKeyError(`${resource.name} is in use`, others, error);
   }
+}
+
+function somethingRefersTo({ name }: ResourceIdentity): Precondition {
+  return { type: "FOREIGN_KEY", subject: name, description: "something refers to it" };
 }
 
 /** Deletes the resources that cannot be without the row, and clears the references of the others. */
@@ -82,9 +86,6 @@ function clearReference(
   if (!stored) return;
   const message = clone(plan.desc, stored.message);
   reflect(plan.desc, message).clear(field);
-  const { createdAt } = stored.row;
-  const identity = { key, revision: tx.revision, createdAt, updatedAt: tx.now };
-  store(tx, plan, message, identity, plan.resource.collection, {
-    previous: stored,
-  });
+  const selection = Selection.of([[{ kind: "field", field }]]);
+  replace(tx, plan, { previous: stored, message, selection, path: plan.resource.collection });
 }

@@ -16,6 +16,8 @@ interface ColumnRow {
 
 interface IndexRow {
   readonly name: string;
+  /** What made it: CREATE INDEX (c), UNIQUE (u) or PRIMARY KEY (pk). */
+  readonly origin: string;
   readonly sql: string | null;
   readonly partial: bigint;
 }
@@ -31,23 +33,46 @@ export function describeTables(connection: Connection): DescribeTable {
       "SELECT sql FROM sqlite_schema WHERE type IN ('table', 'view') AND lower(name) = lower(?)",
       table,
     );
+    const [kind] = query<{ wr: bigint; strict: bigint }>(
+      "SELECT wr, strict FROM pragma_table_list WHERE schema = 'main' AND lower(name) = lower(?)",
+      table,
+    );
+    const indexes = query<IndexRow>(
+      "SELECT list.name, list.origin, sql, list.partial FROM pragma_index_list(?) AS list " +
+        "LEFT JOIN sqlite_schema ON type = 'index' AND sqlite_schema.name = list.name",
+      table,
+    );
     const expressions = columns.some(isGenerated)
       ? readExpressions(definition?.sql ?? "")
       : new Map<string, string>();
     return {
       columns: columns.map((column) => toColumn(column, expressions)),
-      foreignKeys: query('SELECT "from" AS column, "table" FROM pragma_foreign_key_list(?)', table),
-      triggers: query<{ name: string }>(
-        "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?)",
+      rowId: kind?.wr === 0n ? findRowId(columns, indexes) : undefined,
+      strict: kind?.strict === 1n,
+      foreignKeys: query(
+        'SELECT "from" AS column, "table", "to" AS target FROM pragma_foreign_key_list(?)',
         table,
-      ).map(({ name }) => name),
-      indexes: query<IndexRow>(
-        "SELECT list.name, sql, list.partial FROM pragma_index_list(?) AS list " +
-          "LEFT JOIN sqlite_schema ON type = 'index' AND sqlite_schema.name = list.name",
+      ),
+      triggers: query(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?)",
         table,
-      ).map((index) => toIndex(index, query)),
+      ),
+      indexes: indexes.map((index) => toIndex(index, query)),
     };
   };
+}
+
+/**
+ * `INTEGER PRIMARY KEY DESC` is none, for the sake of old files: it has an index of its own, and a row
+ * that is inserted without a key gets NULL (https://sqlite.org/lang_createtable.html, section 5).
+ */
+function findRowId(
+  columns: readonly ColumnRow[],
+  indexes: readonly IndexRow[],
+): string | undefined {
+  const [key, ...others] = columns.filter(({ pk }) => pk > 0n);
+  if (others.length > 0 || key?.type.toUpperCase() !== "INTEGER") return undefined;
+  return indexes.some(({ origin }) => origin === "pk") ? undefined : key.name;
 }
 
 function readExpressions(sql: string): ReadonlyMap<string, string> {

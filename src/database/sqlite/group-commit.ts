@@ -5,7 +5,9 @@ import type { Registry } from "@bufbuild/protobuf";
 import { StoreError } from "../../errors.ts";
 import type { Statement } from "../../query/statements.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
+import { WRITING } from "../../schema/triggers.ts";
 import type { Commit } from "../database.ts";
+import { refuseLargeAnswer, storedMessages } from "./answer.ts";
 import { applyOperations, applyPrepared } from "./apply.ts";
 import { deadlineExceeded } from "./busy-retry.ts";
 import type { PendingCommit } from "./commit-transport.ts";
@@ -13,14 +15,18 @@ import {
   BUSY_RETRY_DELAY_MS,
   type Connection,
   isBusy,
+  isConstraintError,
+  schemaMismatch,
   translateSqliteError,
 } from "./connection.ts";
+import { type ForeignCode, readForeignCode } from "./foreign-code.ts";
 import { createsFrom, insertTogether } from "./insert.ts";
 import { waitForLock } from "./lock-wait.ts";
 import { type Prepared, type PreparedCreate, prepareOperation } from "./prepare.ts";
 import { findCompleted, rememberCompleted } from "./requests.ts";
 import { createStatementRunner } from "./statement-cache.ts";
 import type { Transaction } from "./transaction.ts";
+import { guardUniqueKeys } from "./unique-guards.ts";
 
 /** How a commit ended. */
 export type Outcome =
@@ -32,6 +38,8 @@ export interface CommitterOptions {
   readonly registry: Registry;
   /** The largest message that is stored. */
   readonly messageBytesMax: number;
+  /** The most bytes of messages that one answer can have. */
+  readonly answerBytesMax: number;
   /** How long a request_id is remembered. */
   readonly requestRetentionMs: number;
 }
@@ -63,8 +71,11 @@ interface Group {
 const statement = (sql: string): Statement => ({ sql, parameters: [] });
 
 const BEGIN = statement("BEGIN IMMEDIATE");
-// The triggers on the resource tables are for other programs' writes; `writing` keeps them still.
-const START = statement("UPDATE store_state SET writing = 1 RETURNING revision");
+const SCHEMA_VERSION = statement("PRAGMA schema_version");
+// The triggers on our tables are for other programs' writes; `writing` keeps them still.
+const START = "UPDATE store_state SET writing = ? WHERE id = 1 AND writing = 0 RETURNING revision";
+/** Of the commit that is being carried out, for rows that code of others writes meanwhile. */
+const CURRENT = "UPDATE store_state SET revision = ?";
 const FINISH = "UPDATE store_state SET revision = ?, writing = 0";
 const COMMIT = statement("COMMIT");
 const ROLLBACK = statement("ROLLBACK");
@@ -75,7 +86,20 @@ const RELEASE = statement("RELEASE one");
 /** Commits groups on `connection`, which must not be used for anything else meanwhile. */
 export function createCommitter(connection: Connection, options: CommitterOptions): CommitGroup {
   const runner = createStatementRunner(connection);
-  const { plans, registry, messageBytesMax, requestRetentionMs: retentionMs } = options;
+  const { plans, registry, messageBytesMax, answerBytesMax } = options;
+  const { requestRetentionMs: retentionMs } = options;
+  let seen: { readonly version: unknown; readonly foreign: ForeignCode } | undefined;
+
+  /** What acts on our statements; read again only after a change of the schema. */
+  function foreignCode(): ForeignCode {
+    const [version] = runner.get(SCHEMA_VERSION) ?? [];
+    if (seen && seen.version === version) return seen.foreign;
+    const isNew = guardUniqueKeys(connection, plans);
+    const foreign = readForeignCode(connection, plans);
+    // What may be rolled back is no version to remember.
+    seen = isNew ? undefined : { version, foreign };
+    return foreign;
+  }
 
   /** Those that wait for the lock no longer are reported, and run no SQL. */
   function begin(entries: readonly Entry[], report: (outcomes: Outcome[]) => void): Entry[] {
@@ -110,14 +134,30 @@ export function createCommitter(connection: Connection, options: CommitterOption
     } catch (error) {
       // SQLite has rolled back already after some errors, for example a full disk.
       if (connection.inTransaction) runner.run(ROLLBACK);
+      else if (isConstraintError(error) && entries.length > 1) return carryOutEach(entries);
       return failAll(entries, error);
     }
   }
 
+  /** After a constraint of one commit has taken back the others too: each in its own transaction. */
+  function carryOutEach(entries: readonly Entry[]): Outcome[] {
+    const outcomes: Outcome[] = [];
+    const report = (more: readonly Outcome[]) => outcomes.push(...more);
+    for (const entry of entries) report(carryOut(begin([entry], report)));
+    return outcomes;
+  }
+
   function applyGroup(entries: readonly Entry[]): { outcomes: Outcome[]; changed: boolean } {
-    const [before] = runner.get(START) as [bigint];
+    const foreign = foreignCode();
+    const watched = foreign.hasTriggers || (foreign.hasActions && entries.some(deletes));
+    const writing = BigInt(watched ? WRITING.watched : WRITING.own);
+    const [before] = runner.get({ sql: START, parameters: [writing] }) ?? [];
+    // The row is gone, or says that somebody writes: nobody can, inside our own transaction.
+    if (typeof before !== "bigint") throw schemaMismatch();
     const now = new Date().toISOString();
-    const shared = { runner, plans, registry, messageBytesMax, now, nextKeys: new Map() };
+    const isOpen = () => connection.inTransaction;
+    const given = { runner, plans, registry, messageBytesMax, now, foreign, watched, isOpen };
+    const shared = { ...given, nextKeys: new Map() };
     const group: Group = { shared, revision: before, changed: false };
     const outcomes: Outcome[] = [];
     while (outcomes.length < entries.length) {
@@ -144,7 +184,7 @@ export function createCommitter(connection: Connection, options: CommitterOption
     group.changed = true;
     return entries.map(({ id }, i) => ({
       id,
-      commit: { revision: first + BigInt(i), messages: [stored[i]] },
+      commit: { revision: first + BigInt(i), messages: [stored[i]?.wire] },
     }));
   }
 
@@ -177,13 +217,17 @@ export function createCommitter(connection: Connection, options: CommitterOption
   }
 
   function applyEntry(tx: Transaction, entry: Entry): Commit {
-    const { only, operations, request, validateOnly } = entry;
+    const { only, operations, request, validateOnly, answered } = entry;
     const nowMs = Date.parse(tx.now);
     const notBeforeMs = nowMs - retentionMs;
     const identity = validateOnly ? undefined : request;
     const completed = identity && findCompleted(runner, identity, notBeforeMs);
     if (completed) return completed;
-    const messages = only ? applyPrepared(tx, [only]) : applyOperations(tx, operations);
+    if (tx.watched) runner.run({ sql: CURRENT, parameters: [tx.revision] });
+    const written = only ? applyPrepared(tx, [only]) : applyOperations(tx, operations);
+    const stored = storedMessages(tx, operations, written);
+    const messages = answered ? stored : [];
+    refuseLargeAnswer(messages, answerBytesMax);
     const commit = { revision: tx.revision, messages };
     if (identity) rememberCompleted(runner, identity, commit, nowMs, notBeforeMs);
     return commit;
@@ -202,8 +246,12 @@ function onlyOperation({ only, request, validateOnly }: Entry): Prepared | undef
   return request || validateOnly ? undefined : only;
 }
 
+function deletes({ operations }: Entry): boolean {
+  return operations.some(({ kind }) => kind === "delete");
+}
+
 function isSeen({ operations }: Entry): boolean {
-  return operations.some((operation) => operation.kind !== "execute" || !operation.unseen);
+  return operations.some((each) => each.kind !== "execute" || !each.unseen);
 }
 
 /** What is wrong with the message of a commit that has only one is found before the lock is taken. */

@@ -1,13 +1,14 @@
 // Inserts many new rows of one table with one statement: a third less work than one by one.
 // Decides nothing about rows that cannot be inserted: those go one by one, where errors have names.
 
-import { insertResources } from "../../query/statements.ts";
+import { insertResources } from "../../query/write-statements.ts";
 import { createWire } from "../../schema/create-wire.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import type { Cells, ResourceRow } from "../../schema/row.ts";
-import { isSqliteError } from "./connection.ts";
+import { isConstraintError } from "./connection.ts";
 import type { Prepared, PreparedCreate } from "./prepare.ts";
-import { keyTaken, nextKey, type Transaction } from "./transaction.ts";
+import type { Written } from "./stored.ts";
+import { keyTaken, nextKey, type Transaction, write } from "./transaction.ts";
 
 /** A row to insert and the revision that it gets. */
 export interface NewRow {
@@ -48,26 +49,25 @@ function refersToItself({ columns, resource }: ResourcePlan): boolean {
   return columns.some(({ reference }) => reference === resource);
 }
 
-/**
- * Inserts the rows of one plan, all or none: the result is undefined if any of them cannot be. Gives
- * the bytes of each.
- */
+/** Inserts the rows of one plan, all or none: the result is undefined if any of them cannot be. */
 export function insertTogether(
   tx: Omit<Transaction, "revision">,
   news: readonly NewRow[],
-): Uint8Array[] | undefined {
+): Written[] | undefined {
   const plan = news[0]?.create.plan;
-  if (!plan) return undefined;
+  // Code of others must see, and may change, one row after the other.
+  if (!plan || tx.watched) return undefined;
   const rows = news.map(({ create, revision }) => toRow({ ...tx, revision }, create));
   if (rows.some(({ wire }) => wire.length > tx.messageBytesMax)) {
     tx.nextKeys.clear();
     return undefined;
   }
   try {
-    tx.runner.run(insertResources(plan, rows));
-    return rows.map(({ wire }) => wire);
+    write(tx, plan, insertResources(plan, rows), rows.length);
+    return rows;
   } catch (error) {
-    if (!isSqliteError(error) || !error.code.startsWith("SQLITE_CONSTRAINT")) throw error;
+    // A constraint may have asked for the whole transaction to be rolled back.
+    if (!isConstraintError(error) || !tx.isOpen()) throw error;
     tx.nextKeys.clear();
     return undefined;
   }

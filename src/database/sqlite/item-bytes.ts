@@ -20,6 +20,8 @@ interface Frame {
 export interface ItemWriter {
   /** The bytes of an item, without tag and length, whose message has `length` bytes. */
   sizeOf(length: number, row: Row): number;
+  /** The same of a message without an envelope, with tag and length. */
+  framedSize(length: number): number;
   /** The items one after the other. */
   write(messages: readonly Uint8Array[], rows: readonly Row[]): Uint8Array<ArrayBuffer>;
 }
@@ -31,6 +33,8 @@ export function createItemWriter({ field, envelope }: ItemForm): ItemWriter {
 
   return {
     sizeOf: (length, row) => length + frameLength(frameOf?.(length, row)),
+
+    framedSize: (length) => tag.length + varintLength(length) + length,
 
     write(messages, rows) {
       const frames =

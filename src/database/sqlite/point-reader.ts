@@ -3,24 +3,29 @@
 
 import type { Registry } from "@bufbuild/protobuf";
 import type Database from "better-sqlite3";
+import { resolveReadMask } from "../../query/read-mask.ts";
 import { selectWire } from "../../query/statements.ts";
+import { hasCrc } from "../../schema/checksum.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
+import { damagedBytes, faultError } from "../../schema/row-fault.ts";
+import type { SqlValue } from "../../schema/sql-value.ts";
 import type { CallLimits } from "../database.ts";
 import type { StoredMessage } from "../page-request.ts";
 import { retryWhileBusy } from "./busy-retry.ts";
 import { type Connection, isBusy } from "./connection.ts";
 import { inSnapshot } from "./reader.ts";
-import { rebuildByKeys } from "./rebuild.ts";
+import { isFault, rebuildByKeys } from "./rebuild.ts";
 import { createStatementRunner } from "./statement-cache.ts";
 import { type OnStatement, timed } from "./timed.ts";
 
-type WireRow = [wire: Uint8Array | null, revision: bigint];
+type WireRow = [wire: SqlValue, revision: bigint, crc: SqlValue];
 
 /** Reads the message with a key; fails with StoreError only. */
 export type ReadPoint = (
   plan: ResourcePlan,
   key: bigint,
   limits?: CallLimits,
+  mask?: readonly string[],
 ) => Promise<StoredMessage>;
 
 export interface PointReaderOptions {
@@ -48,26 +53,31 @@ export function createPointReader(
   }
 
   // One statement is a read transaction by itself.
-  function readOnce(plan: ResourcePlan, key: bigint): StoredMessage {
-    const row = statementOf(plan).get(key);
-    return row?.[0] ? { message: row[0], revision: row[1] } : readWhole(plan, key);
+  function readOnce(plan: ResourcePlan, key: bigint, mask?: readonly string[]): StoredMessage {
+    const [wire = null, revision, crc = null] = statementOf(plan).get(key) ?? [];
+    if (wire === null || crc === null) return readWhole(plan, key, mask);
+    if (!hasCrc(wire, crc)) throw faultError(damagedBytes(plan, key));
+    return { message: wire, revision: revision as bigint };
   }
 
-  /** A row without bytes, or none. */
-  function readWhole(plan: ResourcePlan, key: bigint): StoredMessage {
-    return inSnapshot(connection, runner, () => ({
-      message: rebuildByKeys(runner, plan, registry, [key]).get(key),
-    }));
+  /** A row without bytes that can be trusted, or none. */
+  function readWhole(plan: ResourcePlan, key: bigint, paths?: readonly string[]): StoredMessage {
+    const mask = resolveReadMask(plan, paths);
+    return inSnapshot(connection, runner, () => {
+      const message = rebuildByKeys(runner, plan, registry, [key], mask).get(key);
+      if (message && isFault(message)) throw faultError(message);
+      return { message };
+    });
   }
 
-  return (plan, key, limits) => {
+  return (plan, key, limits, mask) => {
     // The first attempt takes no time in which a call could end, and is nearly always the last.
     try {
-      return Promise.resolve(timed(() => readOnce(plan, key), onStatement));
+      return Promise.resolve(timed(() => readOnce(plan, key, mask), onStatement));
     } catch (error) {
       const attempt = () => {
         if (!isBusy(error)) throw error;
-        return timed(() => readOnce(plan, key), onStatement);
+        return timed(() => readOnce(plan, key, mask), onStatement);
       };
       return retryWhileBusy(attempt, timeoutMs, limits);
     }

@@ -10,6 +10,7 @@ import type { ResourcePlan } from "../../schema/plan.ts";
 import { parseName } from "../../schema/resource-name.ts";
 import { type Cells, encodeCells } from "../../schema/row.ts";
 import type {
+  CheckOperation,
   CreateOperation,
   DeleteOperation,
   ExecuteOperation,
@@ -18,7 +19,12 @@ import type {
 } from "../database.ts";
 
 /** An operation whose message is decoded and checked. */
-export type Prepared = PreparedCreate | PreparedUpdate | DeleteOperation | ExecuteOperation;
+export type Prepared =
+  | PreparedCreate
+  | PreparedUpdate
+  | DeleteOperation
+  | CheckOperation
+  | ExecuteOperation;
 
 export interface PreparedCreate extends Omit<CreateOperation, "message"> {
   /** The bytes that the client sent, if it sent them as they are. */

@@ -4,11 +4,14 @@
 import type { Statement } from "../../query/statements.ts";
 import type { Snapshot } from "../database.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../page-request.ts";
+import type { StoreFiles } from "./file-guard.ts";
 import type { PlainError } from "./thread-errors.ts";
 
 /** What a reader thread is started with. */
 export interface ReaderSetup {
   readonly path: string;
+  /** The files that it must be. */
+  readonly files: StoreFiles;
   /** The URL of the module that exports RESOURCES. */
   readonly definitions: string;
   readonly busyTimeoutMs: number;

@@ -4,14 +4,15 @@
 import { flushCompileCache } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import { retryWhileBusy } from "./busy-retry.ts";
-import { openConnection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { openGuarded } from "./file-guard.ts";
 import { createReader, type Reader } from "./reader.ts";
 import type { ReaderAnswer, ReaderJob, ReaderResult, ReaderSetup } from "./reader-protocol.ts";
 import { useSchemaStore } from "./schema-store.ts";
 import { toPlainError } from "./thread-errors.ts";
 import { loadPlans, planOf } from "./thread-plans.ts";
 
-const { path, definitions, busyTimeoutMs, lockTimeoutMs } = workerData as ReaderSetup;
+const { path, files, definitions, busyTimeoutMs, lockTimeoutMs } = workerData as ReaderSetup;
 const { plans, registry } = await loadPlans(definitions);
 // A process that is killed would not keep what was compiled for the next start.
 flushCompileCache();
@@ -28,7 +29,7 @@ parentPort?.on("message", async (job: ReaderJob) => {
 
 function run(job: ReaderJob): ReaderResult {
   // A file that cannot be opened now may be there for the next job.
-  reader ??= openReader();
+  reader ??= createReader(open(), registry);
   switch (job.kind) {
     case "read":
       return reader.read(job.statements);
@@ -39,10 +40,11 @@ function run(job: ReaderJob): ReaderResult {
   }
 }
 
-function openReader(): Reader {
-  const connection = openConnection(path, { readOnly: true, busyTimeoutMs });
+function open(): Connection {
+  const options = { readOnly: true, requireLog: false, busyTimeoutMs, known: files };
+  const { connection } = openGuarded(path, options);
   useSchemaStore(registry, connection);
-  return createReader(connection, registry);
+  return connection;
 }
 
 function send(answer: ReaderAnswer, transfer: readonly ArrayBuffer[] = []): void {

@@ -5,7 +5,7 @@ import type { Registry } from "@bufbuild/protobuf";
 import type { Statement } from "../../query/statements.ts";
 import type { Snapshot } from "../database.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../page-request.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, schemaMismatch } from "./connection.ts";
 import { assembleBatch, assemblePage } from "./pages.ts";
 import { createStatementRunner, type StatementRunner } from "./statement-cache.ts";
 import { createWireReader } from "./wires.ts";
@@ -44,7 +44,8 @@ export function inSnapshot<T extends object>(
   runner.run(BEGIN);
   try {
     // The first statement opens the snapshot, so the revision is the snapshot's own.
-    const [revision] = runner.get(REVISION) as [bigint];
+    const [revision] = runner.get(REVISION) ?? [];
+    if (typeof revision !== "bigint") throw schemaMismatch();
     return { ...work(), revision };
   } finally {
     if (connection.inTransaction) runner.run(COMMIT);

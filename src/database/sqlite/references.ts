@@ -7,6 +7,7 @@ import type { Precondition } from "../../errors.ts";
 import { selectByKey, selectReferrers } from "../../query/statements.ts";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import { parseName } from "../../schema/resource-name.ts";
+import type { Row } from "../../schema/sql-value.ts";
 import type { StatementRunner } from "./statement-cache.ts";
 
 /** The resources that `message` and its children refer to and that do not exist. */
@@ -49,7 +50,7 @@ function missingIn(
   });
 }
 
-/** The kinds of resources of which one refers to the row `key` of `target`. */
+/** The kinds of resources of which another one than itself refers to the row `key` of `target`. */
 export function referrers(
   runner: StatementRunner,
   plans: readonly ResourcePlan[],
@@ -57,11 +58,13 @@ export function referrers(
   key: bigint,
 ): readonly Precondition[] {
   const subject = `${target.resource.collection}/${key}`;
+  const isOther = (table: TablePlan) => (row: Row) => table !== target || row[0] !== key;
   return plans.flatMap((plan) => {
     const refers = [plan, ...plan.children].some((table) =>
       table.columns.some(
         ({ name, reference }) =>
-          reference === target.resource && runner.get(selectReferrers(table, name, key)),
+          reference === target.resource &&
+          runner.all(selectReferrers(table, name, key, 2)).some(isOther(table)),
       ),
     );
     const description = `${plan.desc.name} refers to it`;

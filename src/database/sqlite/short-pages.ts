@@ -8,7 +8,7 @@ import { type Connection, isBusy, translateSqliteError } from "./connection.ts";
 import { createItemWriter } from "./item-bytes.ts";
 import { createStatementRunner } from "./statement-cache.ts";
 import { type OnStatement, timed } from "./timed.ts";
-import { joinsBytes } from "./wires.ts";
+import { isIntact, joinsBytes, readNumbers, splitBytes } from "./wires.ts";
 
 /** Reads a page. Fails with StoreError only. */
 export type ReadPage = (request: PageRequest, limits?: CallLimits) => Promise<PageBytes>;
@@ -16,6 +16,7 @@ export type ReadPage = (request: PageRequest, limits?: CallLimits) => Promise<Pa
 /** What `selectJoinedPage` selects. */
 type JoinedRow = [
   revision: bigint,
+  rows: bigint,
   keys: string | null,
   sizes: string | null,
   bytes: Uint8Array | null,
@@ -44,38 +45,45 @@ export function readShortPages(
   };
 }
 
-/** The page, unless a message has no bytes or too many. */
+/** What a length is multiplied by, where a CRC-32 is added to it. */
+const CRC_RANGE = 2 ** 32;
+
+/** The page, unless a message has no bytes, too many, or others than were written. */
 function splitPage(
   { item, pageSize, pageBytes }: PageRequest,
-  [revision, joinedKeys, joinedSizes, joined]: JoinedRow,
+  [revision, rows, keys, sizes, joined]: JoinedRow,
 ): PageBytes | undefined {
-  const keys = splitList(joinedKeys);
-  const sizes = splitList(joinedSizes).map(Number);
-  const total = sizes.reduce((sum, size) => sum + size, 0);
-  if (sizes.length < keys.length || total > pageBytes) return undefined;
+  const packed = readNumbers(sizes);
   const bytes = joined ?? new Uint8Array();
-  if (bytes.length !== total) return undefined;
-  const messages: Uint8Array[] = [];
-  let at = 0;
-  for (const size of sizes.slice(0, pageSize)) {
-    messages.push(bytes.subarray(at, at + size));
-    at += size;
-  }
+  const isWhole = packed.length === Number(rows) && bytes.length <= pageBytes;
+  if (!isWhole) return undefined;
+  const lengths = packed.map((number) => Math.floor(number / CRC_RANGE));
+  // The remainder, without a division of floats for each row.
+  const crcs = packed.map((number, i) => number - (lengths[i] as number) * CRC_RANGE);
+  if (!isIntact(bytes, lengths, crcs)) return undefined;
+  const messages = splitBytes(bytes, lengths.slice(0, pageSize));
+  const [last, following] = lastTwo(keys ?? "", packed.length > pageSize);
   return {
     bytes: createItemWriter(item).write(messages, []),
     count: messages.length,
-    last: rowOf(keys[messages.length - 1]),
-    following: rowOf(keys[pageSize]),
+    unreachable: [],
+    last: rowOf(last),
+    following: rowOf(following),
     more: [],
     revision,
   };
 }
 
-function splitList(joined: string | null): string[] {
-  return joined === null ? [] : joined.split(",");
+/** The key of the last row of the page, and that of the row behind it; not all keys are looked at. */
+function lastTwo(keys: string, hasFollowing: boolean): readonly [string, string | undefined] {
+  const end = keys.lastIndexOf(",");
+  const newest = keys.slice(end + 1);
+  if (!hasFollowing) return [newest, undefined];
+  const before = keys.lastIndexOf(",", end - 1);
+  return [keys.slice(before + 1, end), newest];
 }
 
 /** A row of a page by key has its key as its extra value. */
 function rowOf(key: string | undefined): Row | undefined {
-  return key === undefined ? undefined : [BigInt(key), BigInt(key)];
+  return key === undefined || key === "" ? undefined : [BigInt(key), BigInt(key)];
 }

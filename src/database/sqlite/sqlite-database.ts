@@ -9,7 +9,8 @@ import { StoreError } from "../../errors.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Statement } from "../../query/statements.ts";
 import type { Database } from "../database.ts";
-import { type Connection, openConnection, translateSqliteError } from "./connection.ts";
+import { type Connection, translateSqliteError } from "./connection.ts";
+import { type Guarded, openGuarded } from "./file-guard.ts";
 import { createPointReader } from "./point-reader.ts";
 import { createReaderPool } from "./reader-pool.ts";
 import { scansIn } from "./scans.ts";
@@ -47,6 +48,10 @@ export interface SqliteDatabase extends Database {
   readonly connection: Connection;
   /** How much waits in front of it. */
   queues(): QueueLengths;
+  /** Why nothing may be read or written, as the file at the path has it: one `stat`. */
+  checkFile(): StoreError | undefined;
+  /** The same of the log as well; what can be saved is then saved. */
+  checkFiles(): StoreError | undefined;
   /** Resolves when the database can be written, if it is to be. @throws StoreError */
   opened(): Promise<void>;
 }
@@ -57,26 +62,36 @@ export interface SqliteDatabase extends Database {
  */
 export function openSqlite(options: SqliteOptions): SqliteDatabase {
   const { path, limits, readOnly, durability = "full", definitions, secretSeed } = options;
-  const reading = openConnection(path, { readOnly: true, busyTimeoutMs: limits.busyTimeoutMs });
+  const { busyTimeoutMs } = limits;
+  const { connection: reading, guard } = openReading(path, busyTimeoutMs, !readOnly);
   useSchemaStore(options.registry, reading);
-  const writer = readOnly ? undefined : startWriter({ path, definitions, durability, limits });
-  const readPoint = createPointReader(reading, options, limits.writeTimeoutMs);
-  const readers = createReaderPool(
-    {
-      path,
-      definitions,
-      busyTimeoutMs: limits.busyTimeoutMs,
-      lockTimeoutMs: limits.writeTimeoutMs,
-    },
+  const threads = {
+    path,
+    definitions,
+    durability,
     limits,
-    options.log,
-  );
+    busyTimeoutMs,
+    lockTimeoutMs: limits.writeTimeoutMs,
+    // Threads that start later are given the files that are known then.
+    get files() {
+      return guard.files;
+    },
+  };
+  const writer = readOnly ? undefined : startWriter(threads);
+  const readPoint = createPointReader(reading, options, limits.writeTimeoutMs);
+  const readers = createReaderPool(threads, limits, options.log);
   const scans = scansIn(readers);
   const database: SqliteDatabase = {
     connection: reading,
     queues: () => ({ queuedCommits: writer?.queued ?? 0, queuedReads: readers.queued }),
     async opened() {
       await writer?.opened();
+    },
+    checkFile: guard.checkDatabase,
+    checkFiles() {
+      const problem = guard.check() ?? guard.note();
+      if (problem) writer?.mend();
+      return problem;
     },
     get: readPoint,
     ...scans,
@@ -111,11 +126,23 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     },
     async close() {
       await readers.close();
+      // The last connection copies the log into the database and removes it, if it is the writer's.
+      const isSafe = !guard.check() || guard.maySave();
+      guard.close();
+      if (!isSafe) await writer?.close();
       reading.close();
-      await writer?.close();
+      if (isSafe) await writer?.close();
     },
   };
   return database;
+}
+
+function openReading(path: string, busyTimeoutMs: number, requireLog: boolean): Guarded {
+  try {
+    return openGuarded(path, { readOnly: true, busyTimeoutMs, requireLog });
+  } catch (error) {
+    throw translateSqliteError(error);
+  }
 }
 
 const SECRET_BYTES = 32;

@@ -18,6 +18,8 @@ export interface WalKeeper {
    * of it was copied, in milliseconds since the epoch.
    */
   afterCommit(): number | undefined;
+  /** Copies all of the log into the database and empties it, if that can be done without waiting. */
+  save(): boolean;
 }
 
 /**
@@ -29,9 +31,15 @@ const CHECKPOINT_FRAMES = 4000;
 /** The frames after which other processes are kept from writing during the copy. */
 const LONG_LOG_FRAMES = 2 * CHECKPOINT_FRAMES;
 
-/** What the log holds, read without any side effect; zeros if the journal mode is not WAL. */
+/** Reads, without any side effect, what the log holds; zeros if the journal mode is not WAL. */
+export function createWalLook(connection: Connection): () => WalState {
+  const look = connection.prepare(LOOK).raw();
+  return () => toState(look.get());
+}
+
+/** What the log holds at this moment. */
 export function readWal(connection: Connection): WalState {
-  return toState(connection.prepare(LOOK).raw().get());
+  return createWalLook(connection)();
 }
 
 /** The answer is whether it was busy, the frames of the log, and those that are copied. */
@@ -41,10 +49,15 @@ const LOOK = "PRAGMA wal_checkpoint(NOOP)";
 export function keepWal(connection: Connection, sizeBytes: number): WalKeeper {
   connection.pragma("wal_autocheckpoint = 0");
   connection.pragma(`journal_size_limit = ${sizeBytes}`);
-  const look = connection.prepare(LOOK).raw();
+  const look = createWalLook(connection);
   return {
+    save() {
+      // What is then left of the log, wherever it is, can neither be lost nor taken for another's.
+      const [busy] = connection.prepare("PRAGMA wal_checkpoint(TRUNCATE)").raw().get() as [bigint];
+      return busy === 0n;
+    },
     afterCommit() {
-      const { frames, pendingFrames } = toState(look.get());
+      const { frames, pendingFrames } = look();
       if (pendingFrames < CHECKPOINT_FRAMES) return undefined;
       // Neither waits for a reader: what it still needs is left for the next time. But PASSIVE never
       // catches up while other processes write, and the log would grow for ever: FULL keeps them from

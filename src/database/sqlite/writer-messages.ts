@@ -3,11 +3,14 @@
 
 import type { Durability, Limits } from "../../config.ts";
 import type { PortableCommits, PortableOutcomes } from "./commit-transport.ts";
+import type { StoreFiles } from "./file-guard.ts";
 import type { PlainError } from "./thread-errors.ts";
 
 /** What the writer thread is started with. */
 export interface WriterData {
   readonly path: string;
+  /** The files that it must be. */
+  readonly files: StoreFiles;
   /** The URL of the module that exports the resources. */
   readonly definitions: string;
   readonly durability: Durability;
@@ -15,7 +18,11 @@ export interface WriterData {
 }
 
 /** What the writer thread is asked to do, in this order. */
-export type WriterRequest = { readonly kind: "commit"; readonly group: PortableCommits } | "close";
+export type WriterRequest =
+  | { readonly kind: "commit"; readonly group: PortableCommits }
+  /** The files are not as they should be: save what can be. */
+  | "mend"
+  | "close";
 
 /** What the writer thread tells. */
 export type WriterReply =

@@ -6,11 +6,14 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { Durability } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
 import { packOutcomes, unpackCommits } from "./commit-transport.ts";
-import { type Connection, openConnection, readPragma } from "./connection.ts";
+import { type Connection, readPragma } from "./connection.ts";
+import { openGuarded } from "./file-guard.ts";
+import { keepFiles } from "./file-keeper.ts";
 import { createCommitter, type Outcome } from "./group-commit.ts";
 import { useSchemaStore } from "./schema-store.ts";
 import { toPlainError } from "./thread-errors.ts";
 import { loadPlans } from "./thread-plans.ts";
+import { guardIfFree } from "./unique-guards.ts";
 import { keepWal } from "./wal.ts";
 import type { WriterData, WriterReply, WriterRequest } from "./writer-messages.ts";
 
@@ -38,15 +41,20 @@ try {
   port.close();
 }
 
-async function write({ path, definitions, durability, limits }: WriterData): Promise<void> {
+async function write({ path, files, definitions, durability, limits }: WriterData): Promise<void> {
   const { plans, registry } = await loadPlans(definitions);
-  const connection = openWriteConnection(path, durability, limits.busyTimeoutMs);
+  const { busyTimeoutMs } = limits;
+  const { connection, guard } = openGuarded(path, { busyTimeoutMs, known: files });
+  setUp(connection, durability);
   useSchemaStore(registry, connection);
   const wal = keepWal(connection, limits.walSizeBytes);
+  guardIfFree(connection, plans);
+  const keeper = keepFiles(connection, guard, wal);
   const commitGroup = createCommitter(connection, {
     plans,
     registry,
     messageBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
+    answerBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
     requestRetentionMs: limits.requestRetentionMs,
   });
   const report = (outcomes: readonly Outcome[]) => {
@@ -56,24 +64,21 @@ async function write({ path, definitions, durability, limits }: WriterData): Pro
   port.on("message", (request: WriterRequest) => {
     if (request === "close") {
       // Closing the last connection checkpoints the log and removes it.
+      guard.close();
       connection.close();
       port.close();
       return;
     }
-    commitGroup(unpackCommits(request.group, plans), report);
+    if (request === "mend") return keeper.mend();
+    keeper.commit(commitGroup, unpackCommits(request.group, plans), report);
     tell({ kind: "group-done" });
     // After the answers: nobody waits for it.
-    const atMs = wal.afterCommit();
+    const atMs = keeper.afterCommit();
     if (atMs !== undefined) tell({ kind: "checkpointed", atMs });
   });
 }
 
-function openWriteConnection(
-  path: string,
-  durability: Durability,
-  busyTimeoutMs: number,
-): Connection {
-  const connection = openConnection(path, { busyTimeoutMs });
+function setUp(connection: Connection, durability: Durability): void {
   const { name, value } = SYNCHRONOUS[durability];
   connection.pragma(`synchronous = ${name}`);
   if (readPragma(connection, "synchronous") !== value) {
@@ -84,5 +89,4 @@ function openWriteConnection(
   connection.pragma("temp_store = MEMORY");
   // From here on the thread waits for locks itself, in shorter steps than SQLite would.
   connection.pragma("busy_timeout = 0");
-  return connection;
 }

@@ -23,6 +23,8 @@ export interface Writer {
   readonly queued: number;
   /** When the log was last copied as a whole into the database, in milliseconds since the epoch. */
   readonly lastCheckpointMs: number | undefined;
+  /** To be told that the files are not as they should be: saves what can be. */
+  mend(): void;
   /** Resolves when everything is answered and the connection is closed. */
   close(): Promise<void>;
 }
@@ -159,6 +161,7 @@ export function startWriter(data: WriterData): Writer {
           bytes,
           validateOnly: options.validateOnly ?? false,
           request: options.request,
+          answered: options.answered ?? true,
           deadlineMs: options.deadlineMs ?? Number.POSITIVE_INFINITY,
           giveUpMs: Date.now() + limits.writeTimeoutMs,
           resolve,
@@ -172,6 +175,10 @@ export function startWriter(data: WriterData): Writer {
     },
     get lastCheckpointMs() {
       return lastCheckpointMs;
+    },
+
+    mend() {
+      worker?.send("mend");
     },
 
     async close() {

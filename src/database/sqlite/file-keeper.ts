@@ -1,0 +1,81 @@
+// Lets the writer write only while the files are its own, and saves what is in the log when they are
+// not. Runs in the writer thread; must not write to any file but the one that was opened.
+
+import { StoreError } from "../../errors.ts";
+import type { PendingCommit } from "./commit-transport.ts";
+import { type Connection, isSqliteError, readPragma } from "./connection.ts";
+import type { FileGuard } from "./file-guard.ts";
+import type { CommitGroup, Outcome } from "./group-commit.ts";
+import type { WalKeeper } from "./wal.ts";
+
+/** The writer's care of its files. */
+export interface FileKeeper {
+  /** Commits a group if the files are there, and reports no success if they are not any more. */
+  commit(
+    commitGroup: CommitGroup,
+    group: readonly PendingCommit[],
+    report: (outcomes: readonly Outcome[]) => void,
+  ): void;
+  /** What is to be done once a group has its answers. The time of a checkpoint, as `WalKeeper`. */
+  afterCommit(): number | undefined;
+  /** Looks again, and saves what can be saved. */
+  mend(): void;
+}
+
+/** The keeper of the files that `connection` writes to. */
+export function keepFiles(connection: Connection, guard: FileGuard, wal: WalKeeper): FileKeeper {
+  /** What the last look found. */
+  let problem: StoreError | undefined;
+  let isSaved = false;
+
+  function mend(): void {
+    problem = guard.check();
+    if (!problem) isSaved = false;
+    else if (problem.code !== "DATABASE_REPLACED") setMode(connection);
+    else if (!isSaved && guard.maySave()) isSaved = save();
+  }
+
+  function save(): boolean {
+    try {
+      return wal.save();
+    } catch (error) {
+      if (isSqliteError(error)) return false;
+      throw error;
+    }
+  }
+
+  return {
+    commit(commitGroup, group, report) {
+      const found = (problem ? guard.check() : guard.checkDatabase()) ?? guard.note();
+      problem = found;
+      if (found) return report(group.map(({ id }) => ({ id, error: found })));
+      commitGroup(group, (outcomes) => {
+        if (outcomes.some(({ error }) => !error)) problem = guard.check();
+        report(problem ? outcomes.map(takeBack) : outcomes);
+      });
+    },
+    afterCommit() {
+      if (problem) mend();
+      return problem ? undefined : wal.afterCommit();
+    },
+    mend,
+  };
+
+  function takeBack(outcome: Outcome): Outcome {
+    return outcome.error || !problem ? outcome : { id: outcome.id, error: perhapsDone(problem) };
+  }
+}
+
+/** The commit is in the file that was opened, wherever that is now. */
+function perhapsDone({ code, message, details }: StoreError): StoreError {
+  return new StoreError(code, `${message}: the write may have been carried out`, details);
+}
+
+/** Back to a write-ahead log, if nobody uses the database now. */
+function setMode(connection: Connection): void {
+  try {
+    readPragma(connection, "journal_mode = WAL");
+  } catch (error) {
+    if (!isSqliteError(error)) throw error;
+  }
+}

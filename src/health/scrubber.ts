@@ -1,0 +1,134 @@
+// Goes through all rows of a database again and again, slowly, and remembers what is not as it must
+// be. Reads in small pages, each a transaction of its own, through the reader threads. Mends nothing.
+
+import { setTimeout as delay } from "node:timers/promises";
+import { create, type Registry } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  type DatabaseStatus_Scrub,
+  DatabaseStatus_ScrubSchema,
+} from "../../gen/protostore/v1/database_service_pb.ts";
+import type { Limits } from "../config.ts";
+import { StoreError } from "../errors.ts";
+import type { Log } from "../observe/log.ts";
+import { type FindingSummary, summarizeFindings } from "../repositories/finding.ts";
+import { checkRows, type RowSource } from "../repositories/verify-rows.ts";
+import type { ResourcePlan } from "../schema/plan.ts";
+
+/** What a scrubber is made of. */
+export interface ScrubberConfig {
+  readonly source: RowSource;
+  readonly plans: readonly ResourcePlan[];
+  readonly registry: Registry;
+  readonly limits: Pick<Limits, "scrubRowsPerSecond" | "scrubPauseMs">;
+  readonly log: Log;
+}
+
+/** A scrubber that runs until it is stopped. */
+export interface Scrubber {
+  /** Resolves when it reads no more. */
+  stop(): Promise<void>;
+  status(): DatabaseStatus_Scrub;
+}
+
+/** Few: the rows are checked in the thread that answers calls, about 50 µs each. */
+const PAGE_ROWS = 16;
+
+/** How long to wait after a read that failed, for example because too many others wait. */
+const RETRY_MS = 1_000;
+
+const FIRST_MAX = 5;
+
+/** What a pass over all rows has come to. */
+interface Pass {
+  readonly rows: number;
+  readonly found: FindingSummary;
+}
+
+/** Starts a scrubber, whose first pass begins after a pause; undefined if it is off. */
+export function startScrubber(config: ScrubberConfig): Scrubber | undefined {
+  const { plans, registry, limits, log } = config;
+  if (limits.scrubRowsPerSecond === 0) return undefined;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const source = patient(config.source, signal);
+  let current: Pass = { rows: 0, found: summarizeFindings(FIRST_MAX).summary() };
+  let last: (Pass & { readonly endedMs: number }) | undefined;
+
+  async function runPass(): Promise<void> {
+    const found = summarizeFindings(FIRST_MAX);
+    current = { rows: 0, found: found.summary() };
+    for (const plan of plans) {
+      for await (const page of checkRows(source, plan, plans, registry, PAGE_ROWS)) {
+        found.add(page.findings);
+        current = { rows: current.rows + page.rows, found: found.summary() };
+        await pause((page.rows * 1_000) / limits.scrubRowsPerSecond, signal);
+      }
+    }
+    const isNews = current.found.total !== (last?.found.total ?? 0);
+    last = { ...current, endedMs: Date.now() };
+    if (isNews) log.warn(factsOf(last), "the scrubber has gone through all rows");
+  }
+
+  async function run(): Promise<void> {
+    try {
+      for (;;) {
+        await pause(limits.scrubPauseMs, signal);
+        await runPass();
+      }
+    } catch (error) {
+      if (!signal.aborted) log.error({ err: error }, "the scrubber has ended");
+    }
+  }
+
+  const ended = run();
+  return {
+    async stop() {
+      stopping.abort();
+      await ended;
+    },
+    status() {
+      const found = last && last.found.total > current.found.total ? last.found : current.found;
+      return create(DatabaseStatus_ScrubSchema, {
+        ...(last && { lastPassTime: timestampFromMs(last.endedMs) }),
+        rowCount: BigInt(last?.rows ?? 0),
+        checkedRowCount: BigInt(current.rows),
+        findingCount: BigInt(found.total),
+        resourceNames: [...namesOf(found)],
+      });
+    },
+  };
+}
+
+/** Rejects when `signal` aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal, ref: false });
+}
+
+/** Reads again what could not be read, but for damaged pages: they are a finding. */
+function patient(source: RowSource, signal: AbortSignal): RowSource {
+  return {
+    async read(statements) {
+      for (;;) {
+        signal.throwIfAborted();
+        try {
+          return await source.read(statements, { signal });
+        } catch (error) {
+          const isPassing = error instanceof StoreError && error.code !== "DATABASE_CORRUPT";
+          if (!isPassing) throw error;
+        }
+        await pause(RETRY_MS, signal);
+      }
+    },
+  };
+}
+
+function namesOf({ kinds }: FindingSummary): ReadonlySet<string> {
+  const findings = [...kinds.values()].flatMap(({ first }) => first);
+  return new Set(findings.map(({ subject }) => subject).slice(0, FIRST_MAX));
+}
+
+function factsOf({ rows, found }: Pass): object {
+  const kinds = [...found.kinds].map(([kind, { count }]) => [kind, count]);
+  return { rows, findings: Object.fromEntries(kinds), first: [...namesOf(found)] };
+}

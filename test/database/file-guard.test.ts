@@ -1,0 +1,90 @@
+// The guard of a database's files, over random work: whatever programs do through SQLite is no harm,
+// and a log that was cut is noticed, however much is written after the cut.
+
+import { statSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
+import { type Guarded, openGuarded } from "../../src/database/sqlite/file-guard.ts";
+import { tempDir } from "../support/temp.ts";
+
+const RUNS = 60;
+
+interface Work extends Guarded {
+  readonly path: string;
+  readonly other: Connection;
+}
+
+function open(): Work {
+  const path = join(tempDir(), "test.db");
+  const other = openConnection(path, { create: true, busyTimeoutMs: 1_000 });
+  other.exec("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL");
+  other.exec("PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 100000");
+  other.exec("CREATE TABLE rows (data); INSERT INTO rows VALUES (1)");
+  return { ...openGuarded(path, { busyTimeoutMs: 1_000 }), path, other };
+}
+
+function close({ guard, connection, other }: Work): void {
+  guard.close();
+  connection.close();
+  other.close();
+}
+
+const statements = fc.oneof(
+  fc.integer({ min: 1, max: 300_000 }).map((size) => `INSERT INTO rows VALUES (zeroblob(${size}))`),
+  fc.constantFrom(
+    "UPDATE rows SET data = 2",
+    "DELETE FROM rows WHERE rowid > 1",
+    "VACUUM",
+    "PRAGMA incremental_vacuum",
+    "PRAGMA wal_checkpoint(PASSIVE)",
+    "PRAGMA wal_checkpoint(FULL)",
+    "PRAGMA wal_checkpoint(RESTART)",
+    "PRAGMA wal_checkpoint(TRUNCATE)",
+  ),
+);
+
+const steps = fc.array(
+  fc.record({ sql: statements, isOwn: fc.boolean(), isLooked: fc.boolean() }),
+  { minLength: 1, maxLength: 15 },
+);
+
+test("what is done through SQLite is no harm", () => {
+  fc.assert(
+    fc.property(steps, (list) => {
+      const work = open();
+      for (const { sql, isOwn, isLooked } of list) {
+        (isOwn ? work.connection : work.other).exec(sql);
+        if (isLooked) expect(work.guard.check() ?? work.guard.note()).toBeUndefined();
+      }
+      expect(work.guard.check() ?? work.guard.note()).toBeUndefined();
+      close(work);
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test("a log that was cut is noticed, also when it has grown again", () => {
+  fc.assert(
+    fc.property(fc.double({ min: 0, max: 0.999, noNaN: true }), fc.nat(3), (part, writes) => {
+      const work = open();
+      const log = `${work.path}-wal`;
+      work.connection.exec("INSERT INTO rows VALUES (zeroblob(20000))");
+      expect(work.guard.check() ?? work.guard.note()).toBeUndefined();
+      truncateSync(log, Math.floor((statSync(log).size - 4_096) * part));
+      for (let index = 0; index < writes; index++) {
+        try {
+          work.connection.exec(`INSERT INTO rows VALUES (${index})`);
+        } catch {
+          // SQLite itself may miss a page.
+        }
+      }
+      const found = work.guard.check() ?? work.guard.note();
+      expect(found?.details.metadata).toEqual({ file: "log", state: "overwritten" });
+      expect(work.guard.maySave()).toBe(false);
+      close(work);
+    }),
+    { numRuns: RUNS },
+  );
+});
