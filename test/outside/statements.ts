@@ -3,7 +3,6 @@
 // Makes text only: nothing is run here.
 
 import type { Random } from "../durability/random.ts";
-import { LIMITS } from "./limits.ts";
 import {
   brokenLiteral,
   type Column,
@@ -25,9 +24,7 @@ export interface SqlStep {
   readonly statements: readonly string[];
 }
 
-const CONFLICTS = ["", "", " OR REPLACE", " OR IGNORE", " OR ABORT", " OR ROLLBACK"].concat(
-  LIMITS.endingTriggers ? [] : [" OR FAIL"],
-);
+const CONFLICTS = ["", "", " OR REPLACE", " OR IGNORE", " OR ABORT", " OR ROLLBACK", " OR FAIL"];
 
 /** What statements are made for. */
 export interface StatementContext {

@@ -1,12 +1,8 @@
 // Triggers as users have them on their tables: that correct the row, change others, keep a log, or
 // refuse. Each settles after one round, also where triggers fire triggers.
 
-import { LIMITS } from "./limits.ts";
-
 /** A trigger of a user. */
 export interface UserTrigger {
-  /** The limit that it meets, if it meets one. */
-  readonly limit?: keyof typeof LIMITS;
   readonly sql: string;
   /** The tables that it writes. */
   readonly writes: readonly string[];
@@ -23,7 +19,8 @@ const refuse = (table: string, column: string, when: string, row: "NEW" | "OLD",
      BEGIN SELECT RAISE(${how === "IGNORE" ? how : `${how}, 'not this one'`}); END`,
   );
 
-const ALL_TRIGGERS: Readonly<Record<string, UserTrigger>> = {
+/** The triggers by their names. */
+export const USER_TRIGGERS: Readonly<Record<string, UserTrigger>> = {
   artists_trim: trigger(
     ["artists"],
     `CREATE TRIGGER user_artists_trim AFTER INSERT ON artists WHEN NEW.Name <> trim(NEW.Name)
@@ -121,7 +118,6 @@ const ALL_TRIGGERS: Readonly<Record<string, UserTrigger>> = {
   ),
   customers_ignore: refuse("customers", "FirstName", "BEFORE INSERT", "NEW", "IGNORE"),
   customers_update_ignore: {
-    limit: "refusedMarks",
     ...refuse("customers", "FirstName", "BEFORE UPDATE", "NEW", "IGNORE"),
   },
   artists_delete_ignore: refuse("artists", "Name", "BEFORE DELETE", "OLD", "IGNORE"),
@@ -129,12 +125,10 @@ const ALL_TRIGGERS: Readonly<Record<string, UserTrigger>> = {
   albums_rollback: refuse("albums", "Title", "AFTER UPDATE", "NEW", "ROLLBACK"),
   tracks_abort: refuse("tracks", "Name", "AFTER INSERT", "NEW", "ABORT"),
   genres_fail: {
-    limit: "endingTriggers",
     ...refuse("genres", "Name", "AFTER INSERT", "NEW", "FAIL"),
   },
   playlists_rollback: refuse("playlists", "Name", "BEFORE DELETE", "OLD", "ROLLBACK"),
   employees_fail: {
-    limit: "refusedMarks",
     ...refuse("employees", "LastName", "BEFORE UPDATE", "NEW", "FAIL"),
   },
   lines_ignored: trigger(
@@ -143,15 +137,12 @@ const ALL_TRIGGERS: Readonly<Record<string, UserTrigger>> = {
      BEGIN SELECT RAISE(IGNORE); END`,
   ),
   albums_quiet: {
-    limit: "endingTriggers",
     ...refuse("albums", "Title", "AFTER UPDATE", "NEW", "IGNORE"),
   },
   genres_quiet: {
-    limit: "endingTriggers",
     ...refuse("genres", "Name", "AFTER INSERT", "NEW", "IGNORE"),
   },
   lines_quiet: {
-    limit: "endingTriggers",
     ...trigger(
       [],
       `CREATE TRIGGER user_lines_quiet AFTER UPDATE ON invoice_items WHEN NEW.Quantity = 2
@@ -212,8 +203,3 @@ const ALL_TRIGGERS: Readonly<Record<string, UserTrigger>> = {
      BEGIN INSERT INTO artists (Name) VALUES ('twin of ' || NEW.ArtistId); END`,
   ),
 };
-
-/** The triggers by their names. */
-export const USER_TRIGGERS: Readonly<Record<string, UserTrigger>> = Object.fromEntries(
-  Object.entries(ALL_TRIGGERS).filter(([, { limit }]) => !limit || !LIMITS[limit]),
-);
