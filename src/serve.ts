@@ -132,7 +132,10 @@ async function closeIfFailed<T>(store: Store, action: () => Promise<T>): Promise
   }
 }
 
-/** Refuses tables and rows that do not fit, derives rows anew, loads the fixtures, and tells of indexes that are missing. */
+/**
+ * Refuses tables and rows that do not fit, derives rows anew, loads the fixtures, and tells of indexes
+ * that are missing.
+ */
 async function prepareStore(store: Store, { fixtures }: Config, log: Log): Promise<void> {
   const { database, plans, registry, schema, checkDescriptors, costs } = store;
   schema.refuseDifferences();
