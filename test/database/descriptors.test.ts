@@ -15,7 +15,7 @@ import {
 } from "@bufbuild/protobuf/wkt";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { DatabaseService } from "../../gen/protostore/v1/database_service_pb.ts";
-import { column } from "../../gen/protostore/v1/options_pb.ts";
+import { ColumnOptionsSchema, column } from "../../gen/protostore/v1/options_pb.ts";
 import { openConnection } from "../../src/database/sqlite/connection.ts";
 import { StoreError } from "../../src/errors.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
@@ -106,13 +106,7 @@ const REFUSED: Readonly<Record<string, readonly [Change, string]>> = {
     (file) => {
       const moved = field(file, "j_string");
       moved.options = create(FieldOptionsSchema);
-      setExtension(moved.options, column, {
-        $typeName: "protostore.v1.ColumnOptions",
-        name: "Title",
-        maxLength: 0,
-        currencyCode: "",
-        defaultValue: 0n,
-      });
+      setExtension(moved.options, column, create(ColumnOptionsSchema, { name: "Title" }));
     },
     "everything.v1.Everything.j_string: is in the column title, and was in JSON; put it back, or move the values by a migration: UPDATE everythings SET Title = data ->> '$.jString', data = json_remove(data, '$.jString')",
   ],
