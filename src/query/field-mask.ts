@@ -51,13 +51,12 @@ function selectFields(plan: ResourcePlan, fields: readonly DescField[]): Selecti
   return Selection.of(paths.filter((path) => isWritable(plan, path)));
 }
 
-/** The name only finds the resource and the key its child row, the etag only guards it. */
-function isWritable({ standard, children }: ResourcePlan, path: readonly Step[]): boolean {
+/** The name only finds the resource, the etag only guards it. */
+function isWritable({ standard }: ResourcePlan, path: readonly Step[]): boolean {
   const fields = path.flatMap((step) => (step.kind === "field" ? [step.field] : []));
-  const [first, second] = fields;
+  const [first] = fields;
   if (!first || Object.values(standard).includes(first)) return false;
   if (isField(first, FieldBehavior.IDENTIFIER)) return false;
-  if (children.some(({ field, keyField }) => first === field && second === keyField)) return false;
   return !fields.some((field) => isField(field, FieldBehavior.OUTPUT_ONLY));
 }
 

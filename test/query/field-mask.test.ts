@@ -441,9 +441,11 @@ describe("a mask of the real resources", () => {
         { lineId: "7", quantity: 4 },
       ],
     };
-    expect(() => updateResource("Invoice", invoice, patch, ["lines.*.quantity"])).toThrow(
-      "invoice.lines[0].line_id: must be 7 here, or 0",
-    );
+    for (const path of ["lines.*.quantity", "lines.*.line_id"]) {
+      expect(() => updateResource("Invoice", invoice, patch, [path])).toThrow(
+        "invoice.lines[0].line_id: must be 7 here, or 0",
+      );
+    }
   });
 
   test.for([

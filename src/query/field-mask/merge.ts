@@ -97,8 +97,11 @@ function mergeList(
   for (let i = 0; i < size; i++) {
     const element = target.get(i) as ReflectMessage;
     const other = source?.get(i) as ReflectMessage;
+    const key = child && element.get(child.keyField);
     if (child) checkSameRow(child, element, other, `${path}[${i}]`);
     mergeMessage(plan, element, other, selection, `${path}[${i}]`);
+    // The key only finds the row: a mask that names it does not clear it.
+    if (child) element.set(child.keyField, key);
     target.set(i, element);
   }
 }
