@@ -136,7 +136,7 @@ function compareTable(
   const expected = wantedTriggers.get(plan.table) ?? [];
   const made = new Map(table.triggers.map((trigger) => [trigger.name, trigger.sql]));
   const triggers = expected.filter((name) => !made.has(name));
-  const unseen = columnsNotSeen(plan, expected, made);
+  const unseen = columnsNotSeen(plan, expected, made).filter(([, column]) => find(column));
   return [
     ...(isKey ? [] : [`${typeName}: ${plan.key} is not the INTEGER PRIMARY KEY of ${plan.table}`]),
     ...missing.map((name) => `${typeName}: ${plan.table} has no column ${name}`),

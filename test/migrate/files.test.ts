@@ -277,7 +277,9 @@ describe("create", () => {
     const files = readMigrationFiles(dir);
     const database = join(folder, "a.db");
     await migrateUp(database, { ...LOCK, files });
-    const triggers = `SELECT replace(replace(replace(sql, 'genres', 'T'), 'labels', 'T'),
+    // When they act differs: those of a new table do not know its columns.
+    const body = "name || substr(sql, instr(sql, 'BEGIN'))";
+    const triggers = `SELECT replace(replace(replace(${body}, 'genres', 'T'), 'labels', 'T'),
       'GenreId', 'LabelId') FROM sqlite_schema WHERE type = 'trigger' AND tbl_name =`;
     expect(pluck(database, `${triggers} 'labels'`)).toEqual(
       pluck(database, `${triggers} 'genres'`),

@@ -249,7 +249,7 @@ describe("at boot it names what differs:", () => {
       "chinook.v1.InvoiceLine: there is no table invoice_items",
     ],
     "a column that is missing": [
-      "ALTER TABLE customers DROP COLUMN Company",
+      "ALTER TABLE customers RENAME COLUMN Company TO old_",
       "chinook.v1.Customer.company: customers has no column Company",
     ],
     "the JSON column missing": [
@@ -329,7 +329,7 @@ describe("at boot it names what differs:", () => {
     await migrateUp(database, LOCK);
     runSql(
       database,
-      "ALTER TABLE customers DROP COLUMN Company; ALTER TABLE tracks DROP COLUMN Bytes",
+      "ALTER TABLE customers RENAME COLUMN Company TO a; ALTER TABLE tracks RENAME COLUMN Bytes TO b",
     );
     const error = await startTestService({ database }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({
