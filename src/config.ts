@@ -78,6 +78,8 @@ export interface Limits {
   readonly groupOperationsMax: number;
   /** How long the answer to a request_id is remembered. */
   readonly requestRetentionMs: number;
+  /** The rows of one commit while rows are derived anew for other descriptors. */
+  readonly derivationRows: number;
   readonly concurrentStreams: number;
   readonly keepaliveTimeMs: number;
   readonly keepaliveTimeoutMs: number;
@@ -115,6 +117,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   commitQueueBytes: 64 * 1024 * 1024,
   groupOperationsMax: 1_000,
   requestRetentionMs: 24 * 60 * 60 * 1_000,
+  derivationRows: 200,
   concurrentStreams: 100,
   keepaliveTimeMs: 20_000,
   keepaliveTimeoutMs: 10_000,

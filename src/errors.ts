@@ -31,6 +31,7 @@ export type ErrorCode =
   // The operator: what stops a boot, a migration or an adoption.
   | "INVALID_CONFIG"
   | "INVALID_PLAN"
+  | "SCHEMA_INCOMPATIBLE"
   | "UNMANAGED_DATABASE"
   | "NOT_CHINOOK"
   | "MIGRATION_DIRTY"

@@ -5,6 +5,7 @@ import { statSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { DatabaseService, DatabaseStatusSchema } from "../gen/protostore/v1/database_service_pb.ts";
 import type { Config } from "./config.ts";
+import { createDescriptorCheck } from "./database/sqlite/descriptors.ts";
 import { openSqlite } from "./database/sqlite/sqlite-database.ts";
 import { StoreError } from "./errors.ts";
 import { loadFixtures } from "./fixtures.ts";
@@ -110,7 +111,11 @@ async function openStore(
   });
   const schema = createSchemaProbe(database.connection, plans, files);
   const costs = createListCosts(database, plans, config.limits);
-  return { plans, registry, database, schema, costs, metrics };
+  const { readOnly, limits } = config;
+  const batchRows = limits.derivationRows;
+  const source = { database, plans, registry, readOnly, log, batchRows };
+  const checkDescriptors = createDescriptorCheck(source);
+  return { plans, registry, database, schema, checkDescriptors, costs, metrics };
 }
 
 async function closeStore({ database, metrics }: Store): Promise<void> {
@@ -127,10 +132,14 @@ async function closeIfFailed<T>(store: Store, action: () => Promise<T>): Promise
   }
 }
 
-/** Refuses tables that do not fit, loads the fixtures, and tells of indexes that are missing. */
+/**
+ * Refuses tables and rows that do not fit, derives rows anew, loads the fixtures, and tells of indexes
+ * that are missing.
+ */
 async function prepareStore(store: Store, { fixtures }: Config, log: Log): Promise<void> {
-  const { database, plans, registry, schema, costs } = store;
+  const { database, plans, registry, schema, checkDescriptors, costs } = store;
   schema.refuseDifferences();
+  if (schema.look().serving) await checkDescriptors();
   if (fixtures !== undefined && schema.look().serving && (await isUntouched(database))) {
     const count = await loadFixtures(database, plans, registry, fixtures);
     log.info({ count }, "loaded the fixtures");
@@ -146,13 +155,17 @@ async function serveStore(
   { resources, services: others = [] }: Served,
   log: Log,
 ): Promise<RunningService> {
-  const { plans, registry, database, schema, costs, metrics } = store;
+  const { plans, registry, database, schema, checkDescriptors, costs, metrics } = store;
   const monitor = createHealthMonitor({
     services: [...resources, ...others].map(({ service }) => service.typeName),
     alwaysServing: [DatabaseService.typeName],
     probe: async () => {
       const error = database.checkFiles();
-      return error ? { serving: false, error } : schema.look();
+      if (error) return { serving: false, error };
+      const found = schema.look();
+      // The migrations may have come while the server ran.
+      if (found.serving) await checkDescriptors();
+      return found;
     },
     glance: database.checkFile,
     limits,

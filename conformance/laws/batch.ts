@@ -54,9 +54,8 @@ const batchUpdate: Law = {
   applies: has("BatchUpdate"),
   async check(resource, client) {
     const [one, other] = [await client.createNew(), await client.createNew()];
-    const sent = [one, other, one].map((message) =>
-      client.named(client.maker.make(), client.nameOf(message)),
-    );
+    const make = (message: Message) => client.named(client.maker.make(), client.nameOf(message));
+    const sent = [one, other].map(make);
     const requests = sent.map((each) => client.updateRequest(copyOf(resource, each), ["*"]));
     const answers = await client.batchUpdate(requests);
     expectThat(answers.length === sent.length, `it answers ${answers.length} of ${sent.length}`);
@@ -64,11 +63,15 @@ const batchUpdate: Law = {
       const missing = notStored(resource, sent[index] as Message, answer);
       expectThat(missing.length === 0, `requests[${index}]: ${missing.join(", ")} was not stored`);
     }
-    // The last of two updates of one resource is what stays.
-    for (const index of [1, 2]) {
-      const answer = answers[index] as Message;
+    for (const [index, answer] of answers.entries()) {
       expectSame(resource, await client.get(client.nameOf(answer)), answer, `requests[${index}]`);
     }
+    // Both updates would be answered with one etag, by which the first could undo the second.
+    const twice = [one, other, one].map((message) => client.updateRequest(make(message), ["*"]));
+    const what = "BatchUpdate of one resource twice";
+    const refused = await expectRefused(client.batchUpdate(twice), Code.INVALID_ARGUMENT, what);
+    expectThat(describe(refused).includes("requests[2]"), `${what}: the error does not name it`);
+    expectSame(resource, await client.get(client.nameOf(one)), answers[0] as Message, what);
   },
 };
 
@@ -155,8 +158,8 @@ const sizes: Law = {
       for (const length of [0, SIZE_MAX + 1]) {
         await expectRefused(send(length), Code.INVALID_ARGUMENT, `${verb} of ${length}`);
       }
-      // A Delete of the same row a thousand times is another matter.
-      if (verb === "BatchDelete") continue;
+      // To delete or update the same row a thousand times is another matter.
+      if (verb === "BatchDelete" || verb === "BatchUpdate") continue;
       const only = shape.fields.has("validate_only") ? { validateOnly: true } : {};
       if (verb === "BatchGet" || shape.fields.has("validate_only")) await send(SIZE_MAX, only);
     }

@@ -52,6 +52,8 @@ BEGIN
   UPDATE artists
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE ArtistId = NEW.ArtistId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM artists WHERE ArtistId = NEW.ArtistId AND wire IS NOT NULL);
 END;
 
 CREATE TRIGGER artists_outside_update AFTER UPDATE ON artists
@@ -69,6 +71,8 @@ BEGIN
   UPDATE artists
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE ArtistId = NEW.ArtistId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM artists WHERE ArtistId = NEW.ArtistId AND wire IS NOT NULL);
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'artists', OLD.ArtistId WHERE NEW.ArtistId <> OLD.ArtistId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -88,6 +92,8 @@ BEGIN
   UPDATE albums
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE AlbumId = NEW.AlbumId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM albums WHERE AlbumId = NEW.AlbumId AND wire IS NOT NULL);
 END;
 
 CREATE TRIGGER albums_outside_update AFTER UPDATE ON albums
@@ -106,6 +112,8 @@ BEGIN
   UPDATE albums
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE AlbumId = NEW.AlbumId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM albums WHERE AlbumId = NEW.AlbumId AND wire IS NOT NULL);
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'albums', OLD.AlbumId WHERE NEW.AlbumId <> OLD.AlbumId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -125,6 +133,8 @@ BEGIN
   UPDATE genres
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE GenreId = NEW.GenreId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM genres WHERE GenreId = NEW.GenreId AND wire IS NOT NULL);
 END;
 
 CREATE TRIGGER genres_outside_update AFTER UPDATE ON genres
@@ -142,6 +152,8 @@ BEGIN
   UPDATE genres
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE GenreId = NEW.GenreId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM genres WHERE GenreId = NEW.GenreId AND wire IS NOT NULL);
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'genres', OLD.GenreId WHERE NEW.GenreId <> OLD.GenreId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -161,6 +173,8 @@ BEGIN
   UPDATE media_types
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE MediaTypeId = NEW.MediaTypeId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM media_types WHERE MediaTypeId = NEW.MediaTypeId AND wire IS NOT NULL);
 END;
 
 CREATE TRIGGER media_types_outside_update AFTER UPDATE ON media_types
@@ -178,6 +192,8 @@ BEGIN
   UPDATE media_types
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE MediaTypeId = NEW.MediaTypeId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM media_types WHERE MediaTypeId = NEW.MediaTypeId AND wire IS NOT NULL);
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'media_types', OLD.MediaTypeId WHERE NEW.MediaTypeId <> OLD.MediaTypeId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -197,6 +213,8 @@ BEGIN
   UPDATE tracks
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE TrackId = NEW.TrackId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM tracks WHERE TrackId = NEW.TrackId AND wire IS NOT NULL);
 END;
 
 CREATE TRIGGER tracks_outside_update AFTER UPDATE ON tracks
@@ -221,6 +239,8 @@ BEGIN
   UPDATE tracks
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE TrackId = NEW.TrackId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM tracks WHERE TrackId = NEW.TrackId AND wire IS NOT NULL);
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'tracks', OLD.TrackId WHERE NEW.TrackId <> OLD.TrackId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -240,6 +260,8 @@ BEGIN
   UPDATE playlists
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE PlaylistId = NEW.PlaylistId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM playlists WHERE PlaylistId = NEW.PlaylistId AND wire IS NOT NULL);
 END;
 
 CREATE TRIGGER playlists_outside_update AFTER UPDATE ON playlists
@@ -257,6 +279,8 @@ BEGIN
   UPDATE playlists
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE PlaylistId = NEW.PlaylistId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM playlists WHERE PlaylistId = NEW.PlaylistId AND wire IS NOT NULL);
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'playlists', OLD.PlaylistId WHERE NEW.PlaylistId <> OLD.PlaylistId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -276,6 +300,8 @@ BEGIN
   UPDATE employees
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE EmployeeId = NEW.EmployeeId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM employees WHERE EmployeeId = NEW.EmployeeId AND wire IS NOT NULL);
 END;
 
 CREATE TRIGGER employees_outside_update AFTER UPDATE ON employees
@@ -306,6 +332,8 @@ BEGIN
   UPDATE employees
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE EmployeeId = NEW.EmployeeId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM employees WHERE EmployeeId = NEW.EmployeeId AND wire IS NOT NULL);
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'employees', OLD.EmployeeId WHERE NEW.EmployeeId <> OLD.EmployeeId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -325,6 +353,8 @@ BEGIN
   UPDATE customers
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE CustomerId = NEW.CustomerId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM customers WHERE CustomerId = NEW.CustomerId AND wire IS NOT NULL);
 END;
 
 CREATE TRIGGER customers_outside_update AFTER UPDATE ON customers
@@ -354,6 +384,8 @@ BEGIN
   UPDATE customers
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE CustomerId = NEW.CustomerId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM customers WHERE CustomerId = NEW.CustomerId AND wire IS NOT NULL);
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'customers', OLD.CustomerId WHERE NEW.CustomerId <> OLD.CustomerId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -373,6 +405,8 @@ BEGIN
   UPDATE invoices
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE InvoiceId = NEW.InvoiceId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM invoices WHERE InvoiceId = NEW.InvoiceId AND wire IS NOT NULL);
 END;
 
 CREATE TRIGGER invoices_outside_update AFTER UPDATE ON invoices
@@ -397,6 +431,8 @@ BEGIN
   UPDATE invoices
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE InvoiceId = NEW.InvoiceId;
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM invoices WHERE InvoiceId = NEW.InvoiceId AND wire IS NOT NULL);
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'invoices', OLD.InvoiceId WHERE NEW.InvoiceId <> OLD.InvoiceId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -440,6 +476,9 @@ BEGIN
       SELECT 1 FROM invoice_items WHERE InvoiceLineId = store_replaced.key AND InvoiceId = store_replaced.parent_key
     )
   );
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM invoices WHERE InvoiceId IN (SELECT NEW.InvoiceId) AND wire IS NOT NULL);
+  DELETE FROM store_replaced WHERE table_name = 'invoice_items';
 END;
 
 CREATE TRIGGER invoice_items_outside_update AFTER UPDATE ON invoice_items
@@ -460,9 +499,12 @@ BEGIN
       SELECT 1 FROM invoice_items WHERE InvoiceLineId = store_replaced.key AND InvoiceId = store_replaced.parent_key
     )
   );
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM invoices WHERE InvoiceId IN (SELECT NEW.InvoiceId UNION SELECT OLD.InvoiceId) AND wire IS NOT NULL);
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'invoice_items', OLD.InvoiceLineId WHERE NEW.InvoiceLineId <> OLD.InvoiceLineId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
+  DELETE FROM store_replaced WHERE table_name = 'invoice_items';
 END;
 
 CREATE TRIGGER invoice_items_outside_delete AFTER DELETE ON invoice_items
@@ -474,6 +516,8 @@ BEGIN
   WHERE InvoiceId IN (
     SELECT OLD.InvoiceId
   );
+  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM invoices WHERE InvoiceId IN (SELECT OLD.InvoiceId) AND wire IS NOT NULL);
 END;
 
 CREATE TRIGGER invoice_items_delete AFTER DELETE ON invoice_items

@@ -1,1 +1,3 @@
--- Takes back what the up file does.
+-- Forgets the descriptors; the next server takes its own for those of all rows.
+DROP TABLE schema_state;
+DROP TABLE stored_schemas;

@@ -6,6 +6,7 @@ import { StoreError } from "../errors.ts";
 import { packageVersion } from "../package-root.ts";
 import { adoptCommand } from "./adopt.ts";
 import { migrateCommand } from "./migrate.ts";
+import { schemaCommand } from "./schema.ts";
 import { serveCommand } from "./serve.ts";
 import { statusCommand } from "./status.ts";
 import { verifyCommand } from "./verify.ts";
@@ -18,6 +19,7 @@ export async function run(): Promise<void> {
     .addCommand(serveCommand())
     .addCommand(adoptCommand())
     .addCommand(migrateCommand())
+    .addCommand(schemaCommand())
     .addCommand(verifyCommand())
     .addCommand(statusCommand());
 

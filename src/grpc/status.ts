@@ -32,6 +32,7 @@ export const STATUS_BY_CODE: Readonly<Record<ErrorCode, status>> = {
   INTERNAL: status.INTERNAL,
   INVALID_CONFIG: status.INTERNAL,
   INVALID_PLAN: status.INTERNAL,
+  SCHEMA_INCOMPATIBLE: status.INTERNAL,
   UNMANAGED_DATABASE: status.INTERNAL,
   NOT_CHINOOK: status.INTERNAL,
   MIGRATION_DIRTY: status.INTERNAL,

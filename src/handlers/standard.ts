@@ -8,6 +8,7 @@ import type { PageTokens } from "../query/page-token.ts";
 import type { ResourceRepository } from "../repositories/resource-repository.ts";
 import type { CallContext, RawFunction, Response } from "./handler.ts";
 import { pagingMessages } from "./paging.ts";
+import { refuseIgnoredFields, type StandardVerb } from "./request-fields.ts";
 import type { RowFaults } from "./row-faults.ts";
 import { batchGetMethod, getMethod, listMethod } from "./standard-read.ts";
 import { type Items, writeBatchMethod, writeMethod } from "./standard-write.ts";
@@ -29,17 +30,38 @@ export type StandardFunction =
   | { readonly implement: UnaryFunction }
   | { readonly implementRaw: RawFunction };
 
-/** The function that answers `method` if it is a standard method of the repository's resource. */
+/**
+ * The function that answers `method` if it is a standard method of the repository's resource.
+ * @throws StoreError INVALID_PLAN if its request has a field that would be ignored.
+ */
 export function implementStandard(
   method: DescMethod,
   tools: StandardTools,
 ): StandardFunction | undefined {
+  const [, verb = "", noun = ""] = VERB.exec(method.name) ?? [];
+  const found = implementVerb(method, verb, noun, tools);
+  if (found && verb !== "List") {
+    const { plan } = tools.repository;
+    refuseIgnoredFields(method, verb as StandardVerb, method.input, plan);
+    const item = method.input.fields.find(({ name }) => name === "requests")?.message;
+    const itemVerb = verb.replace("Batch", "") as StandardVerb;
+    if (item && itemVerb !== verb) refuseIgnoredFields(method, itemVerb, item, plan);
+  }
+  return found;
+}
+
+const VERB = /^(BatchGet|BatchCreate|BatchUpdate|BatchDelete|Get|List|Create|Update|Delete)(.*)$/;
+
+function implementVerb(
+  method: DescMethod,
+  verb: string,
+  noun: string,
+  tools: StandardTools,
+): StandardFunction | undefined {
   if (method.methodKind !== "unary") return undefined;
-  const verb = /^(BatchGet|BatchCreate|BatchUpdate|BatchDelete|Get|List|Create|Update|Delete)(.*)$/;
-  const [, name = "", noun = ""] = verb.exec(method.name) ?? [];
   const { desc } = tools.repository.plan;
   const isOfResource = noun === desc.name;
-  switch (name) {
+  switch (verb) {
     case "Get":
       return isOfResource && method.output === desc
         ? { implement: getMethod(method, tools) }

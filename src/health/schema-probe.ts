@@ -1,7 +1,7 @@
 // Looks whether the database's migrations and tables are what the messages need.
 // Reads only; the answer for unchanged tables is remembered.
 
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type DatabaseStatus_Schema,
   DatabaseStatus_SchemaSchema,
@@ -12,6 +12,7 @@ import {
   translateSqliteError,
 } from "../database/sqlite/connection.ts";
 import { describeTables } from "../database/sqlite/describe.ts";
+import { readSchemaState, type SchemaState } from "../database/sqlite/schema-store.ts";
 import { StoreError } from "../errors.ts";
 import type { MigrationFile } from "../migrate/files.ts";
 import { type MigrationStatus, readMigrationStatus } from "../migrate/migrate.ts";
@@ -77,6 +78,7 @@ export function createSchemaProbe(
         expectedVersion: BigInt(expected),
         dirty,
         differences: [...differences()],
+        ...describeDescriptors(readSchemaState(connection)),
       });
     },
 
@@ -95,4 +97,13 @@ function whyNotCurrent({ version, expected, dirty, pending }: MigrationStatus): 
   if (version > expected) return `the database is at version ${version}, newer than ${expected}`;
   if (pending.length === 0) return undefined;
   return `the database is at version ${version} of ${expected}; run: protostore migrate up`;
+}
+
+function describeDescriptors(
+  state: SchemaState | undefined,
+): Pick<MessageInitShape<typeof DatabaseStatus_SchemaSchema>, "descriptorsSha256" | "derivation"> {
+  if (state?.current == null) return {};
+  const { current, derivation, rowsDone, rowsTotal } = state;
+  const progress = { rowsDone, rowsTotal, finished: derivation === null };
+  return { descriptorsSha256: current, ...(rowsTotal > 0n && { derivation: progress }) };
 }

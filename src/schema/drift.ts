@@ -96,6 +96,8 @@ const STATE_TABLES: Readonly<Record<string, readonly string[]>> = {
   id_high_water: ["table_name", "last_id"],
   completed_requests: ["request_id", "digest", "revision", "messages", "completed_at"],
   store_secrets: ["name", "value"],
+  stored_schemas: ["hash", "image", "stored_at"],
+  schema_state: ["current_hash", "writer_hash", "derivation_hash", "rows_done", "rows_total"],
   store_replaced: ["table_name", "found_by", "key", "parent_key"],
 };
 

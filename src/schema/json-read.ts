@@ -10,16 +10,18 @@ import {
   type JsonValue,
   type Registry,
   ScalarType,
+  toBinary,
   type UnknownField,
 } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { expectText, Unrepresentable } from "./codec.ts";
+import { mergeOthers, readUnknown } from "./json-read-unknown.ts";
 import { scanJson } from "./json-scan.ts";
 import { hasSpecialJson } from "./json-special.ts";
 import { readSpecial } from "./json-special-read.ts";
 import { readBase64, readEnum, readMapKey, readScalar } from "./json-values.ts";
 import type { SqlValue } from "./sql-value.ts";
+import { findStoredField } from "./stored-types.ts";
 
 /** Why fields cannot be read, as `path: reason`; under undefined what belongs to no field. */
 export type JsonFaults = ReadonlyMap<DescField | undefined, string>;
@@ -53,12 +55,13 @@ export function readJson(
   const doubts = scanJson(text as string);
   const doubt = doubts.get("");
   if (doubt !== undefined) faults.set(undefined, `data: ${doubt}`);
+  const others = new Others(fields, registry);
   for (const [key, value] of Object.entries(json)) {
     const field = fieldOf(fields, key);
     try {
       const reason = doubts.get(key) ?? (isFaulty(faults, field) ? "is given twice" : undefined);
       if (reason !== undefined) throw new Unrepresentable(reason);
-      readMember(key, value, message, field, registry);
+      readMember(key, value, message, field, others);
     } catch (error) {
       if (!field) faults.set(undefined, `data: ${reasonOf(error)}`);
       for (const unread of field ? clearAll(message, field) : []) {
@@ -66,8 +69,47 @@ export function readJson(
       }
     }
   }
-  takeUnknownInColumns(message, fields);
+  try {
+    others.mergeInto(message);
+  } catch (error) {
+    faults.set(undefined, `data: ${reasonOf(error)}`);
+  }
   return faults;
+}
+
+/** What an object has for fields that are known to other servers, or to none, as records of bytes. */
+class Others {
+  readonly registry: Registry;
+  readonly #fields: readonly DescField[];
+  readonly #records: UnknownField[] = [];
+
+  constructor(fields: readonly DescField[], registry: Registry) {
+    this.#fields = fields;
+    this.registry = registry;
+  }
+
+  addBytes(bytes: Uint8Array): void {
+    this.#records.push(...readUnknown(bytes));
+  }
+
+  /** @throws Unrepresentable if no stored type has the field either. */
+  addMember(key: string, json: JsonValue, { desc }: ReflectMessage): void {
+    const field = findStoredField(this.registry, desc, key);
+    // A number that is in use here, for what is no JSON, is another matter.
+    const own = desc.fields.find(({ number }) => number === field?.number);
+    if (!field || (own && !this.#fields.includes(own))) {
+      throw new Unrepresentable(`has the key ${quote(key)}, which no field has`);
+    }
+    if (json === null && !acceptsNull(field)) return;
+    const message = reflect(field.parent, create(field.parent));
+    readField(json, message, field, this.registry);
+    this.#records.push(...readUnknown(toBinary(field.parent, message.message)));
+  }
+
+  mergeInto(message: ReflectMessage): void {
+    if (this.#records.length === 0) return;
+    mergeOthers(message, this.#records, this.#fields, this.registry);
+  }
 }
 
 /** True if the field, or another member of its oneof, could not be read before. */
@@ -103,14 +145,16 @@ function readObject(
   fields: readonly DescField[],
   registry: Registry,
 ): void {
+  const others = new Others(fields, registry);
   for (const [key, value] of Object.entries(expectObject(json))) {
     const field = fieldOf(fields, key);
     try {
-      readMember(key, value, message, field, registry);
+      readMember(key, value, message, field, others);
     } catch (error) {
       throw field ? asNested(field, error) : error;
     }
   }
+  others.mergeInto(message);
 }
 
 function readMember(
@@ -118,17 +162,20 @@ function readMember(
   value: JsonValue,
   message: ReflectMessage,
   field: DescField | undefined,
-  registry: Registry,
+  others: Others,
 ): void {
   if (key === "$unknown") {
-    message.setUnknown(readUnknown(readBase64(value)));
+    others.addBytes(readBase64(value));
     return;
   }
-  if (!field) throw new Unrepresentable(`has the key ${quote(key)}, which no field has`);
+  if (!field) {
+    others.addMember(key, value, message);
+    return;
+  }
   if (value === null && !acceptsNull(field)) return;
   const set = field.oneof ? message.oneofCase(field.oneof) : message.isSet(field);
   if (set) throw new Unrepresentable("is given twice");
-  readField(value, message, field, registry);
+  readField(value, message, field, others.registry);
 }
 
 /** The most characters of a key that an error shows. */
@@ -189,7 +236,7 @@ function readField(
 
 function readElement(field: DescField, json: JsonValue, registry: Registry): unknown {
   if (field.message) return readMessage(json, field.message, registry);
-  if (field.enum) return readEnum(field.enum, json);
+  if (field.enum) return readEnum(field.enum, json, registry);
   return readScalar(field.scalar as ScalarType, json);
 }
 
@@ -208,34 +255,6 @@ function exactBytesOf(json: JsonValue): Uint8Array | undefined {
   const keys = Object.keys(json);
   if (keys.length !== 1 || keys[0] !== "$wire") return undefined;
   return readBase64(json.$wire);
-}
-
-function readUnknown(bytes: Uint8Array): UnknownField[] {
-  const reader = new BinaryReader(bytes);
-  const unknown: UnknownField[] = [];
-  while (reader.pos < reader.len) {
-    const [no, wireType] = reader.tag();
-    unknown.push({ no, wireType, data: reader.skip(wireType, no) });
-  }
-  return unknown;
-}
-
-/** Unknown fields of the number of a column's field are those that are in its message. */
-function takeUnknownInColumns(message: ReflectMessage, fields: readonly DescField[]): void {
-  const unknown = message.getUnknown() ?? [];
-  if (unknown.length === 0) return;
-  const left = unknown.filter(({ no, wireType, data }) => {
-    const field = message.desc.fields.find(({ number }) => number === no);
-    if (field?.fieldKind !== "message" || wireType !== WireType.LengthDelimited) return true;
-    if (fields.includes(field)) return true;
-    // Another program has made the column NULL: there is no message any more.
-    if (!message.isSet(field)) return false;
-    const inner = message.get(field);
-    const bytes = new BinaryReader(data).bytes();
-    inner.setUnknown([...(inner.getUnknown() ?? []), ...readUnknown(bytes)]);
-    return false;
-  });
-  message.setUnknown(left);
 }
 
 function expectObject(json: JsonValue): Record<string, JsonValue> {

@@ -14,6 +14,7 @@ import { DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { Unrepresentable } from "./codec.ts";
 import { expectString, readScalar } from "./json-values.ts";
 import { outOfRange } from "./ranges.ts";
+import { storedTypes } from "./stored-types.ts";
 import { parseTimeText } from "./time-text.ts";
 
 /** The message of a well-known type. @throws Unrepresentable if that is not its JSON. */
@@ -68,9 +69,13 @@ function readWrapper(message: ReflectMessage, json: JsonValue): Message {
 }
 
 function readByLibrary(desc: DescMessage, json: JsonValue, registry: Registry): Message {
-  try {
-    return fromJson(desc, json, { registry });
-  } catch {
-    throw new Unrepresentable(`must be the JSON of a ${desc.typeName}`);
+  // An Any may hold a type that only another server knows.
+  for (const types of [registry, ...storedTypes(registry)]) {
+    try {
+      return fromJson(desc, json, { registry: types });
+    } catch {
+      // These types do not have it.
+    }
   }
+  throw new Unrepresentable(`must be the JSON of a ${desc.typeName}`);
 }

@@ -1,9 +1,10 @@
 // The JSON of scalars, enums and map keys → their values. One spelling has one meaning, which filters
 // have in SQL too (query/filter/json-sql.ts): what is not listed in docs/storage.md is refused.
 
-import { type DescEnum, type JsonValue, ScalarType } from "@bufbuild/protobuf";
+import { type DescEnum, type JsonValue, type Registry, ScalarType } from "@bufbuild/protobuf";
 import { Unrepresentable } from "./codec.ts";
 import { INT64_MAX, INT64_MIN } from "./sql-value.ts";
+import { findStoredValue } from "./stored-types.ts";
 
 const INTEGER_RANGES: Readonly<Partial<Record<ScalarType, readonly [bigint, bigint]>>> = {
   [ScalarType.INT32]: [-(2n ** 31n), 2n ** 31n - 1n],
@@ -89,11 +90,12 @@ function readFloat(json: JsonValue): number {
 }
 
 /** The number of an enum's value. @throws Unrepresentable */
-export function readEnum(desc: DescEnum, json: JsonValue): number {
+export function readEnum(desc: DescEnum, json: JsonValue, registry: Registry): number {
   const number =
     typeof json === "number" && Number.isSafeInteger(json) && (json | 0) === json
       ? json
-      : desc.values.find((candidate) => candidate.name === json)?.number;
+      : (desc.values.find((candidate) => candidate.name === json)?.number ??
+        findStoredValue(registry, desc, String(json)));
   if (number === undefined || (!desc.open && desc.value[number] === undefined)) {
     throw new Unrepresentable(`must be a value of ${desc.typeName}`);
   }

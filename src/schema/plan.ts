@@ -141,6 +141,7 @@ function planResource(
   const options = tableOf(desc);
   if (!options) throw invalidPlan(desc, "has no (protostore.v1.table)");
   if (options.parentKey) throw invalidPlan(desc, "is a resource and cannot have a parent_key");
+  refuseServiceFields(desc);
   const standard = planStandardFields(desc);
   const children = desc.fields.filter(isChildField).map((field) => planChild(field, types));
   const taken = new Set<DescField>([
@@ -173,6 +174,22 @@ function planStandardFields(desc: DescMessage): StandardFields {
     updateTime: find("update_time", "google.protobuf.Timestamp"),
     etag: find("etag", "string"),
   };
+}
+
+/** What AIP-148 gives to the service, and this one does not do. */
+const NOT_FILLED = ["uid", "delete_time", "purge_time"];
+
+/**
+ * A client could not tell that they mean nothing. An `expire_time` may be the client's own to set
+ * (AIP-214): it is refused only if the proto says that the service fills it.
+ */
+function refuseServiceFields(desc: DescMessage): void {
+  const field = desc.fields.find(
+    (candidate) =>
+      NOT_FILLED.includes(candidate.name) ||
+      (candidate.name === "expire_time" && hasBehavior(candidate, FieldBehavior.OUTPUT_ONLY)),
+  );
+  if (field) throw invalidPlan(desc, "is not supported: nothing here would fill it", field);
 }
 
 function typeOf(field: DescField): string | undefined {
@@ -213,6 +230,9 @@ function planTable(
     ["key", options.key],
   ] as const) {
     if (!isIdentifier(value)) throw invalidPlan(desc, `table.${option} must be an identifier`);
+  }
+  if (RESERVED_TABLE.test(options.name)) {
+    throw invalidPlan(desc, `table.name ${options.name} is taken by the store or by SQLite`);
   }
   const fields = desc.fields.filter((field) => !taken.has(field));
   const columns = fields.filter(columnOf).map((field) => planColumn(field, types));
@@ -290,6 +310,10 @@ export const SYSTEM_COLUMNS = [
   "updated_at",
   "checksum",
 ] as const;
+
+/** The store's own tables, and names that its statements give to functions and subqueries. */
+const RESERVED_TABLE =
+  /^(?:sqlite(?:_.*)?|pragma_.*|json_(?:each|tree)|e\d+|store_(?:state|secrets|replaced)|id_high_water|completed_requests|stored_schemas|schema_(?:state|migrations|migrations_log))$/i;
 
 /** Names from options become part of SQL text, so nothing but plain identifiers is let through. */
 function isIdentifier(name: string): boolean {

@@ -57,7 +57,8 @@ WHEN (SELECT writing = 0 OR (writing = 2 AND NEW.revision IS NULL) FROM store_st
       `  ${NEXT_REVISION}
   UPDATE ${table}
   SET wire = NULL, revision = ${REVISION}, created_at = ${NOW}, updated_at = ${NOW}
-  WHERE ${key} = NEW.${key};`,
+  WHERE ${key} = NEW.${key};
+${refuseBytes(table, `${key} = NEW.${key}`)}`,
     ),
     // The update in the trigger itself sets the revision and leaves no bytes.
     trigger(
@@ -72,6 +73,7 @@ WHEN ${WATCHED} AND (
   UPDATE ${table}
   SET wire = NULL, revision = ${REVISION}, updated_at = ${NOW}
   WHERE ${key} = NEW.${key};
+${refuseBytes(table, `${key} = NEW.${key}`)}
 ${rememberMoved(name, key)}`,
     ),
     trigger(
@@ -92,16 +94,20 @@ export function childTriggers(child: ChildTable & WithColumns, parent: KeyedTabl
     string,
     string,
   ];
-  const replaced = `SELECT parent_key FROM store_replaced
+  const replaced = `
+    UNION SELECT parent_key FROM store_replaced
     WHERE table_name = '${name}' AND NOT EXISTS (
       SELECT 1 FROM ${table} WHERE ${key} = store_replaced.key AND ${parentKey} = store_replaced.parent_key
     )`;
-  const change = (parents: string) => `  ${NEXT_REVISION}
-  UPDATE ${sqlName(parent.table)}
+  const [parentTable, ownKey] = [sqlName(parent.table), sqlName(parent.key)];
+  const change = (parents: string, others = "") => `  ${NEXT_REVISION}
+  UPDATE ${parentTable}
   SET wire = NULL, revision = ${REVISION}, updated_at = ${NOW}
-  WHERE ${sqlName(parent.key)} IN (
-    ${parents}
-  );`;
+  WHERE ${ownKey} IN (
+    ${parents}${others}
+  );
+${refuseBytes(parentTable, `${ownKey} IN (${parents})`)}`;
+  const forget = `  DELETE FROM store_replaced WHERE table_name = '${name}';`;
   return [
     // REPLACE deletes rows without a word to the triggers of a program that has not asked for them.
     trigger(
@@ -118,13 +124,15 @@ export function childTriggers(child: ChildTable & WithColumns, parent: KeyedTabl
     trigger(
       `${name}_outside_insert`,
       `AFTER INSERT ON ${table}\nWHEN ${WATCHED}`,
-      change(`SELECT NEW.${parentKey}\n    UNION ${replaced}`),
+      `${change(`SELECT NEW.${parentKey}`, replaced)}
+${forget}`,
     ),
     trigger(
       `${name}_outside_update`,
       `AFTER UPDATE ON ${table}\nWHEN ${WATCHED}${isChanged && ` AND (${isChanged})`}`,
-      `${change(`SELECT NEW.${parentKey} UNION SELECT OLD.${parentKey}\n    UNION ${replaced}`)}
-${rememberMoved(name, key)}`,
+      `${change(`SELECT NEW.${parentKey} UNION SELECT OLD.${parentKey}`, replaced)}
+${rememberMoved(name, key)}
+${forget}`,
     ),
     trigger(
       `${name}_outside_delete`,
@@ -186,6 +194,12 @@ export function comparesRows(sql: string): boolean {
 
 function trigger(name: string, event: string, body: string): Trigger {
   return { name, sql: `CREATE TRIGGER ${name} ${event}\nBEGIN\n${body}\nEND` };
+}
+
+/** A trigger of others may ignore our update: bytes that are out of date must not stay. */
+function refuseBytes(table: string, condition: string): string {
+  return `  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
+  WHERE EXISTS (SELECT 1 FROM ${table} WHERE ${condition} AND wire IS NOT NULL);`;
 }
 
 /** A key that was deleted is never given again. */

@@ -7,6 +7,7 @@ import type { Fault } from "./fault.ts";
 import { type Kind, randomKind } from "./kinds.ts";
 import { openStage, type Step } from "./stage.ts";
 import { randomSql } from "./statements.ts";
+import { TABLES } from "./tables.ts";
 
 /** A failure, with all that is needed to see it again. */
 export interface Failure {
@@ -38,13 +39,18 @@ export async function runSeed(seed: number, count: number, known: Set<string>): 
   if (!stage) return { steps: 0, kind, refused, failures: [] };
   const steps: Step[] = [];
   const failures: Failure[] = [];
+  const context = {
+    keysOf: (table: string) => keysIn(stage.state(), table),
+    hasBroken: kind.features.includes("broken values"),
+    favorites: TABLES.filter(({ name }) => isNamed(kind, name)),
+  };
   const isNew = (check: string) =>
     !known.has(check) && !PASSED_OVER.some((p) => check.startsWith(p));
   try {
     while (steps.length < count) {
       const step = random.chance(0.3)
         ? randomCalls(random, stage.state())
-        : randomSql(random, (table) => keysIn(stage.state(), table));
+        : randomSql(random, context);
       steps.push(step);
       const isLast = steps.length === count;
       const faults = await stage.apply(step);
@@ -64,6 +70,11 @@ export async function runSeed(seed: number, count: number, known: Set<string>): 
   } finally {
     await stage.close();
   }
+}
+
+/** Whether a feature of the kind is about the table. */
+function isNamed({ features }: Kind, table: string): boolean {
+  return features.some((feature) => new RegExp(`\\b${table}\\b`).test(feature));
 }
 
 /** The first fault of the same check that these steps lead to, if any. */

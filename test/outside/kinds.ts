@@ -17,7 +17,7 @@ export interface Kind {
   /** Whether triggers and indexes of users are there before the file is adopted. */
   readonly early: boolean;
   /**
-   * `trigger NAME`, `unique TABLE.COLUMN`, `index NUMBER`, `extra TABLE`, `encoding NAME`, and of
+   * `trigger NAME`, `unique TABLE.COLUMN`, `index TABLE NUMBER`, `extra TABLE`, `encoding NAME`, `broken values`, and of
    * adopted files `action TABLE.COLUMN TEXT`, `conflict TABLE.COLUMN ACTION`, `key-conflict TABLE
    * ACTION`, `collate TABLE.COLUMN NAME`, `autoincrement TABLE`.
    */
@@ -45,6 +45,7 @@ const UNIQUE_COLUMNS = [
   "customers.Email",
   "customers.Phone",
   "employees.Email",
+  "invoice_items.TrackId",
   "invoice_items.TrackId",
   "invoices.InvoiceDate",
   "media_types.Name",
@@ -88,8 +89,12 @@ export function randomKind(random: Random): Kind {
   const features = [
     ...some(random.pick([3, 8]), () => `trigger ${random.pick(Object.keys(USER_TRIGGERS))}`),
     ...some(2, () => `unique ${random.pick(UNIQUE_COLUMNS)}`),
-    ...some(1, () => `index ${random.below(UNIQUE_INDEXES.length)}`),
+    ...some(1, () => {
+      const number = random.below(UNIQUE_INDEXES.length);
+      return `index ${UNIQUE_INDEXES[number]?.split(" ")[0]} ${number}`;
+    }),
     ...some(1, () => `extra ${table()}`),
+    ...some(1, () => "broken values"),
     ...some(1, () => `encoding ${random.pick(["UTF-16le", "UTF-16be"])}`),
   ];
   const adopted = [
@@ -177,7 +182,7 @@ function additionsOf(kind: Kind, has: (trigger: UserTrigger) => boolean = () => 
       return `CREATE UNIQUE INDEX user_${table}_${name} ON ${table} (${name})`;
     }),
     ...wordsOf(kind, "index").map(
-      ([number = ""]) =>
+      ([, number = ""]) =>
         `CREATE UNIQUE INDEX user_index_${number} ON ${UNIQUE_INDEXES[Number(number)]}`,
     ),
     ...triggersOf(kind)

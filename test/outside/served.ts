@@ -2,6 +2,10 @@
 
 import { equals, type Message, toJsonString } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import {
+  type ListPlaylistTracksResponse,
+  PlaylistService,
+} from "../../gen/chinook/v1/playlist_pb.ts";
 import { type Connection, RpcError } from "../../src/client/client.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 import { answerOf, methodOf, serviceOf } from "./calls.ts";
@@ -92,6 +96,31 @@ async function listAll(connection: Connection, plan: ResourcePlan, pageSize: num
     pageToken = (message as Message & { nextPageToken: string }).nextPageToken;
   } while (pageToken !== "");
   return { messages, unreachable, fault: undefined };
+}
+
+/** Compares the tracks that each playlist is said to have with the rows of the link table. */
+export async function comparePlaylists(
+  connection: Connection,
+  state: FileState,
+): Promise<Fault | undefined> {
+  const tracks = state.resources.get("tracks");
+  const method = PlaylistService.method.listPlaylistTracks;
+  for (const playlist of state.resources.get("playlists")?.keys() ?? []) {
+    const request = { parent: `playlists/${playlist}`, pageSize: 1_000 };
+    const call = { table: "playlists", method: method.name, request };
+    const { message, error } = await answerOf(connection, call);
+    const expected = state.links
+      .filter(
+        ({ PlaylistId, TrackId }) => PlaylistId === playlist && tracks?.has(TrackId as bigint),
+      )
+      .map(({ TrackId }) => `tracks/${TrackId}`);
+    const page = message as ListPlaylistTracksResponse | undefined;
+    const found = page && [...page.tracks.map(({ name }) => name), ...page.unreachable];
+    if (found?.sort().join() === expected.sort().join()) continue;
+    const detail = `${request.parent} has ${expected}, the answer is ${found ?? error}`;
+    return { check: "ListPlaylistTracks", detail };
+  }
+  return undefined;
 }
 
 /** Says how two messages of a resource differ, if they do. */

@@ -9,6 +9,7 @@ import {
   type Connection as SqlConnection,
 } from "../../src/database/sqlite/connection.ts";
 import { StoreError } from "../../src/errors.ts";
+import type { FindingKind } from "../../src/repositories/finding.ts";
 import { runService, type TestService } from "../support/service.ts";
 import { makeTempDir } from "../support/temp.ts";
 import { findingsOf } from "../support/verified.ts";
@@ -19,7 +20,7 @@ import { changesOf, judgeEtags } from "./judge.ts";
 import { type Evidence, judgeAnswer, judgeTogether } from "./judge-answers.ts";
 import { conflictsOf, type Kind, makeFile, triggersOf } from "./kinds.ts";
 import { searchFaults } from "./search.ts";
-import { compareGet, compareList } from "./served.ts";
+import { compareGet, compareList, comparePlaylists } from "./served.ts";
 import type { SqlStep } from "./statements.ts";
 import { PLANS } from "./tables.ts";
 import { USER_TRIGGERS } from "./user-triggers.ts";
@@ -134,9 +135,11 @@ function createStage(kind: Kind, service: TestService, directory: string): Stage
       const fault = await compareList(connection, plan, state, 3);
       if (fault) faults.push(fault);
     }
-    const findings = (await findingsOf(database)).filter(
-      ({ problem }) => !(foreignKeysWereOff && / does not exist| do not exist/.test(problem)),
-    );
+    const playlists = await comparePlaylists(connection, state);
+    if (playlists) faults.push(playlists);
+    const expected: FindingKind[] = foreignKeysWereOff ? ["dangling", "orphaned"] : [];
+    if (kind.features.includes("broken values")) expected.push("unreadable");
+    const findings = (await findingsOf(database)).filter((found) => !expected.includes(found.kind));
     return [
       ...faults,
       ...findings.map(({ subject, problem }) => ({

@@ -4,6 +4,7 @@
 
 import type { Random } from "../durability/random.ts";
 import {
+  brokenLiteral,
   type Column,
   type KeysOf,
   randomJson,
@@ -23,20 +24,40 @@ export interface SqlStep {
   readonly statements: readonly string[];
 }
 
-const CONFLICTS = ["", "", " OR REPLACE", " OR IGNORE", " OR FAIL", " OR ABORT", " OR ROLLBACK"];
+const CONFLICTS = ["", "", " OR REPLACE", " OR IGNORE", " OR ABORT", " OR ROLLBACK", " OR FAIL"];
+
+/** What statements are made for. */
+export interface StatementContext {
+  readonly keysOf: KeysOf;
+  /** Whether values may be written that no field can hold. */
+  readonly hasBroken: boolean;
+  /** The tables that are of interest more than the others. */
+  readonly favorites: readonly Table[];
+}
 
 /** A step at random: most often one statement, sometimes a transaction with savepoints. */
-export function randomSql(random: Random, keysOf: KeysOf): SqlStep {
+export function randomSql(random: Random, context: StatementContext): SqlStep {
+  if (context.hasBroken && random.chance(0.05)) return randomBreak(random, context.keysOf);
   if (random.chance(0.01)) return randomSchemaChange(random);
   const statements = random.chance(0.15)
-    ? randomTransaction(random, keysOf)
-    : [randomStatement(random, keysOf)];
+    ? randomTransaction(random, context)
+    : [randomStatement(random, context)];
   return {
     kind: "sql",
     foreignKeys: random.chance(0.7),
     recursiveTriggers: random.chance(0.5),
     statements,
   };
+}
+
+/** Puts a value into a row that its field cannot hold. */
+function randomBreak(random: Random, keysOf: KeysOf): SqlStep {
+  const table = random.pick(TABLES.filter(({ key }) => key));
+  const column = random.pick(table.columns.filter(({ refers }) => !refers));
+  const set = `${column.name} = ${brokenLiteral(column)}`;
+  const key = randomKey(random, keysOf(table.name));
+  const statements = [`UPDATE ${table.name} SET ${set} WHERE ${table.key} = ${key}`];
+  return { kind: "sql", foreignKeys: true, recursiveTriggers: false, statements };
 }
 
 /** A trigger or an index of a user that comes, or goes, while the file is served. */
@@ -51,17 +72,18 @@ function randomSchemaChange(random: Random): SqlStep {
   return { kind: "sql", foreignKeys: true, recursiveTriggers: false, statements: [statement] };
 }
 
-function randomTransaction(random: Random, keysOf: KeysOf): string[] {
+function randomTransaction(random: Random, context: StatementContext): string[] {
   const some = () =>
-    Array.from({ length: 1 + random.below(2) }, () => randomStatement(random, keysOf));
+    Array.from({ length: 1 + random.below(2) }, () => randomStatement(random, context));
   const middle = random.chance(0.5)
     ? [...some(), "SAVEPOINT a", ...some(), random.pick(["ROLLBACK TO a", "RELEASE a"])]
     : some();
   return ["BEGIN", ...middle, ...some(), random.pick(["COMMIT", "COMMIT", "ROLLBACK"])];
 }
 
-function randomStatement(random: Random, keysOf: KeysOf): string {
-  const table = random.pick(TABLES);
+function randomStatement(random: Random, { keysOf, favorites }: StatementContext): string {
+  const isFavorite = favorites.length > 0 && random.chance(0.4);
+  const table = random.pick(isFavorite ? favorites : TABLES);
   const forms = [insert, insert, insert, upsert, update, update, update, remove, changeKey, copy];
   if (random.chance(0.1)) return updateFrom(table, random, keysOf);
   return random.pick(forms)(table, random, keysOf);
@@ -167,9 +189,10 @@ function updateFrom(table: Table, random: Random, keysOf: KeysOf): string {
   const [from, to] = [0, 1].map(() => randomKey(random, keysOf(table.name)));
   const verb = `UPDATE${random.pick(CONFLICTS)} ${table.name}`;
   return random.pick([
+    `${verb} SET rowid = ${from} WHERE _rowid_ = ${to}`,
+    `${verb} SET (${name}, oid) = (SELECT ${name}, ${from}) WHERE oid = ${to}`,
     `${verb} SET ${name} = other.${name} FROM ${table.name} AS other WHERE other.${key} = ${from} AND ${table.name}.${key} = ${to}`,
     `${verb} SET ${name} = (SELECT max(${name}) FROM ${table.name}) WHERE ${key} >= ${to}`,
-    `${verb} SET rowid = ${from} WHERE _rowid_ = ${to}`,
     `${verb} SET (${name}, ${key}) = (SELECT ${name}, ${from}) WHERE oid = ${to}`,
   ]);
 }

@@ -178,6 +178,20 @@ export function randomValue(column: Column, random: Random, keysOf: KeysOf): Sql
   }
 }
 
+/** What other programs keep in columns, and no field can hold. */
+const BROKEN: Readonly<Record<string, string>> = {
+  "google.type.Money": "'free'",
+  "google.protobuf.Timestamp": "'yesterday'",
+  "google.type.Date": "'31.12.1999'",
+  "google.protobuf.Duration": "0.5",
+  scalar9: "x'0041'",
+};
+
+/** SQL text of a value that the column's field cannot hold. */
+export function brokenLiteral(column: Column): string {
+  return BROKEN[column.type] ?? "10000000000.5";
+}
+
 /** SQL text of a value for the column. */
 export function randomLiteral(column: Column, random: Random, keysOf: KeysOf): string {
   const value = randomValue(column, random, keysOf);

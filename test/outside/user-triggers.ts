@@ -117,26 +117,38 @@ export const USER_TRIGGERS: Readonly<Record<string, UserTrigger>> = {
      BEGIN INSERT INTO user_log VALUES ('track', OLD.TrackId); END`,
   ),
   customers_ignore: refuse("customers", "FirstName", "BEFORE INSERT", "NEW", "IGNORE"),
-  customers_update_ignore: refuse("customers", "FirstName", "BEFORE UPDATE", "NEW", "IGNORE"),
+  customers_update_ignore: {
+    ...refuse("customers", "FirstName", "BEFORE UPDATE", "NEW", "IGNORE"),
+  },
   artists_delete_ignore: refuse("artists", "Name", "BEFORE DELETE", "OLD", "IGNORE"),
   artists_rollback: refuse("artists", "Name", "BEFORE INSERT", "NEW", "ROLLBACK"),
   albums_rollback: refuse("albums", "Title", "AFTER UPDATE", "NEW", "ROLLBACK"),
   tracks_abort: refuse("tracks", "Name", "AFTER INSERT", "NEW", "ABORT"),
-  genres_fail: refuse("genres", "Name", "AFTER INSERT", "NEW", "FAIL"),
+  genres_fail: {
+    ...refuse("genres", "Name", "AFTER INSERT", "NEW", "FAIL"),
+  },
   playlists_rollback: refuse("playlists", "Name", "BEFORE DELETE", "OLD", "ROLLBACK"),
-  employees_fail: refuse("employees", "LastName", "BEFORE UPDATE", "NEW", "FAIL"),
+  employees_fail: {
+    ...refuse("employees", "LastName", "BEFORE UPDATE", "NEW", "FAIL"),
+  },
   lines_ignored: trigger(
     [],
     `CREATE TRIGGER user_lines_ignored BEFORE INSERT ON invoice_items WHEN NEW.Quantity = 3
      BEGIN SELECT RAISE(IGNORE); END`,
   ),
-  albums_quiet: refuse("albums", "Title", "AFTER UPDATE", "NEW", "IGNORE"),
-  genres_quiet: refuse("genres", "Name", "AFTER INSERT", "NEW", "IGNORE"),
-  lines_quiet: trigger(
-    [],
-    `CREATE TRIGGER user_lines_quiet AFTER UPDATE ON invoice_items WHEN NEW.Quantity = 2
-     BEGIN SELECT RAISE(IGNORE); END`,
-  ),
+  albums_quiet: {
+    ...refuse("albums", "Title", "AFTER UPDATE", "NEW", "IGNORE"),
+  },
+  genres_quiet: {
+    ...refuse("genres", "Name", "AFTER INSERT", "NEW", "IGNORE"),
+  },
+  lines_quiet: {
+    ...trigger(
+      [],
+      `CREATE TRIGGER user_lines_quiet AFTER UPDATE ON invoice_items WHEN NEW.Quantity = 2
+       BEGIN SELECT RAISE(IGNORE); END`,
+    ),
+  },
   genre_replaced: trigger(
     ["genres"],
     `CREATE TRIGGER user_genre_replaced AFTER INSERT ON playlists

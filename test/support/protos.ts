@@ -15,19 +15,21 @@ import { REPO_ROOT } from "./tools.ts";
 
 const BUF = join(REPO_ROOT, "node_modules", ".bin", "buf");
 
+let image: Uint8Array | undefined;
 let registry: FileRegistry | undefined;
+
+/** All files under test/proto and what they import, as a FileDescriptorSet. */
+export function testImage(): Uint8Array {
+  image ??= execFileSync(BUF, ["build", "test/proto", "--output", "-"], {
+    cwd: REPO_ROOT,
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return image;
+}
 
 /** All files under test/proto and what they import. */
 export function testRegistry(): FileRegistry {
-  registry ??= createFileRegistry(
-    fromBinary(
-      FileDescriptorSetSchema,
-      execFileSync(BUF, ["build", "test/proto", "--output", "-"], {
-        cwd: REPO_ROOT,
-        maxBuffer: 64 * 1024 * 1024,
-      }),
-    ),
-  );
+  registry ??= createFileRegistry(fromBinary(FileDescriptorSetSchema, testImage()));
   return registry;
 }
 

@@ -7,7 +7,7 @@ import { onTestFinished } from "vitest";
 import { type Connection, connect } from "../../src/client/client.ts";
 import { DEFAULT_LIMITS, type Durability, type Limits } from "../../src/config.ts";
 import { DEFINITIONS, RESOURCES, SERVICES } from "../../src/resources.ts";
-import { serve } from "../../src/serve.ts";
+import { type Served, serve } from "../../src/serve.ts";
 import { makeTempDir } from "./temp.ts";
 import { REPO_ROOT } from "./tools.ts";
 
@@ -22,6 +22,8 @@ export interface TestServiceOptions {
   readonly durability?: Durability;
   readonly strictReads?: boolean;
   readonly limits?: Partial<Limits>;
+  /** What is served; everything that the service has if absent. */
+  readonly served?: Served;
 }
 
 /** A service that answers. */
@@ -59,7 +61,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       ...(options.fixtures && { fixtures: join(REPO_ROOT, "fixtures") }),
       limits: { ...DEFAULT_LIMITS, ...options.limits },
     },
-    { resources: RESOURCES, definitions: DEFINITIONS, services: SERVICES },
+    options.served ?? { resources: RESOURCES, definitions: DEFINITIONS, services: SERVICES },
     pino({ level: "silent" }),
   ).catch((error: unknown) => {
     removeDirectory();

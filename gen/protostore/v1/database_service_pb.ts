@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file protostore/v1/database_service.proto.
  */
 export const file_protostore_v1_database_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Il0KE0V4cGxhaW5RdWVyeVJlcXVlc3QSGgoNcmVzb3VyY2VfdHlwZRgBIAEoCUID4EECEhMKBmZpbHRlchgCIAEoCUID4EEBEhUKCG9yZGVyX2J5GAMgASgJQgPgQQEirQIKFEV4cGxhaW5RdWVyeVJlc3BvbnNlEjcKBXN0ZXBzGAEgAygLMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5TdGVwEhYKDmVzdGltYXRlZF9yb3dzGAIgASgDEg8KB2luZGV4ZWQYAyABKAgaZQoEU3RlcBI2CgRraW5kGAEgASgOMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5LaW5kEhUKDXJlc291cmNlX3R5cGUYAiABKAkSDgoGZmllbGRzGAMgAygJIkwKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEgoKBlNFQVJDSBABEg4KClNDQU5fSU5ERVgQAhIICgRTQ0FOEAMSCAoEU09SVBAEIsANCg5EYXRhYmFzZVN0YXR1cxI8Cgpjb25uZWN0aW9uGAEgASgLMigucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25uZWN0aW9uEjgKA3dhbBgCIAEoCzIrLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuV3JpdGVBaGVhZExvZxI0CgZzY2hlbWEYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNjaGVtYRI2CgdzdG9yYWdlGAQgASgLMiUucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TdG9yYWdlEhAKCHJldmlzaW9uGAUgASgDEjQKBnNlcnZlchgGIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2VydmVyEjIKBXNjcnViGAcgASgLMiMucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TY3J1YhriAQoKQ29ubmVjdGlvbhIMCgRvcGVuGAEgASgIEhEKCXJlYWRfb25seRgCIAEoCBIUCgxqb3VybmFsX21vZGUYAyABKAkSPgoLc3luY2hyb25vdXMYBCABKA4yKS5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlN5bmNocm9ub3VzEhQKDGZvcmVpZ25fa2V5cxgFIAEoCBIvCgxidXN5X3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoOc3FsaXRlX3ZlcnNpb24YByABKAkavQEKDVdyaXRlQWhlYWRMb2cSEgoKc2l6ZV9ieXRlcxgBIAEoAxIOCgZmcmFtZXMYAiABKAMSFgoOcGVuZGluZ19mcmFtZXMYAyABKAMSOAoUbGFzdF9jaGVja3BvaW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKEm9sZGVzdF9yZWFkZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaVwoGU2NoZW1hEg8KB3ZlcnNpb24YASABKAMSGAoQZXhwZWN0ZWRfdmVyc2lvbhgCIAEoAxINCgVkaXJ0eRgDIAEoCBITCgtkaWZmZXJlbmNlcxgEIAMoCRqNAQoHU3RvcmFnZRIXCg9wYWdlX3NpemVfYnl0ZXMYASABKAMSEgoKcGFnZV9jb3VudBgCIAEoAxIWCg5mcmVlbGlzdF9jb3VudBgDIAEoAxIbChNkYXRhYmFzZV9zaXplX2J5dGVzGAQgASgDEiAKGHNoYXJlZF9tZW1vcnlfc2l6ZV9ieXRlcxgFIAEoAxq6AgoGU2VydmVyEikKBnVwdGltZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI+ChBldmVudF9sb29wX2RlbGF5GAIgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5EZWxheXMSQwoVbWFpbl90aHJlYWRfc3RhdGVtZW50GAMgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5EZWxheXMSHQoVcmVzaWRlbnRfbWVtb3J5X2J5dGVzGAQgASgDEhYKDnF1ZXVlZF9jb21taXRzGAUgASgFEhQKDHF1ZXVlZF9yZWFkcxgGIAEoBRIXCg91bnJlYWRhYmxlX3Jvd3MYByABKAMSGgoSbm90X3NlcnZpbmdfcmVhc29uGAggASgJGpgBCgVTY3J1YhIyCg5sYXN0X3Bhc3NfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcm93X2NvdW50GAIgASgDEhkKEWNoZWNrZWRfcm93X2NvdW50GAMgASgDEhUKDWZpbmRpbmdfY291bnQYBCABKAMSFgoOcmVzb3VyY2VfbmFtZXMYBSADKAkajwEKBkRlbGF5cxImCgNwNTAYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDcDk5GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA21heBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVjb3VudBgEIAEoAyJUCgtTeW5jaHJvbm91cxIbChdTWU5DSFJPTk9VU19VTlNQRUNJRklFRBAAEgcKA09GRhABEgoKBk5PUk1BTBACEggKBEZVTEwQAxIJCgVFWFRSQRAEMo0CCg9EYXRhYmFzZVNlcnZpY2USdwoRR2V0RGF0YWJhc2VTdGF0dXMSJy5wcm90b3N0b3JlLnYxLkdldERhdGFiYXNlU3RhdHVzUmVxdWVzdBodLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMiGoLT5JMCFBISL3YxL2RhdGFiYXNlU3RhdHVzEoABCgxFeHBsYWluUXVlcnkSIi5wcm90b3N0b3JlLnYxLkV4cGxhaW5RdWVyeVJlcXVlc3QaIy5wcm90b3N0b3JlLnYxLkV4cGxhaW5RdWVyeVJlc3BvbnNlIieC0+STAiESHy92MS9kYXRhYmFzZVN0YXR1czpleHBsYWluUXVlcnlCWwoZY29tLmV4YW1wbGUucHJvdG9zdG9yZS52MUIURGF0YWJhc2VTZXJ2aWNlUHJvdG9QAVomZXhhbXBsZS5jb20vcHJvdG9zdG9yZS92MTtwcm90b3N0b3JldjFiBnByb3RvMw", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Il0KE0V4cGxhaW5RdWVyeVJlcXVlc3QSGgoNcmVzb3VyY2VfdHlwZRgBIAEoCUID4EECEhMKBmZpbHRlchgCIAEoCUID4EEBEhUKCG9yZGVyX2J5GAMgASgJQgPgQQEirQIKFEV4cGxhaW5RdWVyeVJlc3BvbnNlEjcKBXN0ZXBzGAEgAygLMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5TdGVwEhYKDmVzdGltYXRlZF9yb3dzGAIgASgDEg8KB2luZGV4ZWQYAyABKAgaZQoEU3RlcBI2CgRraW5kGAEgASgOMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5LaW5kEhUKDXJlc291cmNlX3R5cGUYAiABKAkSDgoGZmllbGRzGAMgAygJIkwKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEgoKBlNFQVJDSBABEg4KClNDQU5fSU5ERVgQAhIICgRTQ0FOEAMSCAoEU09SVBAEIuIOCg5EYXRhYmFzZVN0YXR1cxI8Cgpjb25uZWN0aW9uGAEgASgLMigucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25uZWN0aW9uEjgKA3dhbBgCIAEoCzIrLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuV3JpdGVBaGVhZExvZxI0CgZzY2hlbWEYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNjaGVtYRI2CgdzdG9yYWdlGAQgASgLMiUucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TdG9yYWdlEhAKCHJldmlzaW9uGAUgASgDEjQKBnNlcnZlchgGIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2VydmVyEjIKBXNjcnViGAcgASgLMiMucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TY3J1YhriAQoKQ29ubmVjdGlvbhIMCgRvcGVuGAEgASgIEhEKCXJlYWRfb25seRgCIAEoCBIUCgxqb3VybmFsX21vZGUYAyABKAkSPgoLc3luY2hyb25vdXMYBCABKA4yKS5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlN5bmNocm9ub3VzEhQKDGZvcmVpZ25fa2V5cxgFIAEoCBIvCgxidXN5X3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoOc3FsaXRlX3ZlcnNpb24YByABKAkavQEKDVdyaXRlQWhlYWRMb2cSEgoKc2l6ZV9ieXRlcxgBIAEoAxIOCgZmcmFtZXMYAiABKAMSFgoOcGVuZGluZ19mcmFtZXMYAyABKAMSOAoUbGFzdF9jaGVja3BvaW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKEm9sZGVzdF9yZWFkZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAasQEKBlNjaGVtYRIPCgd2ZXJzaW9uGAEgASgDEhgKEGV4cGVjdGVkX3ZlcnNpb24YAiABKAMSDQoFZGlydHkYAyABKAgSEwoLZGlmZmVyZW5jZXMYBCADKAkSGgoSZGVzY3JpcHRvcnNfc2hhMjU2GAUgASgJEjwKCmRlcml2YXRpb24YBiABKAsyKC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlcml2YXRpb24aRQoKRGVyaXZhdGlvbhIRCglyb3dzX2RvbmUYASABKAMSEgoKcm93c190b3RhbBgCIAEoAxIQCghmaW5pc2hlZBgDIAEoCBqNAQoHU3RvcmFnZRIXCg9wYWdlX3NpemVfYnl0ZXMYASABKAMSEgoKcGFnZV9jb3VudBgCIAEoAxIWCg5mcmVlbGlzdF9jb3VudBgDIAEoAxIbChNkYXRhYmFzZV9zaXplX2J5dGVzGAQgASgDEiAKGHNoYXJlZF9tZW1vcnlfc2l6ZV9ieXRlcxgFIAEoAxq6AgoGU2VydmVyEikKBnVwdGltZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI+ChBldmVudF9sb29wX2RlbGF5GAIgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5EZWxheXMSQwoVbWFpbl90aHJlYWRfc3RhdGVtZW50GAMgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5EZWxheXMSHQoVcmVzaWRlbnRfbWVtb3J5X2J5dGVzGAQgASgDEhYKDnF1ZXVlZF9jb21taXRzGAUgASgFEhQKDHF1ZXVlZF9yZWFkcxgGIAEoBRIXCg91bnJlYWRhYmxlX3Jvd3MYByABKAMSGgoSbm90X3NlcnZpbmdfcmVhc29uGAggASgJGpgBCgVTY3J1YhIyCg5sYXN0X3Bhc3NfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcm93X2NvdW50GAIgASgDEhkKEWNoZWNrZWRfcm93X2NvdW50GAMgASgDEhUKDWZpbmRpbmdfY291bnQYBCABKAMSFgoOcmVzb3VyY2VfbmFtZXMYBSADKAkajwEKBkRlbGF5cxImCgNwNTAYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDcDk5GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA21heBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVjb3VudBgEIAEoAyJUCgtTeW5jaHJvbm91cxIbChdTWU5DSFJPTk9VU19VTlNQRUNJRklFRBAAEgcKA09GRhABEgoKBk5PUk1BTBACEggKBEZVTEwQAxIJCgVFWFRSQRAEMo0CCg9EYXRhYmFzZVNlcnZpY2USdwoRR2V0RGF0YWJhc2VTdGF0dXMSJy5wcm90b3N0b3JlLnYxLkdldERhdGFiYXNlU3RhdHVzUmVxdWVzdBodLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMiGoLT5JMCFBISL3YxL2RhdGFiYXNlU3RhdHVzEoABCgxFeHBsYWluUXVlcnkSIi5wcm90b3N0b3JlLnYxLkV4cGxhaW5RdWVyeVJlcXVlc3QaIy5wcm90b3N0b3JlLnYxLkV4cGxhaW5RdWVyeVJlc3BvbnNlIieC0+STAiESHy92MS9kYXRhYmFzZVN0YXR1czpleHBsYWluUXVlcnlCWwoZY29tLmV4YW1wbGUucHJvdG9zdG9yZS52MUIURGF0YWJhc2VTZXJ2aWNlUHJvdG9QAVomZXhhbXBsZS5jb20vcHJvdG9zdG9yZS92MTtwcm90b3N0b3JldjFiBnByb3RvMw", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request message for DatabaseService.GetDatabaseStatus.
@@ -402,6 +402,22 @@ export type DatabaseStatus_Schema = Message<"protostore.v1.DatabaseStatus.Schema
    * @generated from field: repeated string differences = 4;
    */
   differences: string[];
+
+  /**
+   * The SHA-256, in hex, of the newest descriptors that the database knows;
+   * `protostore schema export` writes them.
+   *
+   * @generated from field: string descriptors_sha256 = 5;
+   */
+  descriptorsSha256: string;
+
+  /**
+   * The rows that were derived anew when the descriptors last changed; absent
+   * if none ever were.
+   *
+   * @generated from field: protostore.v1.DatabaseStatus.Derivation derivation = 6;
+   */
+  derivation?: DatabaseStatus_Derivation | undefined;
 };
 
 /**
@@ -410,6 +426,42 @@ export type DatabaseStatus_Schema = Message<"protostore.v1.DatabaseStatus.Schema
  */
 export const DatabaseStatus_SchemaSchema: GenMessage<DatabaseStatus_Schema> = /*@__PURE__*/
   messageDesc(file_protostore_v1_database_service, 3, 2);
+
+/**
+ * The rows whose columns and JSON are made anew, because they were written by
+ * a server that did not know all of their fields.
+ *
+ * @generated from message protostore.v1.DatabaseStatus.Derivation
+ */
+export type DatabaseStatus_Derivation = Message<"protostore.v1.DatabaseStatus.Derivation"> & {
+  /**
+   * The rows that are done.
+   *
+   * @generated from field: int64 rows_done = 1;
+   */
+  rowsDone: bigint;
+
+  /**
+   * The rows that are concerned.
+   *
+   * @generated from field: int64 rows_total = 2;
+   */
+  rowsTotal: bigint;
+
+  /**
+   * True if nothing is left to do.
+   *
+   * @generated from field: bool finished = 3;
+   */
+  finished: boolean;
+};
+
+/**
+ * Describes the message protostore.v1.DatabaseStatus.Derivation.
+ * Use `create(DatabaseStatus_DerivationSchema)` to create a new message.
+ */
+export const DatabaseStatus_DerivationSchema: GenMessage<DatabaseStatus_Derivation> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 3, 3);
 
 /**
  * Pages and file sizes.
@@ -458,7 +510,7 @@ export type DatabaseStatus_Storage = Message<"protostore.v1.DatabaseStatus.Stora
  * Use `create(DatabaseStatus_StorageSchema)` to create a new message.
  */
 export const DatabaseStatus_StorageSchema: GenMessage<DatabaseStatus_Storage> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 3);
+  messageDesc(file_protostore_v1_database_service, 3, 4);
 
 /**
  * The server's process. What is counted is counted since its start.
@@ -530,7 +582,7 @@ export type DatabaseStatus_Server = Message<"protostore.v1.DatabaseStatus.Server
  * Use `create(DatabaseStatus_ServerSchema)` to create a new message.
  */
 export const DatabaseStatus_ServerSchema: GenMessage<DatabaseStatus_Server> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 4);
+  messageDesc(file_protostore_v1_database_service, 3, 5);
 
 /**
  * The passes of the scrubber. It checks that the columns, the JSON and the
@@ -581,7 +633,7 @@ export type DatabaseStatus_Scrub = Message<"protostore.v1.DatabaseStatus.Scrub">
  * Use `create(DatabaseStatus_ScrubSchema)` to create a new message.
  */
 export const DatabaseStatus_ScrubSchema: GenMessage<DatabaseStatus_Scrub> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 5);
+  messageDesc(file_protostore_v1_database_service, 3, 6);
 
 /**
  * The distribution of how long something took.
@@ -623,7 +675,7 @@ export type DatabaseStatus_Delays = Message<"protostore.v1.DatabaseStatus.Delays
  * Use `create(DatabaseStatus_DelaysSchema)` to create a new message.
  */
 export const DatabaseStatus_DelaysSchema: GenMessage<DatabaseStatus_Delays> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 6);
+  messageDesc(file_protostore_v1_database_service, 3, 7);
 
 /**
  * SQLite's `synchronous` setting.

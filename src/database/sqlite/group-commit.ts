@@ -25,8 +25,8 @@ import { waitForLock } from "./lock-wait.ts";
 import { type Prepared, type PreparedCreate, prepareOperation } from "./prepare.ts";
 import { findCompleted, rememberCompleted } from "./requests.ts";
 import { createStatementRunner } from "./statement-cache.ts";
+import { guardTables } from "./table-guards.ts";
 import type { Transaction } from "./transaction.ts";
-import { guardUniqueKeys } from "./unique-guards.ts";
 
 /** How a commit ended. */
 export type Outcome =
@@ -94,7 +94,7 @@ export function createCommitter(connection: Connection, options: CommitterOption
   function foreignCode(): ForeignCode {
     const [version] = runner.get(SCHEMA_VERSION) ?? [];
     if (seen && seen.version === version) return seen.foreign;
-    const isNew = guardUniqueKeys(connection, plans);
+    const isNew = guardTables(connection, plans);
     const foreign = readForeignCode(connection, plans);
     // What may be rolled back is no version to remember.
     seen = isNew ? undefined : { version, foreign };

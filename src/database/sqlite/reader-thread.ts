@@ -8,6 +8,7 @@ import type { Connection } from "./connection.ts";
 import { openGuarded } from "./file-guard.ts";
 import { createReader, type Reader } from "./reader.ts";
 import type { ReaderAnswer, ReaderJob, ReaderResult, ReaderSetup } from "./reader-protocol.ts";
+import { useSchemaStore } from "./schema-store.ts";
 import { toPlainError } from "./thread-errors.ts";
 import { loadPlans, planOf } from "./thread-plans.ts";
 
@@ -41,7 +42,9 @@ function run(job: ReaderJob): ReaderResult {
 
 function open(): Connection {
   const options = { readOnly: true, requireLog: false, busyTimeoutMs, known: files };
-  return openGuarded(path, options).connection;
+  const { connection } = openGuarded(path, options);
+  useSchemaStore(registry, connection);
+  return connection;
 }
 
 function send(answer: ReaderAnswer, transfer: readonly ArrayBuffer[] = []): void {

@@ -14,6 +14,7 @@ import { type Guarded, openGuarded } from "./file-guard.ts";
 import { createPointReader } from "./point-reader.ts";
 import { createReaderPool } from "./reader-pool.ts";
 import { scansIn } from "./scans.ts";
+import { useSchemaStore } from "./schema-store.ts";
 import { readShortPages } from "./short-pages.ts";
 import { readStatus } from "./status.ts";
 import type { OnStatement } from "./timed.ts";
@@ -63,6 +64,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   const { path, limits, readOnly, durability = "full", definitions, secretSeed } = options;
   const { busyTimeoutMs } = limits;
   const { connection: reading, guard } = openReading(path, busyTimeoutMs, !readOnly);
+  useSchemaStore(options.registry, reading);
   const threads = {
     path,
     definitions,

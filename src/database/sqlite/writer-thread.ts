@@ -10,9 +10,10 @@ import { type Connection, readPragma } from "./connection.ts";
 import { openGuarded } from "./file-guard.ts";
 import { keepFiles } from "./file-keeper.ts";
 import { createCommitter, type Outcome } from "./group-commit.ts";
+import { useSchemaStore } from "./schema-store.ts";
+import { guardIfFree } from "./table-guards.ts";
 import { toPlainError } from "./thread-errors.ts";
 import { loadPlans } from "./thread-plans.ts";
-import { guardIfFree } from "./unique-guards.ts";
 import { keepWal } from "./wal.ts";
 import type { WriterData, WriterReply, WriterRequest } from "./writer-messages.ts";
 
@@ -45,6 +46,7 @@ async function write({ path, files, definitions, durability, limits }: WriterDat
   const { busyTimeoutMs } = limits;
   const { connection, guard } = openGuarded(path, { busyTimeoutMs, known: files });
   setUp(connection, durability);
+  useSchemaStore(registry, connection);
   const wal = keepWal(connection, limits.walSizeBytes);
   guardIfFree(connection, plans);
   const keeper = keepFiles(connection, guard, wal);

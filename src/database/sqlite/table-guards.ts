@@ -1,18 +1,21 @@
 // Keeps a guard on the unique keys that others have given to our tables: triggers that see the rows
-// which REPLACE removes by such a key. Nothing else about those keys is ours.
+// which REPLACE removes by such a key. Nothing else about those keys is ours. What others do to a
+// table may also ask for our triggers to be made anew.
 
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import { quoteName, sqlName } from "../../schema/sql-name.ts";
 import { guardNames, guardTriggers, type Trigger } from "../../schema/triggers.ts";
 import { type Connection, isBusy } from "./connection.ts";
 import { indexKeysOf } from "./definition.ts";
+import { renewals } from "./trigger-order.ts";
 
-/** `guardUniqueKeys`, in a transaction of its own; if the database is locked, the next commit does it. */
+/** `guardTables`, in a transaction of its own; if the database is locked, the next commit does it. */
 export function guardIfFree(connection: Connection, plans: readonly ResourcePlan[]): void {
-  if (changesOf(connection, plans).length === 0) return;
+  const isGuarded = guardsToMake(connection, plans).length === 0;
+  if (isGuarded && renewals(connection, plans).length === 0) return;
   try {
     connection.exec("BEGIN IMMEDIATE");
-    guardUniqueKeys(connection, plans);
+    guardTables(connection, plans);
     connection.exec("COMMIT");
   } catch (error) {
     if (connection.inTransaction) connection.exec("ROLLBACK");
@@ -21,17 +24,22 @@ export function guardIfFree(connection: Connection, plans: readonly ResourcePlan
 }
 
 /**
- * Makes the guards what the unique keys of today need, in the transaction that is open; true if that
- * has changed the schema.
+ * Makes the guards what the unique keys of today need, and our triggers the newest, in the transaction
+ * that is open; true if that has changed the schema.
  */
-export function guardUniqueKeys(connection: Connection, plans: readonly ResourcePlan[]): boolean {
-  const changes = changesOf(connection, plans);
-  for (const sql of changes) connection.exec(sql);
-  return changes.length > 0;
+export function guardTables(connection: Connection, plans: readonly ResourcePlan[]): boolean {
+  let changes = 0;
+  for (const find of [guardsToMake, renewals]) {
+    for (const sql of find(connection, plans)) {
+      connection.exec(sql);
+      changes++;
+    }
+  }
+  return changes > 0;
 }
 
 /** The statements that make the guards what they should be; none if they are. */
-function changesOf(connection: Connection, plans: readonly ResourcePlan[]): readonly string[] {
+function guardsToMake(connection: Connection, plans: readonly ResourcePlan[]): readonly string[] {
   const known = new Map(
     connection
       .prepare<[], { name: string; sql: string }>(

@@ -1,0 +1,12 @@
+// What is served of an image: threads import this module by a URL whose search part says which file has
+// the image, and which messages are resources. Must not need the test runner.
+
+import { readFileSync } from "node:fs";
+import { type ImageResource, resourcesOf } from "./images.ts";
+
+const { searchParams } = new URL(import.meta.url);
+
+export const RESOURCES: readonly ImageResource[] = resourcesOf(
+  readFileSync(searchParams.get("image") ?? ""),
+  searchParams.getAll("resource"),
+);
