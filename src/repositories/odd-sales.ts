@@ -18,8 +18,8 @@ import type { Grouping, Sales } from "./sales-repository.ts";
 
 const FRACTIONS = [3, 6, 9].map((digits) => `'.${"[0-9]".repeat(digits)}'`);
 
-/** A time as the server writes it, of a day that there is. */
-const PLAIN_TIME = `typeof(InvoiceDate) = 'text' AND InvoiceDate >= '0001'
+/** A time as the server writes it, of a day that there is. A NUMERIC column would compare '0001' as 1. */
+const PLAIN_TIME = `typeof(InvoiceDate) = 'text' AND InvoiceDate >= '0001-'
   AND datetime(substr(InvoiceDate, 1, 19)) IS substr(InvoiceDate, 1, 19)
   AND (length(InvoiceDate) = 19
     OR ${FRACTIONS.map((form) => `substr(InvoiceDate, 20) GLOB ${form}`).join(" OR ")})`;
