@@ -237,6 +237,25 @@ test("the status tells of descriptors and of rows that were derived anew", async
   connection.close();
 });
 
+test("a value of an enum that an older server did not know gets its name in JSON", async () => {
+  const { database, serve } = await stored();
+  const older = await serve(
+    imageWith(FILE, (file) => {
+      const color = enumIn(file, "Color");
+      color.value = color.value.filter(({ name }) => name !== "COLOR_NEGATIVE");
+    }),
+  );
+  const { desc } = older.plans[0] ?? plan;
+  await older.client.create(create(desc, { jColor: -7, jColors: [-7] } as never));
+  await older.stop();
+  await serve(IMAGE);
+  const connection = openConnection(database, { readOnly: true, busyTimeoutMs: 1000 });
+  expect(
+    connection.prepare("SELECT data FROM everythings WHERE EverythingId = 2").pluck().get(),
+  ).toBe('{"jColor":"COLOR_NEGATIVE","jColors":["COLOR_NEGATIVE"]}');
+  connection.close();
+});
+
 test("a derivation that was interrupted goes on where it was", async () => {
   const { database, serve } = await stored();
   const dropped = imageWith(FILE, (file) => {

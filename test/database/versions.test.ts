@@ -27,7 +27,7 @@ import { findingsIn } from "../support/verified.ts";
 
 const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31);
 const MESSAGES = Number(process.env.VERSION_MESSAGES ?? 200);
-const FILTERS = Math.min(MESSAGES, 1_000);
+const FILTERS = 150;
 const CONCURRENT = 50;
 
 const FILE = "everything/v1/everything.proto";
@@ -285,4 +285,4 @@ test(`newer, older and newer again over ${MESSAGES} messages (SEED=${SEED})`, as
       await actor.expectAll(service);
     });
   }
-}, 600_000);
+}, 3_600_000);
