@@ -28,6 +28,7 @@ import {
   trustedWire,
   unreadableRow,
 } from "../../schema/row.ts";
+import { dropUnknownMembers } from "../../schema/unknown-members.ts";
 import {
   type ChildChanges,
   prepareChildren,
@@ -134,6 +135,7 @@ export function replace(
 ): Written {
   const { key, createdAt } = previous.row;
   const selected = new Map(selection.fields(plan.desc));
+  if (mayHaveUnknown(previous)) dropUnknownMembers(plan.desc, message, tx.registry);
   const children = plan.children.flatMap((child, index): ChildChanges[] => {
     if (!selected.has(child.field)) return [];
     const target = { child, message, parentKey: key, path, keepKeys: false };
@@ -154,6 +156,12 @@ export function replace(
     for (const changes of children) writeChildren(tx, changes);
   });
   return row;
+}
+
+/** JSON says whether there are unknown fields; without bytes, its own keys may be such. */
+function mayHaveUnknown({ row, children }: Stored): boolean {
+  if (row.wire === null || row.checksum === null) return true;
+  return [row, ...children.flat()].some(({ data }) => String(data).includes('"$unknown"'));
 }
 
 /** A field that could not be read must be among those that are replaced, or follow from them. */
