@@ -12,6 +12,7 @@ export type ErrorCode =
   | "ETAG_MISMATCH"
   | "CONSTRAINT_VIOLATION"
   | "WRITE_REFUSED"
+  | "SUM_TOO_LARGE"
   | "DEADLINE_EXCEEDED"
   | "CANCELLED"
   // The state of the database or the server.

@@ -11,7 +11,7 @@ import type { Statement } from "../query/statements.ts";
 import type { ColumnCodec } from "../schema/codec.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import type { RowFault } from "../schema/row-fault.ts";
-import type { Row, SqlValue } from "../schema/sql-value.ts";
+import { INT64_MAX, type Row, type SqlValue } from "../schema/sql-value.ts";
 import type { TextEncoding } from "../schema/text-bytes.ts";
 import {
   addSales,
@@ -152,6 +152,7 @@ export function createSalesRepository(database: Database, invoice: ResourcePlan)
       });
       const odd = readOdd(oddLines, grouping, range, encoding?.[0]?.[0] as TextEncoding);
       const groups = addSales(plain, odd.sales);
+      groups.forEach(refuseTooLarge);
       const total: Sales = {
         key: null,
         displayName: "",
@@ -159,9 +160,20 @@ export function createSalesRepository(database: Database, invoice: ResourcePlan)
         quantity: groups.reduce((sum, group) => sum + group.quantity, 0n),
         invoiceCount: Number(invoiceCount) + odd.invoiceCount,
       };
+      refuseTooLarge(total);
       return { groups, total, currencyCode, unreachable: odd.unreachable, revision };
     },
   };
+}
+
+/** Money has 64 bits of whole units. */
+const REVENUE_NANOS_MAX = (INT64_MAX + 1n) * 1_000_000_000n - 1n;
+
+/** @throws StoreError SUM_TOO_LARGE if the response cannot have such a sum. */
+function refuseTooLarge({ revenueNanos, quantity }: Sums): void {
+  const isTooLarge = (sum: bigint, max: bigint) => sum > max || sum < -max;
+  if (!isTooLarge(revenueNanos, REVENUE_NANOS_MAX) && !isTooLarge(quantity, INT64_MAX)) return;
+  throw new StoreError("SUM_TOO_LARGE", "a sum has more than 64 bits: ask for a shorter time");
 }
 
 type Sums = Pick<Sales, "revenueNanos" | "quantity">;

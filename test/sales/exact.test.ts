@@ -7,6 +7,7 @@ import {
   SalesService,
 } from "../../gen/chinook/v1/sales_service_pb.ts";
 import type { TestStore } from "../search/support.ts";
+import { failureOf } from "../service/support.ts";
 import { plainSummary, readBooks } from "./expected.ts";
 import { storeOfInvoices } from "./lines.ts";
 
@@ -118,5 +119,21 @@ describe("money", () => {
   test("that is no money, and quantities that are no integers, are not guessed", async () => {
     expect(await revenueOf([["'much'", "1"]])).toMatchObject({ revenue: 0n, invoiceCount: 0 });
     expect(await revenueOf([["1", "1.5"]])).toMatchObject({ revenue: 0n, invoiceCount: 0 });
+  });
+});
+
+test("a sum beyond 64 bits is refused, and one up to them is exact", async () => {
+  const [price, quantity] = ["99999999.99", String(2 ** 31 - 1)];
+  const cents = 9_999_999_999n * BigInt(quantity);
+  const fitting = (2n ** 63n * 100n) / cents;
+  const lines = Array.from({ length: Number(fitting) }, () => ({ price, quantity }));
+  const store = await storeOfInvoices(lines);
+  const summarize = () => salesOf(store).summarizeSales({ groupBy: GroupBy.MONTH });
+  expect((await summarize()).total?.revenue?.units).toBe((cents * fitting) / 100n);
+  store.execute(`INSERT INTO invoice_items (InvoiceId, TrackId, UnitPrice, Quantity)
+    VALUES (1, 1, ${price}, ${quantity})`);
+  expect(await failureOf(summarize())).toMatchObject({
+    code: "OUT_OF_RANGE",
+    reason: "SUM_TOO_LARGE",
   });
 });
