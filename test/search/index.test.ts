@@ -152,8 +152,12 @@ describe("migration 4", () => {
     store.execute("DELETE FROM tracks WHERE TrackId NOT IN (SELECT TrackId FROM invoice_items)");
     const path = join(tempDir(), "copy.db");
     store.execute(`VACUUM INTO '${path}'`);
+    // What the migrations after it keep goes with them.
+    const later = readMigrationFiles().length - VERSION;
+    await migrateDown(path, { ...LOCK, steps: later });
+    await migrateUp(path, LOCK);
     const before = { schema: schemaOf(path), rows: rowsOf(path) };
-    await migrateDown(path, { ...LOCK, steps: readMigrationFiles().length - VERSION + 1 });
+    await migrateDown(path, { ...LOCK, steps: later + 1 });
     const names = JSON.stringify(schemaOf(path));
     expect(names).not.toContain("track_search");
     await migrateUp(path, LOCK);
