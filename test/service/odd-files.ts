@@ -99,7 +99,6 @@ const SERVED: Readonly<Record<string, OddFile>> = {
     CREATE VIEW people AS SELECT * FROM customers;
     CREATE TABLE audit (text);
     CREATE TRIGGER audited AFTER INSERT ON artists BEGIN INSERT INTO audit VALUES (NEW.Name); END`),
-  "a view that does not work": add("CREATE VIEW broken AS SELECT x FROM Nowhere"),
   "links WITHOUT ROWID": swap(
     "(PlaylistId, TrackId)\n);",
     "(PlaylistId, TrackId)\n) WITHOUT ROWID;",
@@ -155,6 +154,11 @@ const TAKEN: Readonly<Record<string, OddFile>> = Object.fromEntries([
 ]);
 
 const REFUSED: Readonly<Record<string, OddFile>> = {
+  // A migration makes columns anew, for which SQLite reads every view.
+  "a view that does not work": refuse(
+    add("CREATE VIEW broken AS SELECT x FROM Nowhere"),
+    /error in view broken/,
+  ),
   "no foreign keys": refuse(swap(REFERENCE, ""), /artist: ArtistId has no foreign key to artists/),
   "one foreign key less": refuse(
     swap("GenreId INTEGER REFERENCES genres (GenreId)", "GenreId INTEGER"),
