@@ -308,6 +308,13 @@ describe("lines without their invoice", () => {
   }
   const INVOICE = { customer: "customers/1", invoiceTime: { seconds: 1n } };
 
+  test("are another matter than those of an invoice that is there already", async () => {
+    const { connection } = await startStore();
+    const invoices = connection.service(InvoiceService);
+    const call = invoices.createInvoice({ invoice: INVOICE, invoiceId: "1" });
+    expect(await failureOf(call)).toMatchObject({ code: "ALREADY_EXISTS" });
+  });
+
   test("are not taken up by a new one of that id", async () => {
     const store = await startOrphans();
     const invoices = store.connection.service(InvoiceService);
