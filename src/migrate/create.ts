@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openConnection } from "../database/sqlite/connection.ts";
 import { StoreError } from "../errors.ts";
+import { SYSTEM_COLUMNS } from "../schema/plan.ts";
 import { sqlName } from "../schema/sql-name.ts";
 import { resourceTriggers } from "../schema/triggers.ts";
 import { VERSION_MAX } from "./file-name.ts";
@@ -24,14 +25,7 @@ export interface CreateOptions {
   readonly table?: NewTable;
 }
 
-const COLUMNS_OF_STORE = new Set([
-  "data",
-  "wire",
-  "revision",
-  "created_at",
-  "updated_at",
-  "checksum",
-]);
+const COLUMNS_OF_STORE = new Set<string>(SYSTEM_COLUMNS);
 
 /**
  * Writes the files of the next migration, in the form and with the kind of number that the last one

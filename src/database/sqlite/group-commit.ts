@@ -143,8 +143,17 @@ export function createCommitter(connection: Connection, options: CommitterOption
   function carryOutEach(entries: readonly Entry[]): Outcome[] {
     const outcomes: Outcome[] = [];
     const report = (more: readonly Outcome[]) => outcomes.push(...more);
-    for (const entry of entries) report(carryOut(begin([entry], report)));
+    for (const entry of entries) commitTogether([entry], report);
     return outcomes;
+  }
+
+  /** Those that still wait when the lock is there share a transaction; without any there is none. */
+  function commitTogether(
+    entries: readonly Entry[],
+    report: (outcomes: readonly Outcome[]) => void,
+  ): void {
+    const begun = begin(entries, report);
+    if (begun.length > 0) report(carryOut(begun));
   }
 
   function applyGroup(entries: readonly Entry[]): { outcomes: Outcome[]; changed: boolean } {
@@ -236,8 +245,7 @@ export function createCommitter(connection: Connection, options: CommitterOption
   return (group, report) => {
     const [entries, refused] = prepareAll(group, registry);
     if (refused.length > 0) report(refused);
-    const begun = begin(entries, report);
-    if (begun.length > 0) report(carryOut(begun));
+    commitTogether(entries, report);
   };
 }
 
