@@ -3,7 +3,12 @@
 
 /** The seed of this run: `DURABILITY_SEED`, or a new one. */
 export function chooseSeed(): number {
-  return Number(process.env.DURABILITY_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  return Number(process.env.DURABILITY_SEED ?? newSeed());
+}
+
+/** A seed that no run had before, most likely. */
+export function newSeed(): number {
+  return Math.floor(Math.random() * 2 ** 31);
 }
 
 /** A generator of random numbers. */

@@ -201,6 +201,8 @@ function runSql(sql: SqlConnection, step: SqlStep): Fault[] {
 /** Whether a row that is as it was may have been removed and made again, or changed and changed back. */
 function mayMakeAnew(step: Step, table: string, conflicts: readonly string[]): boolean {
   if (step.kind === "calls") return true;
-  if (step.statements.length > 1) return true;
-  return /\bREPLACE\b/.test(step.statements[0] ?? "") || conflicts.includes(`${table} REPLACE`);
+  const [statement = "", ...others] = step.statements;
+  if (others.length > 0 || /\bREPLACE\b/.test(statement)) return true;
+  // An UPSERT of several rows may change one row twice.
+  return /\), \(.*\bDO UPDATE\b/s.test(statement) || conflicts.includes(`${table} REPLACE`);
 }
