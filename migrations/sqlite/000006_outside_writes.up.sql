@@ -53,7 +53,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE ArtistId = NEW.ArtistId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM artists WHERE ArtistId = NEW.ArtistId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM artists WHERE ArtistId = NEW.ArtistId AND (wire IS NOT NULL OR (revision IS NEW.revision)));
 END;
 
 CREATE TRIGGER artists_outside_update AFTER UPDATE ON artists
@@ -72,7 +72,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE ArtistId = NEW.ArtistId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM artists WHERE ArtistId = NEW.ArtistId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM artists WHERE ArtistId = NEW.ArtistId AND (wire IS NOT NULL OR (revision IS NEW.revision AND (SELECT writing = 0 FROM store_state))));
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'artists', OLD.ArtistId WHERE NEW.ArtistId <> OLD.ArtistId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -93,7 +93,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE AlbumId = NEW.AlbumId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM albums WHERE AlbumId = NEW.AlbumId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM albums WHERE AlbumId = NEW.AlbumId AND (wire IS NOT NULL OR (revision IS NEW.revision)));
 END;
 
 CREATE TRIGGER albums_outside_update AFTER UPDATE ON albums
@@ -113,7 +113,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE AlbumId = NEW.AlbumId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM albums WHERE AlbumId = NEW.AlbumId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM albums WHERE AlbumId = NEW.AlbumId AND (wire IS NOT NULL OR (revision IS NEW.revision AND (SELECT writing = 0 FROM store_state))));
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'albums', OLD.AlbumId WHERE NEW.AlbumId <> OLD.AlbumId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -134,7 +134,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE GenreId = NEW.GenreId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM genres WHERE GenreId = NEW.GenreId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM genres WHERE GenreId = NEW.GenreId AND (wire IS NOT NULL OR (revision IS NEW.revision)));
 END;
 
 CREATE TRIGGER genres_outside_update AFTER UPDATE ON genres
@@ -153,7 +153,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE GenreId = NEW.GenreId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM genres WHERE GenreId = NEW.GenreId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM genres WHERE GenreId = NEW.GenreId AND (wire IS NOT NULL OR (revision IS NEW.revision AND (SELECT writing = 0 FROM store_state))));
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'genres', OLD.GenreId WHERE NEW.GenreId <> OLD.GenreId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -174,7 +174,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE MediaTypeId = NEW.MediaTypeId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM media_types WHERE MediaTypeId = NEW.MediaTypeId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM media_types WHERE MediaTypeId = NEW.MediaTypeId AND (wire IS NOT NULL OR (revision IS NEW.revision)));
 END;
 
 CREATE TRIGGER media_types_outside_update AFTER UPDATE ON media_types
@@ -193,7 +193,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE MediaTypeId = NEW.MediaTypeId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM media_types WHERE MediaTypeId = NEW.MediaTypeId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM media_types WHERE MediaTypeId = NEW.MediaTypeId AND (wire IS NOT NULL OR (revision IS NEW.revision AND (SELECT writing = 0 FROM store_state))));
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'media_types', OLD.MediaTypeId WHERE NEW.MediaTypeId <> OLD.MediaTypeId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -214,7 +214,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE TrackId = NEW.TrackId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM tracks WHERE TrackId = NEW.TrackId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM tracks WHERE TrackId = NEW.TrackId AND (wire IS NOT NULL OR (revision IS NEW.revision)));
 END;
 
 CREATE TRIGGER tracks_outside_update AFTER UPDATE ON tracks
@@ -240,7 +240,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE TrackId = NEW.TrackId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM tracks WHERE TrackId = NEW.TrackId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM tracks WHERE TrackId = NEW.TrackId AND (wire IS NOT NULL OR (revision IS NEW.revision AND (SELECT writing = 0 FROM store_state))));
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'tracks', OLD.TrackId WHERE NEW.TrackId <> OLD.TrackId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -261,7 +261,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE PlaylistId = NEW.PlaylistId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM playlists WHERE PlaylistId = NEW.PlaylistId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM playlists WHERE PlaylistId = NEW.PlaylistId AND (wire IS NOT NULL OR (revision IS NEW.revision)));
 END;
 
 CREATE TRIGGER playlists_outside_update AFTER UPDATE ON playlists
@@ -280,7 +280,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE PlaylistId = NEW.PlaylistId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM playlists WHERE PlaylistId = NEW.PlaylistId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM playlists WHERE PlaylistId = NEW.PlaylistId AND (wire IS NOT NULL OR (revision IS NEW.revision AND (SELECT writing = 0 FROM store_state))));
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'playlists', OLD.PlaylistId WHERE NEW.PlaylistId <> OLD.PlaylistId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -301,7 +301,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE EmployeeId = NEW.EmployeeId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM employees WHERE EmployeeId = NEW.EmployeeId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM employees WHERE EmployeeId = NEW.EmployeeId AND (wire IS NOT NULL OR (revision IS NEW.revision)));
 END;
 
 CREATE TRIGGER employees_outside_update AFTER UPDATE ON employees
@@ -333,7 +333,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE EmployeeId = NEW.EmployeeId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM employees WHERE EmployeeId = NEW.EmployeeId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM employees WHERE EmployeeId = NEW.EmployeeId AND (wire IS NOT NULL OR (revision IS NEW.revision AND (SELECT writing = 0 FROM store_state))));
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'employees', OLD.EmployeeId WHERE NEW.EmployeeId <> OLD.EmployeeId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -354,7 +354,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE CustomerId = NEW.CustomerId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM customers WHERE CustomerId = NEW.CustomerId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM customers WHERE CustomerId = NEW.CustomerId AND (wire IS NOT NULL OR (revision IS NEW.revision)));
 END;
 
 CREATE TRIGGER customers_outside_update AFTER UPDATE ON customers
@@ -385,7 +385,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE CustomerId = NEW.CustomerId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM customers WHERE CustomerId = NEW.CustomerId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM customers WHERE CustomerId = NEW.CustomerId AND (wire IS NOT NULL OR (revision IS NEW.revision AND (SELECT writing = 0 FROM store_state))));
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'customers', OLD.CustomerId WHERE NEW.CustomerId <> OLD.CustomerId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);
@@ -406,7 +406,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE InvoiceId = NEW.InvoiceId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM invoices WHERE InvoiceId = NEW.InvoiceId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM invoices WHERE InvoiceId = NEW.InvoiceId AND (wire IS NOT NULL OR (revision IS NEW.revision)));
 END;
 
 CREATE TRIGGER invoices_outside_update AFTER UPDATE ON invoices
@@ -432,7 +432,7 @@ BEGIN
   SET wire = NULL, revision = (SELECT revision FROM store_state), updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
   WHERE InvoiceId = NEW.InvoiceId;
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM invoices WHERE InvoiceId = NEW.InvoiceId AND wire IS NOT NULL);
+  WHERE EXISTS (SELECT 1 FROM invoices WHERE InvoiceId = NEW.InvoiceId AND (wire IS NOT NULL OR (revision IS NEW.revision AND (SELECT writing = 0 FROM store_state))));
   INSERT INTO id_high_water (table_name, last_id)
   SELECT 'invoices', OLD.InvoiceId WHERE NEW.InvoiceId <> OLD.InvoiceId
   ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id, excluded.last_id);

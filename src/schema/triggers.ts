@@ -39,6 +39,7 @@ export const WRITING = {
 const NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 const REVISION = "(SELECT revision FROM store_state)";
 const NEXT_REVISION = "UPDATE store_state SET revision = revision + 1 WHERE writing = 0;";
+const IS_UNMARKED = "revision IS NEW.revision";
 const WATCHED = "(SELECT writing <> 1 FROM store_state)";
 
 /** The triggers of a resource table. */
@@ -58,7 +59,7 @@ WHEN (SELECT writing = 0 OR (writing = 2 AND NEW.revision IS NULL) FROM store_st
   UPDATE ${table}
   SET wire = NULL, revision = ${REVISION}, created_at = ${NOW}, updated_at = ${NOW}
   WHERE ${key} = NEW.${key};
-${refuseBytes(table, `${key} = NEW.${key}`)}`,
+${refuseUnmarked(table, `${key} = NEW.${key}`, IS_UNMARKED)}`,
     ),
     // The update in the trigger itself sets the revision and leaves no bytes.
     trigger(
@@ -73,7 +74,7 @@ WHEN ${WATCHED} AND (
   UPDATE ${table}
   SET wire = NULL, revision = ${REVISION}, updated_at = ${NOW}
   WHERE ${key} = NEW.${key};
-${refuseBytes(table, `${key} = NEW.${key}`)}
+${refuseUnmarked(table, `${key} = NEW.${key}`, `${IS_UNMARKED} AND (SELECT writing = 0 FROM store_state)`)}
 ${rememberMoved(name, key)}`,
     ),
     trigger(
@@ -106,7 +107,7 @@ export function childTriggers(child: ChildTable & WithColumns, parent: KeyedTabl
   WHERE ${ownKey} IN (
     ${parents}${others}
   );
-${refuseBytes(parentTable, `${ownKey} IN (${parents})`)}`;
+${refuseUnmarked(parentTable, `${ownKey} IN (${parents})`)}`;
   const forget = `  DELETE FROM store_replaced WHERE table_name = '${name}';`;
   return [
     // REPLACE deletes rows without a word to the triggers of a program that has not asked for them.
@@ -196,10 +197,14 @@ function trigger(name: string, event: string, body: string): Trigger {
   return { name, sql: `CREATE TRIGGER ${name} ${event}\nBEGIN\n${body}\nEND` };
 }
 
-/** A trigger of others may ignore our update: bytes that are out of date must not stay. */
-function refuseBytes(table: string, condition: string): string {
+/**
+ * A trigger of others may ignore our update: bytes that are out of date must not stay, nor a revision
+ * that does not tell of the change.
+ */
+function refuseUnmarked(table: string, condition: string, isUnmarked?: string): string {
+  const isLeft = isUnmarked ? `(wire IS NOT NULL OR (${isUnmarked}))` : "wire IS NOT NULL";
   return `  SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
-  WHERE EXISTS (SELECT 1 FROM ${table} WHERE ${condition} AND wire IS NOT NULL);`;
+  WHERE EXISTS (SELECT 1 FROM ${table} WHERE ${condition} AND ${isLeft});`;
 }
 
 /** A key that was deleted is never given again. */
