@@ -48,6 +48,8 @@ export interface Limits {
   readonly shutdownTimeoutMs: number;
   /** How often health and schema are looked at. */
   readonly probeIntervalMs: number;
+  /** How long calls rely on the last look at the database file; writes look for themselves. */
+  readonly glanceIntervalMs: number;
   /** How many rows the scrubber checks in a second; 0 turns it off. */
   readonly scrubRowsPerSecond: number;
   /** How long it rests before each pass over all rows. */
@@ -101,6 +103,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   migrationLockTimeoutMs: 15_000,
   shutdownTimeoutMs: 5_000,
   probeIntervalMs: 1_000,
+  glanceIntervalMs: 5,
   scrubRowsPerSecond: 100,
   scrubPauseMs: 60_000,
   receiveMessageBytes: 4 * 1024 * 1024,

@@ -24,9 +24,9 @@ export interface MonitorConfig {
   /** The full names of those that are served until the server stops. */
   readonly alwaysServing?: readonly string[];
   readonly probe: () => Promise<ProbeResult>;
-  /** What every call asks before it begins, in microseconds: why it must not, if it must not. */
+  /** What calls ask before they begin, in microseconds: why they must not, if they must not. */
   readonly glance?: () => StoreError | undefined;
-  readonly limits: Pick<Limits, "probeIntervalMs">;
+  readonly limits: Pick<Limits, "probeIntervalMs" | "glanceIntervalMs">;
   readonly log: Log;
 }
 
@@ -56,6 +56,7 @@ export function createHealthMonitor(config: MonitorConfig): HealthMonitor {
   const waiters = new Set<() => void>();
   const stopping = new AbortController();
   let result: ProbeResult = notServing("the server is starting");
+  let glancedMs = Number.NEGATIVE_INFINITY;
 
   function status(service: string): ServingStatus | undefined {
     if (!names.has(service)) return undefined;
@@ -121,7 +122,10 @@ export function createHealthMonitor(config: MonitorConfig): HealthMonitor {
       return waiters.size;
     },
     gate() {
-      const error = result.serving ? glance?.() : undefined;
+      const nowMs = performance.now();
+      const isDue = result.serving && nowMs - glancedMs >= limits.glanceIntervalMs;
+      if (isDue) glancedMs = nowMs;
+      const error = isDue ? glance?.() : undefined;
       // The health is what calls are told, and not only after the next look.
       if (error) take({ serving: false, error });
       return result.serving ? undefined : refusal(result.error);

@@ -6,7 +6,7 @@ import {
   createDecipheriv,
   createSecretKey,
   type KeyObject,
-  randomBytes,
+  randomFillSync,
 } from "node:crypto";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { invalidField } from "../errors.ts";
@@ -16,6 +16,9 @@ import type { RequestDigest } from "./request-digest.ts";
 const CIPHER = "aes-256-gcm";
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+
+/** Nonces are made some at a time: to ask for random bytes takes far longer than to make a few more. */
+const NONCES_BYTES = 256 * NONCE_BYTES;
 
 /** Seals and opens page tokens with one key. */
 export interface PageTokens {
@@ -32,9 +35,22 @@ export interface PageTokens {
 export function createPageTokens(secret: Uint8Array): PageTokens {
   // A key that is bytes is made an object for each token, which takes longer than the sealing.
   const key = createSecretKey(secret);
+  const nonces = Buffer.alloc(NONCES_BYTES);
+  let used = NONCES_BYTES;
+
+  /** Valid until the next one is asked for. */
+  function nextNonce(): Buffer {
+    if (used === NONCES_BYTES) {
+      randomFillSync(nonces);
+      used = 0;
+    }
+    used += NONCE_BYTES;
+    return nonces.subarray(used - NONCE_BYTES, used);
+  }
+
   return {
     seal(values, digest) {
-      const nonce = randomBytes(NONCE_BYTES);
+      const nonce = nextNonce();
       const cipher = createCipheriv(CIPHER, key, nonce).setAAD(digest);
       const sealed = Buffer.concat([cipher.update(encodeValues(values)), cipher.final()]);
       return Buffer.concat([nonce, sealed, cipher.getAuthTag()]).toString("base64url");

@@ -27,7 +27,7 @@ const grpcurl = outsideTool("grpcurl");
 /** A served set with a database status that does not change, and customers that are all refused. */
 async function serveSome(): Promise<string> {
   const { log } = memoryLog();
-  const limits = { probeIntervalMs: 1_000 };
+  const limits = { probeIntervalMs: 1_000, glanceIntervalMs: 0 };
   const monitor = createHealthMonitor({
     services: [CustomerService.typeName],
     probe: async () => ({ serving: true }),

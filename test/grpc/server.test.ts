@@ -124,7 +124,7 @@ test("a closed gate refuses all but what tells why", async () => {
   const monitor = createHealthMonitor({
     services: [GenreService.typeName],
     probe: async () => ({ serving: true }),
-    limits: { probeIntervalMs: 1_000 },
+    limits: { probeIntervalMs: 1_000, glanceIntervalMs: 0 },
     log,
   });
   const reflection = reflectionServices([]);
@@ -164,7 +164,7 @@ describe("a stop", () => {
     const monitor = createHealthMonitor({
       services: [],
       probe: async () => ({ serving: true }),
-      limits: { probeIntervalMs: 5 },
+      limits: { probeIntervalMs: 5, glanceIntervalMs: 0 },
       log,
     });
     await monitor.start();

@@ -36,7 +36,7 @@ async function serveHealth(first: ProbeResult = { serving: true }) {
       state.probes += 1;
       return state.found;
     },
-    limits: { probeIntervalMs: 2 },
+    limits: { probeIntervalMs: 2, glanceIntervalMs: 0 },
     log,
   });
   onTestFinished(() => monitor.stop());

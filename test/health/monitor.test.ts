@@ -8,7 +8,12 @@ import { memoryLog, until } from "../grpc/support.ts";
 
 function monitorOf(probe: () => Promise<ProbeResult>, probeIntervalMs = 1) {
   const { log, lines } = memoryLog();
-  const monitor = createHealthMonitor({ services: [], probe, limits: { probeIntervalMs }, log });
+  const monitor = createHealthMonitor({
+    services: [],
+    probe,
+    limits: { probeIntervalMs, glanceIntervalMs: 0 },
+    log,
+  });
   onTestFinished(() => monitor.stop());
   return { monitor, lines };
 }
@@ -97,6 +102,31 @@ test("no look is taken after the stop", async () => {
 });
 
 describe("the gate", () => {
+  test("relies on its last glance for a while, and on a refusal until the next look", async () => {
+    const { log } = memoryLog();
+    let glances = 0;
+    let error: StoreError | undefined;
+    const monitor = createHealthMonitor({
+      services: [],
+      probe: async () => ({ serving: true }),
+      glance: () => {
+        glances += 1;
+        return error;
+      },
+      limits: { probeIntervalMs: 3_600_000, glanceIntervalMs: 50 },
+      log,
+    });
+    onTestFinished(() => monitor.stop());
+    await monitor.start();
+    const calls = 1_000;
+    for (let call = 0; call < calls; call++) monitor.gate();
+    expect(glances).toBeLessThan(calls / 10);
+    error = new StoreError("DATABASE_REPLACED", "it is gone");
+    await until(() => monitor.gate() !== undefined);
+    error = undefined;
+    expect(monitor.gate()).toMatchObject({ code: "DATABASE_REPLACED" });
+  });
+
   const refusal = async (error?: StoreError) => {
     const { monitor } = monitorOf(async () => ({ serving: false, ...(error && { error }) }));
     await monitor.start();
