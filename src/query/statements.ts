@@ -8,6 +8,7 @@ import type { ChildRow, ResourceRow } from "../schema/row.ts";
 import { sqlName } from "../schema/sql-name.ts";
 import type { Row, SqlValue } from "../schema/sql-value.ts";
 import type { Fragment } from "./filter/fragment.ts";
+import { interruptible } from "./interrupt.ts";
 
 /** SQL text and the values of its parameters, in order. */
 export interface Statement {
@@ -79,7 +80,7 @@ export function selectPage(
   const selected = [columns, ...query.sortTerms.map(({ sql }) => sql)];
   return {
     sql:
-      `SELECT ${selected.join(", ")} FROM ${plan.sql.table}${where(query.conditions)} ` +
+      `SELECT ${selected.join(", ")} FROM ${plan.sql.table}${where(plan, query)} ` +
       `ORDER BY ${query.orderBy.sql} ${LIMIT} OFFSET ? + 0`,
     parameters: [
       ...[...query.sortTerms, ...query.conditions, query.orderBy].flatMap((p) => p.parameters),
@@ -113,7 +114,7 @@ export function selectJoinedPage(
 /** One row with the number of rows that meet the conditions. */
 export function selectCount(plan: ResourcePlan, conditions: readonly Fragment[]): Statement {
   return {
-    sql: `SELECT count(*) FROM ${plan.sql.table}${where(conditions)}`,
+    sql: `SELECT count(*) FROM ${plan.sql.table}${where(plan, { conditions })}`,
     parameters: conditions.flatMap(({ parameters }) => parameters),
   };
 }
@@ -161,10 +162,14 @@ export function afterKey(plan: ResourcePlan, key: bigint): Fragment {
   return { sql: `${plan.sql.key} > ?`, parameters: [key] };
 }
 
-function where(conditions: readonly Fragment[]): string {
-  return conditions.length === 0
-    ? ""
-    : ` WHERE ${conditions.map(({ sql }) => `(${sql})`).join(" AND ")}`;
+/** Without conditions, and by key alone, no row is looked at in vain. */
+function where(
+  { sql: { table, key } }: ResourcePlan,
+  { conditions, sortTerms = [] }: Pick<PageQuery, "conditions"> & Partial<PageQuery>,
+): string {
+  if (conditions.length === 0 && sortTerms.length <= 1) return "";
+  const all = [interruptible(`${table}.${key}`), ...conditions.map(({ sql }) => `(${sql})`)];
+  return ` WHERE ${all.join(" AND ")}`;
 }
 
 /** The child rows of the rows of the statement `parents`, which selects `resourceColumns`. */

@@ -6,6 +6,7 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { InvoiceLineSchema, InvoiceSchema } from "../../gen/chinook/v1/invoice_pb.ts";
 import type { Money } from "../../gen/google/type/money_pb.ts";
 import { StoreError } from "../errors.ts";
+import { interruptible } from "../query/interrupt.ts";
 import type { Statement } from "../query/statements.ts";
 import { type ColumnCodec, Unrepresentable } from "../schema/codec.ts";
 import { timestampCodec } from "../schema/column-messages.ts";
@@ -37,8 +38,9 @@ const PLAIN_LINE = `typeof(UnitPrice) IN ('integer', 'real') AND UnitPrice = rou
 /** Selects the keys of the invoices that are odd. */
 export const ODD_INVOICES = `
   SELECT InvoiceId FROM invoices
-  WHERE NOT (${PLAIN_TIME} AND ${PLAIN_COUNTRY} AND typeof(CustomerId) = 'integer')
-  UNION SELECT InvoiceId FROM invoice_items WHERE NOT (${PLAIN_LINE})`;
+  WHERE ${interruptible("InvoiceId")} AND NOT (${PLAIN_TIME} AND ${PLAIN_COUNTRY} AND typeof(CustomerId) = 'integer')
+  UNION SELECT InvoiceId FROM invoice_items
+  WHERE ${interruptible("InvoiceLineId")} AND NOT (${PLAIN_LINE})`;
 
 /** How the database keeps its texts. */
 export const ENCODING: Statement = { sql: "SELECT encoding FROM pragma_encoding", parameters: [] };

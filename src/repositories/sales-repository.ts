@@ -7,6 +7,7 @@ import { InvoiceLineSchema } from "../../gen/chinook/v1/invoice_pb.ts";
 import type { Money } from "../../gen/google/type/money_pb.ts";
 import type { CallLimits, Database } from "../database/database.ts";
 import { StoreError } from "../errors.ts";
+import { interruptible } from "../query/interrupt.ts";
 import type { Statement } from "../query/statements.ts";
 import type { ColumnCodec } from "../schema/codec.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
@@ -106,6 +107,7 @@ function selectSold(
 ): Statement {
   const { key, name, joins } = GROUPINGS[grouping];
   const conditions = [
+    interruptible("invoice_items.InvoiceLineId"),
     `invoices.InvoiceId NOT IN (${ODD_INVOICES})`,
     ...(from === undefined ? [] : [`${TIME} >= ?`]),
     ...(to === undefined ? [] : [`${TIME} < ?`]),

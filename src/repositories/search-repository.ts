@@ -10,6 +10,7 @@ import { itemBytesMax, type Limits } from "../config.ts";
 import type { CallLimits, Database, Operation } from "../database/database.ts";
 import type { ItemForm } from "../database/page-request.ts";
 import { StoreError } from "../errors.ts";
+import { interruptible } from "../query/interrupt.ts";
 import { itemColumns, LIMIT, type Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { INT64_MAX, INT64_MIN, type Row, type SqlValue } from "../schema/sql-value.ts";
@@ -109,7 +110,8 @@ function selectPage(
   // keeps SQLite from a search of its own for each row.
   const sql = `
     WITH found AS MATERIALIZED (
-      SELECT rowid AS id, ${RANK} AS rank FROM track_search WHERE track_search MATCH ?
+      SELECT rowid AS id, ${RANK} AS rank FROM track_search
+      WHERE ${interruptible("rowid")} AND track_search MATCH ?
     )${after ? `, begin AS MATERIALIZED (${BEGIN})` : ""}, page AS MATERIALIZED (
       SELECT id, rank FROM found
       ${after ? "WHERE (rank, id) >= (SELECT rank, id FROM begin)" : ""}
@@ -119,7 +121,7 @@ function selectPage(
     FROM track_search
     JOIN page ON page.id = +track_search.rowid
     JOIN tracks ON tracks.TrackId = page.id
-    WHERE track_search MATCH ?
+    WHERE ${interruptible("track_search.rowid")} AND track_search MATCH ?
     ORDER BY page.rank, page.id`;
   const begin = after ? [next, last, rank, next] : [];
   return { sql, parameters: [expression, ...begin, BigInt(limit), expression] };

@@ -34,6 +34,8 @@ export function changesOf(before: FileState, after: FileState): Change[] {
 export interface EtagRules {
   /** Whether a row may have been made anew, or changed and changed back, within the step. */
   readonly mayReturn: (table: string) => boolean;
+  /** Whether a new row may stay without a revision: a trigger of somebody ends the update of ours. */
+  readonly mayStayUnmarked: (table: string) => boolean;
 }
 
 /** Whether the etags and revisions of the changed rows are as they must be. */
@@ -66,6 +68,7 @@ function judgeEtag(change: Change, state: FileState, rules: EtagRules): Fault | 
   const revision = (after.row.revision ?? 0n) as bigint;
   const old = before && ((before.row.revision ?? 0n) as bigint);
   const changed = !before || isOtherMessage(change);
+  if (!before && after.row.revision === null && rules.mayStayUnmarked(plan.table)) return undefined;
   if (changed && revision === old) {
     return {
       check: `etag kept, ${plan.table}`,

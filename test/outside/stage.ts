@@ -108,7 +108,8 @@ function createStage(kind: Kind, service: TestService, directory: string): Stage
     faults.push(...judge({ before, after, given, seen, isTouched }));
     const changes = changesOf(before, after);
     const mayReturn = (table: string) => written.has(table) || mayMakeAnew(step, table, conflicts);
-    faults.push(...judgeEtags(changes, before, after, { mayReturn }));
+    const mayStayUnmarked = (table: string) => endsUpdates(sql, table);
+    faults.push(...judgeEtags(changes, before, after, { mayReturn, mayStayUnmarked }));
     for (const { plan, key, after: row } of changes.slice(0, GETS_MAX)) {
       const fault = await compareGet(connection, plan, key, row);
       if (fault) faults.push(fault);
@@ -196,6 +197,13 @@ function runSql(sql: SqlConnection, step: SqlStep): Fault[] {
   }
   if (sql.inTransaction) sql.exec("ROLLBACK");
   return faults;
+}
+
+/** Whether a trigger ends updates of the table, and leaves what the statement has done by then. */
+function endsUpdates(sql: SqlConnection, table: string): boolean {
+  const form = "%BEFORE UPDATE ON %RAISE(FAIL%";
+  const find = "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? AND sql LIKE ?";
+  return sql.prepare(find).get(table, form) !== undefined;
 }
 
 /** Whether a row that is as it was may have been removed and made again, or changed and changed back. */

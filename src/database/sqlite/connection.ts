@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { StoreError } from "../../errors.ts";
 import { UTF8_FUNCTION } from "../../query/filter/text-sql.ts";
+import { CONTINUE_FUNCTION } from "../../query/interrupt.ts";
 import type { SqlValue } from "../../schema/sql-value.ts";
 
 /** The pages that a connection which only reads keeps; the library's default is 16 MiB. */
@@ -40,6 +41,7 @@ export function openConnection(path: string, options: ConnectionOptions): Connec
     connection.pragma("cell_size_check = ON");
     connection.pragma("mmap_size = 0");
     connection.function(UTF8_FUNCTION, UTF8_OPTIONS, toUtf8);
+    checkWhileReading(connection, () => {});
     // Pages are read once and sent; only who writes comes back to the same ones.
     if (options.readOnly) connection.pragma(`cache_size = -${READ_CACHE_KIB}`);
     return connection;
@@ -54,6 +56,14 @@ const UTF8_OPTIONS = { deterministic: true, directOnly: true };
 /** The bytes by which texts compare as their code points do, where the file has them in UTF-16. */
 function toUtf8(text: unknown): Uint8Array | null {
   return typeof text === "string" ? Buffer.from(text) : null;
+}
+
+/** Lets `check` end the statements that look at many rows: what it throws is what they fail with. */
+export function checkWhileReading(connection: Connection, check: () => void): void {
+  connection.function(CONTINUE_FUNCTION, { directOnly: true }, () => {
+    check();
+    return 1;
+  });
 }
 
 /** The value of a pragma that answers with one row and one column. */

@@ -1,7 +1,7 @@
 // One call that waits for a reader: answered once, by its result, its deadline or its cancellation.
 // Must not know threads.
 
-import type { StoreError } from "../../errors.ts";
+import { StoreError } from "../../errors.ts";
 import type { CallLimits } from "../database.ts";
 import { deadlineExceeded, endReason } from "./busy-retry.ts";
 import type { ReaderJob, ReaderResult } from "./reader-protocol.ts";
@@ -69,8 +69,16 @@ export function createWaitingCall(
     endWith(reason);
     return call;
   }
-  const restMs = deadlineMs === undefined ? timeoutMs : deadlineMs - Date.now();
-  if (restMs <= TIMER_MAX_MS) timer = setTimeout(() => endWith(deadlineExceeded()), restMs);
+  const [restMs, late] =
+    deadlineMs === undefined
+      ? ([timeoutMs, () => tookTooLong(timeoutMs)] as const)
+      : ([deadlineMs - Date.now(), deadlineExceeded] as const);
+  if (restMs <= TIMER_MAX_MS) timer = setTimeout(() => endWith(late()), restMs);
   signal?.addEventListener("abort", onAbort);
   return call;
+}
+
+function tookTooLong(timeoutMs: number): StoreError {
+  const message = `the read took longer than the ${timeoutMs} ms that one without a deadline may take`;
+  return new StoreError("DEADLINE_EXCEEDED", message);
 }

@@ -1,5 +1,5 @@
 // The reader threads as the main thread sees them: starts them, gives each one job at a time, ends
-// those that are past the deadline of their call, and keeps the rest waiting in a bounded queue.
+// the reads whose call is over, and keeps the rest waiting in a bounded queue.
 // Must not block, and must not know what is in a job.
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,7 +9,13 @@ import { StoreError } from "../../errors.ts";
 import type { Log } from "../../observe/log.ts";
 import type { CallLimits } from "../database.ts";
 import { createWaitingCall, type WaitingCall } from "./reader-call.ts";
-import type { ReaderAnswer, ReaderJob, ReaderResult, ReaderSetup } from "./reader-protocol.ts";
+import type {
+  ReaderAnswer,
+  ReaderData,
+  ReaderJob,
+  ReaderResult,
+  ReaderSetup,
+} from "./reader-protocol.ts";
 import { fromPlainError } from "./thread-errors.ts";
 import { threadUrl } from "./thread-plans.ts";
 
@@ -32,9 +38,11 @@ export interface ReaderPool {
 /** A thread and what it is doing. */
 interface Reader {
   readonly worker: Worker;
+  /** Not 0 once its call is over: it then ends its read within a few rows. */
+  readonly over: Int32Array<SharedArrayBuffer>;
   call?: WaitingCall | undefined;
   startedMs?: number | undefined;
-  /** Ends it if its call is over and it does not come back by itself. */
+  /** Ends the thread if its call is over and it does not come back. */
   grace?: NodeJS.Timeout | undefined;
   /** What it died of. */
   error?: unknown;
@@ -48,7 +56,7 @@ const OVERLOADED_RETRY_DELAY_MS = 200;
 /** A pool without threads; they are started when they are needed. */
 export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log): ReaderPool {
   const { readerThreads, readQueueMax, readTimeoutMs, readGraceMs, shutdownTimeoutMs } = limits;
-  // A thread that is ended lives on until its statement returns, for that cannot be interrupted.
+  // A thread that is ended lives on until its statement returns.
   const [readers, ending] = [new Set<Reader>(), new Set<Reader>()];
   const queue = new Set<WaitingCall>();
   let isClosed = false;
@@ -71,9 +79,11 @@ export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log):
     if (readers.size >= readerThreads || readers.size + ending.size >= 2 * readerThreads) {
       return undefined;
     }
-    const options = { workerData: setup, resourceLimits: RESOURCE_LIMITS };
+    const over = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const workerData: ReaderData = { ...setup, over };
+    const options = { workerData, resourceLimits: RESOURCE_LIMITS };
     const worker = new Worker(threadUrl("reader-thread"), options);
-    const reader: Reader = { worker };
+    const reader: Reader = { worker, over };
     readers.add(reader);
     worker.on("message", (answer: ReaderAnswer) => finish(reader, answer));
     worker.on("error", (error) => {
@@ -88,11 +98,13 @@ export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log):
     reader.call = call;
     reader.startedMs = Date.now();
     call.onOver = () => {
+      Atomics.store(reader.over, 0, 1);
       reader.grace = setTimeout(() => {
         log?.warn({ startedMs: reader.startedMs }, "ending a reader whose call is over");
         end(reader);
       }, readGraceMs);
     };
+    Atomics.store(reader.over, 0, 0);
     // Only a thread that is at work keeps the process alive.
     reader.worker.ref();
     reader.worker.postMessage(call.job);
@@ -111,6 +123,7 @@ export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log):
 
   function end(reader: Reader): Promise<unknown> {
     clearTimeout(reader.grace);
+    Atomics.store(reader.over, 0, 1);
     if (readers.delete(reader)) ending.add(reader);
     const ended = reader.worker.terminate();
     assign();

@@ -19,6 +19,11 @@ export interface ReaderSetup {
   readonly lockTimeoutMs: number;
 }
 
+/** What one thread is started with: not 0 in `over` once nobody waits for its answer any more. */
+export interface ReaderData extends ReaderSetup {
+  readonly over: Int32Array<SharedArrayBuffer>;
+}
+
 /** A request whose plan is named. */
 type Named<T extends { readonly plan: unknown }> = Omit<T, "plan"> & { readonly table: string };
 

@@ -3,16 +3,17 @@
 
 import { flushCompileCache } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
+import { StoreError } from "../../errors.ts";
 import { retryWhileBusy } from "./busy-retry.ts";
 import type { Connection } from "./connection.ts";
 import { openGuarded } from "./file-guard.ts";
 import { createReader, type Reader } from "./reader.ts";
-import type { ReaderAnswer, ReaderJob, ReaderResult, ReaderSetup } from "./reader-protocol.ts";
+import type { ReaderAnswer, ReaderData, ReaderJob, ReaderResult } from "./reader-protocol.ts";
 import { useSchemaStore } from "./schema-store.ts";
 import { toPlainError } from "./thread-errors.ts";
 import { loadPlans, planOf } from "./thread-plans.ts";
 
-const { path, files, definitions, busyTimeoutMs, lockTimeoutMs } = workerData as ReaderSetup;
+const { path, files, definitions, busyTimeoutMs, lockTimeoutMs, over } = workerData as ReaderData;
 const { plans, registry } = await loadPlans(definitions);
 // A process that is killed would not keep what was compiled for the next start.
 flushCompileCache();
@@ -28,8 +29,9 @@ parentPort?.on("message", async (job: ReaderJob) => {
 });
 
 function run(job: ReaderJob): ReaderResult {
+  check();
   // A file that cannot be opened now may be there for the next job.
-  reader ??= createReader(open(), registry);
+  reader ??= createReader(open(), registry, check);
   switch (job.kind) {
     case "read":
       return reader.read(job.statements);
@@ -38,6 +40,11 @@ function run(job: ReaderJob): ReaderResult {
     case "batch":
       return reader.batch({ ...job.request, plan: planOf(plans, job.request.table) });
   }
+}
+
+/** The call has its answer from the pool; what is thrown only ends the read. */
+function check(): void {
+  if (Atomics.load(over, 0) !== 0) throw new StoreError("CANCELLED", "the call is over");
 }
 
 function open(): Connection {

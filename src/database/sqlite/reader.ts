@@ -5,7 +5,7 @@ import type { Registry } from "@bufbuild/protobuf";
 import type { Statement } from "../../query/statements.ts";
 import type { Snapshot } from "../database.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../page-request.ts";
-import { type Connection, schemaMismatch } from "./connection.ts";
+import { type Connection, checkWhileReading, schemaMismatch } from "./connection.ts";
 import { assembleBatch, assemblePage } from "./pages.ts";
 import { createStatementRunner, type StatementRunner } from "./statement-cache.ts";
 import { createWireReader } from "./wires.ts";
@@ -21,9 +21,14 @@ const BEGIN: Statement = { sql: "BEGIN", parameters: [] };
 const REVISION: Statement = { sql: "SELECT revision FROM store_state", parameters: [] };
 const COMMIT: Statement = { sql: "COMMIT", parameters: [] };
 
-/** The reader of `connection`. */
-export function createReader(connection: Connection, registry: Registry): Reader {
-  const runner = createStatementRunner(connection);
+/** The reader of `connection`; what `check` throws, before and within statements, ends a read. */
+export function createReader(
+  connection: Connection,
+  registry: Registry,
+  check: () => void = () => {},
+): Reader {
+  checkWhileReading(connection, check);
+  const runner = checked(createStatementRunner(connection), check);
   const source = { runner, registry, readWires: createWireReader(connection, runner) };
   return {
     read: (statements) =>
@@ -32,6 +37,21 @@ export function createReader(connection: Connection, registry: Registry): Reader
       })),
     page: (request) => inSnapshot(connection, runner, () => assemblePage(source, request)),
     batch: (request) => inSnapshot(connection, runner, () => assembleBatch(source, request)),
+  };
+}
+
+/** Checks before each statement that reads; those that begin and end a transaction are run always. */
+function checked({ all, get, run }: StatementRunner, check: () => void): StatementRunner {
+  return {
+    all(statement) {
+      check();
+      return all(statement);
+    },
+    get(statement) {
+      check();
+      return get(statement);
+    },
+    run,
   };
 }
 

@@ -9,4 +9,6 @@ export const FILTER_LIMITS = Object.freeze({
   depth: 32,
   /** The number of restrictions, bare words included. */
   restrictions: 64,
+  /** The number of pieces between two `*`: each is looked for in every row. */
+  pieces: 64,
 });

@@ -41,6 +41,7 @@ class Parser {
   constructor(text: string) {
     this.#text = text;
     this.#tokens = tokenize(text);
+    refuseManyPieces(text, this.#tokens);
   }
 
   filter(): FilterNode | undefined {
@@ -214,6 +215,17 @@ const UNEXPECTED: Readonly<Partial<Record<TokenKind, string>>> = {
   operator: "a field must be before an operator",
   ")": "a parenthesis was not opened, or is empty",
 };
+
+function refuseManyPieces(text: string, tokens: readonly Token[]): void {
+  let count = 0;
+  for (const { pieces, start } of tokens) {
+    count += pieces.slice(1, -1).filter((piece) => piece !== "").length;
+    if (count > FILTER_LIMITS.pieces) {
+      const reason = `a filter has at most ${FILTER_LIMITS.pieces} pieces between two *`;
+      throw filterError(text, start, reason);
+    }
+  }
+}
 
 function isKeyword(token: Token, keyword: string): boolean {
   return token.kind === "word" && token.text === keyword;

@@ -156,11 +156,16 @@ describe("work is bounded", () => {
     const nested = (depth: number) => `${"(".repeat(depth)}j_int32 = 1${")".repeat(depth)}`;
     const many = (count: number) => Array.from({ length: count }, () => "j_int32 = 1").join(" OR ");
     const path = (parts: number) => `j_node.${"child.".repeat(parts - 2)}value = 1`;
+    const pieces = (count: number) => {
+      const halves = [Math.floor(count / 2), Math.ceil(count / 2)];
+      return halves.map((half) => `c_string = "${"*a".repeat(half)}*"`).join(" OR ");
+    };
     const long = (bytes: number) => `"${"é".repeat((bytes - 2) / 2)}"`;
     for (const [make, limit] of [
       [nested, FILTER_LIMITS.depth],
       [many, FILTER_LIMITS.restrictions],
       [path, FILTER_LIMITS.depth],
+      [pieces, FILTER_LIMITS.pieces],
       [long, FILTER_LIMITS.bytes],
     ] as const) {
       expect(refusal(make(limit))).toBeUndefined();
