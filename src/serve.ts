@@ -6,7 +6,7 @@ import { create } from "@bufbuild/protobuf";
 import { DatabaseService, DatabaseStatusSchema } from "../gen/protostore/v1/database_service_pb.ts";
 import type { Config } from "./config.ts";
 import { createDescriptorCheck } from "./database/sqlite/descriptors.ts";
-import { openSqlite } from "./database/sqlite/sqlite-database.ts";
+import { openSqlite, type SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
 import { StoreError } from "./errors.ts";
 import { loadFixtures } from "./fixtures.ts";
 import { createRowFaults } from "./handlers/row-faults.ts";
@@ -162,6 +162,7 @@ async function serveStore(
     probe: async () => {
       const error = database.checkFiles();
       if (error) return { serving: false, error };
+      tellOfHold(database, log);
       const found = schema.look();
       // The migrations may have come while the server ran.
       if (found.serving) await checkDescriptors();
@@ -214,6 +215,14 @@ async function serveStore(
     monitor.stop();
     throw error;
   }
+}
+
+/** Says when a read transaction begins, and ends, to keep the write-ahead log from being cut. */
+function tellOfHold({ logHold }: SqliteDatabase, log: Log): void {
+  const change = logHold.look();
+  if (change === "began") {
+    log.warn({ ...logHold.hold }, "the log grows: a read transaction keeps it from being cut");
+  } else if (change === "ended") log.info("the log can be cut again");
 }
 
 /** Makes a new file; an old one must be ours, and is migrated only by the operator's command. */

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file protostore/v1/database_service.proto.
  */
 export const file_protostore_v1_database_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Il0KE0V4cGxhaW5RdWVyeVJlcXVlc3QSGgoNcmVzb3VyY2VfdHlwZRgBIAEoCUID4EECEhMKBmZpbHRlchgCIAEoCUID4EEBEhUKCG9yZGVyX2J5GAMgASgJQgPgQQEirQIKFEV4cGxhaW5RdWVyeVJlc3BvbnNlEjcKBXN0ZXBzGAEgAygLMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5TdGVwEhYKDmVzdGltYXRlZF9yb3dzGAIgASgDEg8KB2luZGV4ZWQYAyABKAgaZQoEU3RlcBI2CgRraW5kGAEgASgOMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5LaW5kEhUKDXJlc291cmNlX3R5cGUYAiABKAkSDgoGZmllbGRzGAMgAygJIkwKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEgoKBlNFQVJDSBABEg4KClNDQU5fSU5ERVgQAhIICgRTQ0FOEAMSCAoEU09SVBAEIuIOCg5EYXRhYmFzZVN0YXR1cxI8Cgpjb25uZWN0aW9uGAEgASgLMigucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25uZWN0aW9uEjgKA3dhbBgCIAEoCzIrLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuV3JpdGVBaGVhZExvZxI0CgZzY2hlbWEYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNjaGVtYRI2CgdzdG9yYWdlGAQgASgLMiUucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TdG9yYWdlEhAKCHJldmlzaW9uGAUgASgDEjQKBnNlcnZlchgGIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2VydmVyEjIKBXNjcnViGAcgASgLMiMucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TY3J1YhriAQoKQ29ubmVjdGlvbhIMCgRvcGVuGAEgASgIEhEKCXJlYWRfb25seRgCIAEoCBIUCgxqb3VybmFsX21vZGUYAyABKAkSPgoLc3luY2hyb25vdXMYBCABKA4yKS5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlN5bmNocm9ub3VzEhQKDGZvcmVpZ25fa2V5cxgFIAEoCBIvCgxidXN5X3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoOc3FsaXRlX3ZlcnNpb24YByABKAkavQEKDVdyaXRlQWhlYWRMb2cSEgoKc2l6ZV9ieXRlcxgBIAEoAxIOCgZmcmFtZXMYAiABKAMSFgoOcGVuZGluZ19mcmFtZXMYAyABKAMSOAoUbGFzdF9jaGVja3BvaW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKEm9sZGVzdF9yZWFkZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAasQEKBlNjaGVtYRIPCgd2ZXJzaW9uGAEgASgDEhgKEGV4cGVjdGVkX3ZlcnNpb24YAiABKAMSDQoFZGlydHkYAyABKAgSEwoLZGlmZmVyZW5jZXMYBCADKAkSGgoSZGVzY3JpcHRvcnNfc2hhMjU2GAUgASgJEjwKCmRlcml2YXRpb24YBiABKAsyKC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlcml2YXRpb24aRQoKRGVyaXZhdGlvbhIRCglyb3dzX2RvbmUYASABKAMSEgoKcm93c190b3RhbBgCIAEoAxIQCghmaW5pc2hlZBgDIAEoCBqNAQoHU3RvcmFnZRIXCg9wYWdlX3NpemVfYnl0ZXMYASABKAMSEgoKcGFnZV9jb3VudBgCIAEoAxIWCg5mcmVlbGlzdF9jb3VudBgDIAEoAxIbChNkYXRhYmFzZV9zaXplX2J5dGVzGAQgASgDEiAKGHNoYXJlZF9tZW1vcnlfc2l6ZV9ieXRlcxgFIAEoAxq6AgoGU2VydmVyEikKBnVwdGltZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI+ChBldmVudF9sb29wX2RlbGF5GAIgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5EZWxheXMSQwoVbWFpbl90aHJlYWRfc3RhdGVtZW50GAMgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5EZWxheXMSHQoVcmVzaWRlbnRfbWVtb3J5X2J5dGVzGAQgASgDEhYKDnF1ZXVlZF9jb21taXRzGAUgASgFEhQKDHF1ZXVlZF9yZWFkcxgGIAEoBRIXCg91bnJlYWRhYmxlX3Jvd3MYByABKAMSGgoSbm90X3NlcnZpbmdfcmVhc29uGAggASgJGpgBCgVTY3J1YhIyCg5sYXN0X3Bhc3NfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcm93X2NvdW50GAIgASgDEhkKEWNoZWNrZWRfcm93X2NvdW50GAMgASgDEhUKDWZpbmRpbmdfY291bnQYBCABKAMSFgoOcmVzb3VyY2VfbmFtZXMYBSADKAkajwEKBkRlbGF5cxImCgNwNTAYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDcDk5GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA21heBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVjb3VudBgEIAEoAyJUCgtTeW5jaHJvbm91cxIbChdTWU5DSFJPTk9VU19VTlNQRUNJRklFRBAAEgcKA09GRhABEgoKBk5PUk1BTBACEggKBEZVTEwQAxIJCgVFWFRSQRAEMo0CCg9EYXRhYmFzZVNlcnZpY2USdwoRR2V0RGF0YWJhc2VTdGF0dXMSJy5wcm90b3N0b3JlLnYxLkdldERhdGFiYXNlU3RhdHVzUmVxdWVzdBodLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMiGoLT5JMCFBISL3YxL2RhdGFiYXNlU3RhdHVzEoABCgxFeHBsYWluUXVlcnkSIi5wcm90b3N0b3JlLnYxLkV4cGxhaW5RdWVyeVJlcXVlc3QaIy5wcm90b3N0b3JlLnYxLkV4cGxhaW5RdWVyeVJlc3BvbnNlIieC0+STAiESHy92MS9kYXRhYmFzZVN0YXR1czpleHBsYWluUXVlcnlCWwoZY29tLmV4YW1wbGUucHJvdG9zdG9yZS52MUIURGF0YWJhc2VTZXJ2aWNlUHJvdG9QAVomZXhhbXBsZS5jb20vcHJvdG9zdG9yZS92MTtwcm90b3N0b3JldjFiBnByb3RvMw", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Il0KE0V4cGxhaW5RdWVyeVJlcXVlc3QSGgoNcmVzb3VyY2VfdHlwZRgBIAEoCUID4EECEhMKBmZpbHRlchgCIAEoCUID4EEBEhUKCG9yZGVyX2J5GAMgASgJQgPgQQEirQIKFEV4cGxhaW5RdWVyeVJlc3BvbnNlEjcKBXN0ZXBzGAEgAygLMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5TdGVwEhYKDmVzdGltYXRlZF9yb3dzGAIgASgDEg8KB2luZGV4ZWQYAyABKAgaZQoEU3RlcBI2CgRraW5kGAEgASgOMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5LaW5kEhUKDXJlc291cmNlX3R5cGUYAiABKAkSDgoGZmllbGRzGAMgAygJIkwKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEgoKBlNFQVJDSBABEg4KClNDQU5fSU5ERVgQAhIICgRTQ0FOEAMSCAoEU09SVBAEItsQCg5EYXRhYmFzZVN0YXR1cxI8Cgpjb25uZWN0aW9uGAEgASgLMigucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25uZWN0aW9uEjgKA3dhbBgCIAEoCzIrLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuV3JpdGVBaGVhZExvZxI0CgZzY2hlbWEYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNjaGVtYRI2CgdzdG9yYWdlGAQgASgLMiUucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TdG9yYWdlEhAKCHJldmlzaW9uGAUgASgDEjQKBnNlcnZlchgGIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2VydmVyEjIKBXNjcnViGAcgASgLMiMucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TY3J1YhriAQoKQ29ubmVjdGlvbhIMCgRvcGVuGAEgASgIEhEKCXJlYWRfb25seRgCIAEoCBIUCgxqb3VybmFsX21vZGUYAyABKAkSPgoLc3luY2hyb25vdXMYBCABKA4yKS5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlN5bmNocm9ub3VzEhQKDGZvcmVpZ25fa2V5cxgFIAEoCBIvCgxidXN5X3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoOc3FsaXRlX3ZlcnNpb24YByABKAka7wEKDVdyaXRlQWhlYWRMb2cSEgoKc2l6ZV9ieXRlcxgBIAEoAxIOCgZmcmFtZXMYAiABKAMSFgoOcGVuZGluZ19mcmFtZXMYAyABKAMSOAoUbGFzdF9jaGVja3BvaW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKEm9sZGVzdF9yZWFkZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoEaG9sZBgGIAEoCzIiLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuSG9sZBqBAQoESG9sZBIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0CgZob2xkZXIYAiABKA4yJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkhvbGRlchITCgtwcm9jZXNzX2lkcxgDIAMoAxqxAQoGU2NoZW1hEg8KB3ZlcnNpb24YASABKAMSGAoQZXhwZWN0ZWRfdmVyc2lvbhgCIAEoAxINCgVkaXJ0eRgDIAEoCBITCgtkaWZmZXJlbmNlcxgEIAMoCRIaChJkZXNjcmlwdG9yc19zaGEyNTYYBSABKAkSPAoKZGVyaXZhdGlvbhgGIAEoCzIoLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRGVyaXZhdGlvbhpFCgpEZXJpdmF0aW9uEhEKCXJvd3NfZG9uZRgBIAEoAxISCgpyb3dzX3RvdGFsGAIgASgDEhAKCGZpbmlzaGVkGAMgASgIGo0BCgdTdG9yYWdlEhcKD3BhZ2Vfc2l6ZV9ieXRlcxgBIAEoAxISCgpwYWdlX2NvdW50GAIgASgDEhYKDmZyZWVsaXN0X2NvdW50GAMgASgDEhsKE2RhdGFiYXNlX3NpemVfYnl0ZXMYBCABKAMSIAoYc2hhcmVkX21lbW9yeV9zaXplX2J5dGVzGAUgASgDGroCCgZTZXJ2ZXISKQoGdXB0aW1lGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj4KEGV2ZW50X2xvb3BfZGVsYXkYAiABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlbGF5cxJDChVtYWluX3RocmVhZF9zdGF0ZW1lbnQYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlbGF5cxIdChVyZXNpZGVudF9tZW1vcnlfYnl0ZXMYBCABKAMSFgoOcXVldWVkX2NvbW1pdHMYBSABKAUSFAoMcXVldWVkX3JlYWRzGAYgASgFEhcKD3VucmVhZGFibGVfcm93cxgHIAEoAxIaChJub3Rfc2VydmluZ19yZWFzb24YCCABKAkamAEKBVNjcnViEjIKDmxhc3RfcGFzc190aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglyb3dfY291bnQYAiABKAMSGQoRY2hlY2tlZF9yb3dfY291bnQYAyABKAMSFQoNZmluZGluZ19jb3VudBgEIAEoAxIWCg5yZXNvdXJjZV9uYW1lcxgFIAMoCRqPAQoGRGVsYXlzEiYKA3A1MBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNwOTkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDbWF4GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWNvdW50GAQgASgDIlQKC1N5bmNocm9ub3VzEhsKF1NZTkNIUk9OT1VTX1VOU1BFQ0lGSUVEEAASBwoDT0ZGEAESCgoGTk9STUFMEAISCAoERlVMTBADEgkKBUVYVFJBEAQiQQoGSG9sZGVyEhYKEkhPTERFUl9VTlNQRUNJRklFRBAAEgwKCE9XTl9SRUFEEAESEQoNT1RIRVJfUFJPQ0VTUxACMo0CCg9EYXRhYmFzZVNlcnZpY2USdwoRR2V0RGF0YWJhc2VTdGF0dXMSJy5wcm90b3N0b3JlLnYxLkdldERhdGFiYXNlU3RhdHVzUmVxdWVzdBodLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMiGoLT5JMCFBISL3YxL2RhdGFiYXNlU3RhdHVzEoABCgxFeHBsYWluUXVlcnkSIi5wcm90b3N0b3JlLnYxLkV4cGxhaW5RdWVyeVJlcXVlc3QaIy5wcm90b3N0b3JlLnYxLkV4cGxhaW5RdWVyeVJlc3BvbnNlIieC0+STAiESHy92MS9kYXRhYmFzZVN0YXR1czpleHBsYWluUXVlcnlCWwoZY29tLmV4YW1wbGUucHJvdG9zdG9yZS52MUIURGF0YWJhc2VTZXJ2aWNlUHJvdG9QAVomZXhhbXBsZS5jb20vcHJvdG9zdG9yZS92MTtwcm90b3N0b3JldjFiBnByb3RvMw", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request message for DatabaseService.GetDatabaseStatus.
@@ -360,6 +360,13 @@ export type DatabaseStatus_WriteAheadLog = Message<"protostore.v1.DatabaseStatus
    * @generated from field: google.protobuf.Timestamp oldest_reader_time = 5;
    */
   oldestReaderTime?: Timestamp | undefined;
+
+  /**
+   * What keeps the log from being copied and cut; absent if nothing does.
+   *
+   * @generated from field: protostore.v1.DatabaseStatus.Hold hold = 6;
+   */
+  hold?: DatabaseStatus_Hold | undefined;
 };
 
 /**
@@ -368,6 +375,43 @@ export type DatabaseStatus_WriteAheadLog = Message<"protostore.v1.DatabaseStatus
  */
 export const DatabaseStatus_WriteAheadLogSchema: GenMessage<DatabaseStatus_WriteAheadLog> = /*@__PURE__*/
   messageDesc(file_protostore_v1_database_service, 3, 1);
+
+/**
+ * A read transaction that has been open for long: what was written since it began
+ * stays in the log, which grows.
+ *
+ * @generated from message protostore.v1.DatabaseStatus.Hold
+ */
+export type DatabaseStatus_Hold = Message<"protostore.v1.DatabaseStatus.Hold"> & {
+  /**
+   * When this server first saw that the log could not be copied.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 1;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * Whose transaction it is.
+   *
+   * @generated from field: protostore.v1.DatabaseStatus.Holder holder = 2;
+   */
+  holder: DatabaseStatus_Holder;
+
+  /**
+   * The other processes that have a read transaction open now, as far as the system
+   * tells: only on Linux, and only of the same machine.
+   *
+   * @generated from field: repeated int64 process_ids = 3;
+   */
+  processIds: bigint[];
+};
+
+/**
+ * Describes the message protostore.v1.DatabaseStatus.Hold.
+ * Use `create(DatabaseStatus_HoldSchema)` to create a new message.
+ */
+export const DatabaseStatus_HoldSchema: GenMessage<DatabaseStatus_Hold> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 3, 2);
 
 /**
  * The schema and what the server expects of it.
@@ -425,7 +469,7 @@ export type DatabaseStatus_Schema = Message<"protostore.v1.DatabaseStatus.Schema
  * Use `create(DatabaseStatus_SchemaSchema)` to create a new message.
  */
 export const DatabaseStatus_SchemaSchema: GenMessage<DatabaseStatus_Schema> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 2);
+  messageDesc(file_protostore_v1_database_service, 3, 3);
 
 /**
  * The rows whose columns and JSON are made anew, because they were written by
@@ -461,7 +505,7 @@ export type DatabaseStatus_Derivation = Message<"protostore.v1.DatabaseStatus.De
  * Use `create(DatabaseStatus_DerivationSchema)` to create a new message.
  */
 export const DatabaseStatus_DerivationSchema: GenMessage<DatabaseStatus_Derivation> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 3);
+  messageDesc(file_protostore_v1_database_service, 3, 4);
 
 /**
  * Pages and file sizes.
@@ -510,7 +554,7 @@ export type DatabaseStatus_Storage = Message<"protostore.v1.DatabaseStatus.Stora
  * Use `create(DatabaseStatus_StorageSchema)` to create a new message.
  */
 export const DatabaseStatus_StorageSchema: GenMessage<DatabaseStatus_Storage> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 4);
+  messageDesc(file_protostore_v1_database_service, 3, 5);
 
 /**
  * The server's process. What is counted is counted since its start.
@@ -582,7 +626,7 @@ export type DatabaseStatus_Server = Message<"protostore.v1.DatabaseStatus.Server
  * Use `create(DatabaseStatus_ServerSchema)` to create a new message.
  */
 export const DatabaseStatus_ServerSchema: GenMessage<DatabaseStatus_Server> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 5);
+  messageDesc(file_protostore_v1_database_service, 3, 6);
 
 /**
  * The passes of the scrubber. It checks that the columns, the JSON and the
@@ -633,7 +677,7 @@ export type DatabaseStatus_Scrub = Message<"protostore.v1.DatabaseStatus.Scrub">
  * Use `create(DatabaseStatus_ScrubSchema)` to create a new message.
  */
 export const DatabaseStatus_ScrubSchema: GenMessage<DatabaseStatus_Scrub> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 6);
+  messageDesc(file_protostore_v1_database_service, 3, 7);
 
 /**
  * The distribution of how long something took.
@@ -675,7 +719,7 @@ export type DatabaseStatus_Delays = Message<"protostore.v1.DatabaseStatus.Delays
  * Use `create(DatabaseStatus_DelaysSchema)` to create a new message.
  */
 export const DatabaseStatus_DelaysSchema: GenMessage<DatabaseStatus_Delays> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 7);
+  messageDesc(file_protostore_v1_database_service, 3, 8);
 
 /**
  * SQLite's `synchronous` setting.
@@ -731,6 +775,47 @@ export type DatabaseStatus_Synchronous = (typeof DatabaseStatus_Synchronous)[key
  */
 export const DatabaseStatus_SynchronousSchema: GenEnum<DatabaseStatus_Synchronous> = /*@__PURE__*/
   enumDesc(file_protostore_v1_database_service, 3, 0);
+
+/**
+ * Whose read transaction keeps the log from being cut.
+ *
+ * @generated from enum protostore.v1.DatabaseStatus.Holder
+ */
+export const DatabaseStatus_Holder = {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: HOLDER_UNSPECIFIED = 0;
+   */
+  HOLDER_UNSPECIFIED: 0,
+
+  /**
+   * A read of this server, which `oldest_reader_time` tells of.
+   *
+   * @generated from enum value: OWN_READ = 1;
+   */
+  OWN_READ: 1,
+
+  /**
+   * A transaction of another program, or of another process that serves.
+   *
+   * @generated from enum value: OTHER_PROCESS = 2;
+   */
+  OTHER_PROCESS: 2,
+} as const;
+
+/**
+ * Whose read transaction keeps the log from being cut.
+ *
+ * @generated from enum protostore.v1.DatabaseStatus.Holder
+ */
+export type DatabaseStatus_Holder = (typeof DatabaseStatus_Holder)[keyof typeof DatabaseStatus_Holder] | UnknownEnum;
+
+/**
+ * Describes the enum protostore.v1.DatabaseStatus.Holder.
+ */
+export const DatabaseStatus_HolderSchema: GenEnum<DatabaseStatus_Holder> = /*@__PURE__*/
+  enumDesc(file_protostore_v1_database_service, 3, 1);
 
 /**
  * Looks after the database that a server stores its messages in.

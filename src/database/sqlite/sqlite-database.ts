@@ -11,6 +11,7 @@ import type { Statement } from "../../query/statements.ts";
 import type { Database } from "../database.ts";
 import { type Connection, translateSqliteError } from "./connection.ts";
 import { type Guarded, openGuarded } from "./file-guard.ts";
+import { type HoldWatch, watchHold } from "./log-hold.ts";
 import { createPointReader } from "./point-reader.ts";
 import { createReaderPool } from "./reader-pool.ts";
 import { scansIn } from "./scans.ts";
@@ -18,6 +19,7 @@ import { useSchemaStore } from "./schema-store.ts";
 import { readShortPages } from "./short-pages.ts";
 import { readStatus } from "./status.ts";
 import type { OnStatement } from "./timed.ts";
+import { createWalLook } from "./wal.ts";
 import { startWriter } from "./writer.ts";
 
 export interface SqliteOptions {
@@ -52,6 +54,8 @@ export interface SqliteDatabase extends Database {
   checkFile(): StoreError | undefined;
   /** The same of the log as well; what can be saved is then saved. */
   checkFiles(): StoreError | undefined;
+  /** What keeps the log from being cut. */
+  readonly logHold: HoldWatch;
   /** Resolves when the database can be written, if it is to be. @throws StoreError */
   opened(): Promise<void>;
 }
@@ -81,8 +85,10 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   const readPoint = createPointReader(reading, options, limits.writeTimeoutMs);
   const readers = createReaderPool(threads, limits, options.log);
   const scans = scansIn(readers);
+  const logHold = watchHold(path, createWalLook(reading));
   const database: SqliteDatabase = {
     connection: reading,
+    logHold,
     queues: () => ({ queuedCommits: writer?.queued ?? 0, queuedReads: readers.queued }),
     async opened() {
       await writer?.opened();
@@ -119,6 +125,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
           durability,
           lastCheckpointMs: writer?.lastCheckpointMs,
           oldestReaderMs: readers.oldestReadMs,
+          hold: logHold.hold,
         });
       } catch (error) {
         throw translateSqliteError(error);

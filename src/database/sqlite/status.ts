@@ -6,11 +6,15 @@ import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type DatabaseStatus,
+  type DatabaseStatus_Hold,
+  DatabaseStatus_Holder,
+  DatabaseStatus_HoldSchema,
   DatabaseStatus_Synchronous,
   DatabaseStatusSchema,
 } from "../../../gen/protostore/v1/database_service_pb.ts";
 import type { Durability } from "../../config.ts";
 import { type Connection, readPragma } from "./connection.ts";
+import type { LogHold } from "./log-hold.ts";
 import { readWal } from "./wal.ts";
 
 /** What only the server itself knows. */
@@ -19,6 +23,7 @@ export interface ServerFacts {
   readonly durability: Durability;
   readonly lastCheckpointMs: number | undefined;
   readonly oldestReaderMs: number | undefined;
+  readonly hold: LogHold | undefined;
 }
 
 /** What the writer has set, and read back. */
@@ -34,7 +39,7 @@ export function readStatus(connection: Connection, facts: ServerFacts): Database
   // Absent as long as migrations are pending.
   const hasState = one("SELECT 1 FROM sqlite_schema WHERE name = 'store_state'") !== undefined;
   const wal = readWal(connection);
-  const { lastCheckpointMs, oldestReaderMs } = facts;
+  const { lastCheckpointMs, oldestReaderMs, hold } = facts;
   return create(DatabaseStatusSchema, {
     connection: {
       open: connection.open,
@@ -53,6 +58,7 @@ export function readStatus(connection: Connection, facts: ServerFacts): Database
         lastCheckpointTime: timestampFromMs(lastCheckpointMs),
       }),
       ...(oldestReaderMs !== undefined && { oldestReaderTime: timestampFromMs(oldestReaderMs) }),
+      ...(hold && { hold: toHold(hold, oldestReaderMs) }),
     },
     storage: {
       pageSizeBytes: integer("page_size"),
@@ -62,6 +68,18 @@ export function readStatus(connection: Connection, facts: ServerFacts): Database
       sharedMemorySizeBytes: sizeOf(`${connection.name}-shm`),
     },
     revision: hasState ? (one("SELECT revision FROM store_state") as bigint) : 0n,
+  });
+}
+
+function toHold(
+  { sinceMs, processIds }: LogHold,
+  oldestReaderMs: number | undefined,
+): DatabaseStatus_Hold {
+  const isOwn = oldestReaderMs !== undefined && oldestReaderMs <= sinceMs;
+  return create(DatabaseStatus_HoldSchema, {
+    startTime: timestampFromMs(sinceMs),
+    holder: isOwn ? DatabaseStatus_Holder.OWN_READ : DatabaseStatus_Holder.OTHER_PROCESS,
+    processIds: processIds.map(BigInt),
   });
 }
 

@@ -26,7 +26,7 @@ export interface WalKeeper {
  * The frames after which the log is copied, 16 MiB. SQLite's own default is 1000; but a page that is
  * written again and again is copied once, and so the fewer copies the less work.
  */
-const CHECKPOINT_FRAMES = 4000;
+export const CHECKPOINT_FRAMES = 4000;
 
 /** The frames after which other processes are kept from writing during the copy. */
 const LONG_LOG_FRAMES = 2 * CHECKPOINT_FRAMES;
