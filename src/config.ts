@@ -46,6 +46,8 @@ export interface Limits {
   readonly migrationLockTimeoutMs: number;
   /** How long a stop waits for calls in flight before it cuts them off. */
   readonly shutdownTimeoutMs: number;
+  /** How long a stop then waits for reads whose statements go on. */
+  readonly closeTimeoutMs: number;
   /** How often health and schema are looked at. */
   readonly probeIntervalMs: number;
   /** How long calls rely on the last look at the database file; writes look for themselves. */
@@ -101,7 +103,8 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   readGraceMs: 100,
   writeTimeoutMs: 10_000,
   migrationLockTimeoutMs: 15_000,
-  shutdownTimeoutMs: 5_000,
+  shutdownTimeoutMs: 4_000,
+  closeTimeoutMs: 500,
   probeIntervalMs: 1_000,
   glanceIntervalMs: 5,
   scrubRowsPerSecond: 100,

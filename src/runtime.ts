@@ -2,9 +2,8 @@
 // Must not import anything of the service but its folder: it comes before everything else.
 
 import { enableCompileCache, flushCompileCache } from "node:module";
-import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
-import { PACKAGE_ROOT } from "./package-root.ts";
+import { CACHE_FOLDER } from "./package-root.ts";
 
 /**
  * What a call leaves behind is garbage soon. V8 would let it grow to hundreds of megabytes, and then
@@ -30,7 +29,7 @@ export function keepWasmCode(): void {
  * folder, where nobody else can put code; if that cannot be written, nothing is kept.
  */
 export function keepCompiled(): void {
-  process.env.NODE_COMPILE_CACHE ??= join(PACKAGE_ROOT, "node_modules", ".cache", "protostore");
+  process.env.NODE_COMPILE_CACHE ??= CACHE_FOLDER;
   enableCompileCache(process.env.NODE_COMPILE_CACHE);
 }
 

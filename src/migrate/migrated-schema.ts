@@ -1,7 +1,11 @@
 // What the migrations make of an empty database: the truth of what must be in a database of ours.
-// Runs them in memory; must not touch a file.
+// Runs them in memory; must not touch a database's file.
 
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { type Connection, openConnection } from "../database/sqlite/connection.ts";
+import { CACHE_FOLDER, packageVersion } from "../package-root.ts";
 import type { MigrationFile } from "./files.ts";
 import { runScript } from "./statements.ts";
 
@@ -15,9 +19,40 @@ export interface SchemaObject {
   readonly sql: string | null;
 }
 
-/** Everything that `files`, applied in order, leave in an empty database; throws as `withMigrated`. */
+/**
+ * Everything that `files`, applied in order, leave in an empty database; throws as `withMigrated`. To run
+ * them takes a sixth of a start, so what they leave is kept beside the compiled code.
+ */
 export function readMigratedSchema(files: readonly MigrationFile[]): readonly SchemaObject[] {
-  return withMigrated(files, readSchema);
+  const hash = createHash("sha256").update(packageVersion());
+  for (const { up } of files) hash.update(JSON.stringify(up?.sql ?? null));
+  const path = join(CACHE_FOLDER, `schema-${hash.digest("hex")}.json`);
+  const kept = readKept(path);
+  if (kept) return kept;
+  const schema = withMigrated(files, readSchema);
+  keep(path, schema);
+  return schema;
+}
+
+function readKept(path: string): readonly SchemaObject[] | undefined {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as readonly SchemaObject[];
+  } catch {
+    // None yet, or one that was not written to its end.
+    return undefined;
+  }
+}
+
+/** Where nothing can be written, nothing is kept. */
+function keep(path: string, schema: readonly SchemaObject[]): void {
+  const unfinished = `${path}.${process.pid}`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(unfinished, JSON.stringify(schema));
+    renameSync(unfinished, path);
+  } catch {
+    return;
+  }
 }
 
 /**

@@ -223,7 +223,7 @@ describe("an endless read", () => {
 
   test("does not keep the database from being closed", async () => {
     const threads = countThreads();
-    const { database } = open({ ...PATIENT, shutdownTimeoutMs: 24 * 60 * 60 * 1_000 });
+    const { database } = open({ ...PATIENT, closeTimeoutMs: 24 * 60 * 60 * 1_000 });
     await database.read([ONE]);
     const read = failureOf(database.read([ENDLESS]));
     await database.close();

@@ -55,7 +55,7 @@ const OVERLOADED_RETRY_DELAY_MS = 200;
 
 /** A pool without threads; they are started when they are needed. */
 export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log): ReaderPool {
-  const { readerThreads, readQueueMax, readTimeoutMs, readGraceMs, shutdownTimeoutMs } = limits;
+  const { readerThreads, readQueueMax, readTimeoutMs, readGraceMs, closeTimeoutMs } = limits;
   // A thread that is ended lives on until its statement returns.
   const [readers, ending] = [new Set<Reader>(), new Set<Reader>()];
   const queue = new Set<WaitingCall>();
@@ -165,7 +165,7 @@ export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log):
       queue.clear();
       const ended = Promise.all([...readers, ...ending].map(end));
       // One that is in a long statement may close its connection when it can.
-      await Promise.race([ended, delay(shutdownTimeoutMs, undefined, { ref: false })]);
+      await Promise.race([ended, delay(closeTimeoutMs, undefined, { ref: false })]);
     },
   };
 }
