@@ -100,7 +100,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   readerThreads: 2,
   readQueueMax: 256,
   readTimeoutMs: 30_000,
-  readGraceMs: 100,
+  readGraceMs: 1_000,
   writeTimeoutMs: 10_000,
   migrationLockTimeoutMs: 15_000,
   shutdownTimeoutMs: 4_000,

@@ -38,11 +38,12 @@ export interface ReaderPool {
 /** A thread and what it is doing. */
 interface Reader {
   readonly worker: Worker;
+  readonly exited: Promise<void>;
   /** Not 0 once its call is over: it then ends its read within a few rows. */
   readonly over: Int32Array<SharedArrayBuffer>;
   call?: WaitingCall | undefined;
   startedMs?: number | undefined;
-  /** Ends the thread if its call is over and it does not come back. */
+  /** Gives the thread up if its call is over and it does not come back. */
   grace?: NodeJS.Timeout | undefined;
   /** What it died of. */
   error?: unknown;
@@ -56,7 +57,7 @@ const OVERLOADED_RETRY_DELAY_MS = 200;
 /** A pool without threads; they are started when they are needed. */
 export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log): ReaderPool {
   const { readerThreads, readQueueMax, readTimeoutMs, readGraceMs, closeTimeoutMs } = limits;
-  // A thread that is ended lives on until its statement returns.
+  // A thread that is given up lives on until its statement returns.
   const [readers, ending] = [new Set<Reader>(), new Set<Reader>()];
   const queue = new Set<WaitingCall>();
   let isClosed = false;
@@ -83,7 +84,8 @@ export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log):
     const workerData: ReaderData = { ...setup, over };
     const options = { workerData, resourceLimits: RESOURCE_LIMITS };
     const worker = new Worker(threadUrl("reader-thread"), options);
-    const reader: Reader = { worker, over };
+    const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+    const reader: Reader = { worker, over, exited };
     readers.add(reader);
     worker.on("message", (answer: ReaderAnswer) => finish(reader, answer));
     worker.on("error", (error) => {
@@ -100,8 +102,8 @@ export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log):
     call.onOver = () => {
       Atomics.store(reader.over, 0, 1);
       reader.grace = setTimeout(() => {
-        log?.warn({ startedMs: reader.startedMs }, "ending a reader whose call is over");
-        end(reader);
+        log?.warn({ startedMs: reader.startedMs }, "a reader goes on with a call that is over");
+        giveUp(reader);
       }, readGraceMs);
     };
     Atomics.store(reader.over, 0, 0);
@@ -118,16 +120,17 @@ export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log):
     reader.worker.unref();
     if ("error" in answer) call?.fail(fromPlainError(answer.error));
     else call?.resolve(answer.result);
+    if (ending.has(reader)) void reader.worker.terminate();
     assign();
   }
 
-  function end(reader: Reader): Promise<unknown> {
+  /** Another may take its place. Within a statement it is not terminated: that would ask no more. */
+  function giveUp(reader: Reader): void {
     clearTimeout(reader.grace);
     Atomics.store(reader.over, 0, 1);
     if (readers.delete(reader)) ending.add(reader);
-    const ended = reader.worker.terminate();
+    if (!reader.call) void reader.worker.terminate();
     assign();
-    return ended;
   }
 
   function forget(reader: Reader): void {
@@ -163,9 +166,13 @@ export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log):
       isClosed = true;
       for (const call of queue) call.fail(unavailable("the database is closed"));
       queue.clear();
-      const ended = Promise.all([...readers, ...ending].map(end));
-      // One that is in a long statement may close its connection when it can.
-      await Promise.race([ended, delay(closeTimeoutMs, undefined, { ref: false })]);
+      for (const reader of readers) {
+        reader.call?.fail(unavailable("the database is closed"));
+        giveUp(reader);
+      }
+      const exited = Promise.all([...ending].map((reader) => reader.exited));
+      // One that is in a statement which does not ask may close its connection when it can.
+      await Promise.race([exited, delay(closeTimeoutMs, undefined, { ref: false })]);
     },
   };
 }
