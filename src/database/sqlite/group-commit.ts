@@ -90,15 +90,15 @@ export function createCommitter(connection: Connection, options: CommitterOption
   const { requestRetentionMs: retentionMs } = options;
   let seen: { readonly version: unknown; readonly foreign: ForeignCode } | undefined;
 
-  /** What acts on our statements; read again only after a change of the schema. */
-  function foreignCode(): ForeignCode {
+  /** What acts on our statements; read again, and guarded against, only after a change of the schema. */
+  function foreignCode(): { readonly foreign: ForeignCode; readonly isGuarded: boolean } {
     const [version] = runner.get(SCHEMA_VERSION) ?? [];
-    if (seen && seen.version === version) return seen.foreign;
-    const isNew = guardTables(connection, plans);
+    if (seen && seen.version === version) return { foreign: seen.foreign, isGuarded: false };
+    const isGuarded = guardTables(connection, plans);
     const foreign = readForeignCode(connection, plans);
     // What may be rolled back is no version to remember.
-    seen = isNew ? undefined : { version, foreign };
-    return foreign;
+    seen = isGuarded ? undefined : { version, foreign };
+    return { foreign, isGuarded };
   }
 
   /** Those that wait for the lock no longer are reported, and run no SQL. */
@@ -157,7 +157,7 @@ export function createCommitter(connection: Connection, options: CommitterOption
   }
 
   function applyGroup(entries: readonly Entry[]): { outcomes: Outcome[]; changed: boolean } {
-    const foreign = foreignCode();
+    const { foreign, isGuarded } = foreignCode();
     const watched = foreign.hasTriggers || (foreign.hasActions && entries.some(deletes));
     const writing = BigInt(watched ? WRITING.watched : WRITING.own);
     const [before] = runner.get({ sql: START, parameters: [writing] }) ?? [];
@@ -167,7 +167,7 @@ export function createCommitter(connection: Connection, options: CommitterOption
     const isOpen = () => connection.inTransaction;
     const given = { runner, plans, registry, messageBytesMax, now, foreign, watched, isOpen };
     const shared = { ...given, nextKeys: new Map() };
-    const group: Group = { shared, revision: before, changed: false };
+    const group: Group = { shared, revision: before, changed: isGuarded };
     const outcomes: Outcome[] = [];
     while (outcomes.length < entries.length) {
       const creates = createsFrom(entries, outcomes.length, onlyOperation);
