@@ -11,6 +11,7 @@ import type {
   BatchRequest,
   PageBytes,
   PageRequest,
+  ShortPageRequest,
   StoredMessage,
 } from "./page-request.ts";
 
@@ -145,6 +146,8 @@ export interface Database {
     limits?: CallLimits,
     mask?: readonly string[],
   ): Promise<StoredMessage>;
+  /** A page of a few rows, read at once; undefined if it must be read as others are. */
+  shortPage(request: ShortPageRequest): Promise<PageBytes | undefined>;
   /** A page of rows, assembled where they are read, in one read transaction. */
   page(request: PageRequest, limits?: CallLimits): Promise<PageBytes>;
   /** The messages with these keys, assembled where they are read, in one read transaction. */

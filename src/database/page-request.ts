@@ -38,8 +38,6 @@ export interface PageRequest {
    * page is full; together they must have one row more than the page to tell that another follows.
    */
   readonly statements: readonly Statement[];
-  /** The same rows as `selectJoinedPage` has them, if they are so few that any thread may read them. */
-  readonly joined?: Statement | undefined;
   /** The most rows of the page. */
   readonly pageSize: number;
   /** The bytes of whole messages after which the page ends; it passes one row at least. */
@@ -51,6 +49,17 @@ export interface PageRequest {
   readonly mask?: readonly string[] | undefined;
   /** Statements whose rows are wanted from the same snapshot. */
   readonly more?: readonly Statement[];
+}
+
+/** A few rows by key, of which nothing else is asked. */
+export interface ShortPageRequest {
+  /** What `selectJoinedPage` selects. */
+  readonly joined: Statement;
+  /** The most rows of the page. */
+  readonly pageSize: number;
+  /** The bytes of messages beyond which it is no short page. */
+  readonly pageBytes: number;
+  readonly item: ItemForm;
 }
 
 /** A page as it stands in the response. */

@@ -3,7 +3,7 @@
 
 import { itemBytesMax, type Limits } from "../config.ts";
 import type { CallLimits, Database } from "../database/database.ts";
-import type { ItemForm } from "../database/page-request.ts";
+import type { ItemForm, PageBytes } from "../database/page-request.ts";
 import { compileFilter } from "../query/filter/compile.ts";
 import type { Fragment } from "../query/filter/fragment.ts";
 import type { TableFacts } from "../query/filter/source.ts";
@@ -62,17 +62,40 @@ export type ListGuard = (plan: ResourcePlan, statement: Statement, filter: strin
 
 /** Reads a page. @throws StoreError INVALID_FIELD for a filter or an order that cannot be. */
 export async function listResources(
-  { database, plan, limits, facts, guard }: ListSource,
+  source: ListSource,
   query: ListQuery,
   call?: CallLimits,
 ): Promise<Page> {
+  const { bytes, count, unreachable, last, following, more, revision } =
+    (await readShort(source, query)) ?? (await readAny(source, query, call));
+  // The values behind the key are those of the order.
+  const next = following && last?.slice(1);
+  const totalSize = query.includeTotalSize ? Number(more[0]?.[0]?.[0]) : undefined;
+  return { bytes, count, unreachable, next, totalSize, revision };
+}
+
+/** To compile what is asked for, and to wake a reader, would take longer than the page. */
+async function readShort(
+  { database, plan, limits }: ListSource,
+  query: ListQuery,
+): Promise<PageBytes | undefined> {
+  if (!isShort(query, limits)) return undefined;
+  const { after, item, pageSize, pageBytes = limits.pageBytes } = query;
+  const joined = selectJoinedPage(plan, after?.[0], limits.shortPageRowBytes, pageSize + 1);
+  return database.shortPage({ joined, item, pageSize, pageBytes });
+}
+
+async function readAny(
+  { database, plan, limits, facts, guard }: ListSource,
+  query: ListQuery,
+  call: CallLimits | undefined,
+): Promise<PageBytes> {
   const list = compileList(plan, query, facts);
   await guard?.(plan, pageStatement(list, query), query.filter);
-  const { bytes, count, unreachable, last, following, more, revision } = await database.page(
+  return database.page(
     {
       plan,
       statements: pageStatements(list, query),
-      joined: isShort(query, limits) ? joinedPage(plan, query, limits) : undefined,
       pageSize: query.pageSize,
       pageBytes: query.pageBytes ?? limits.pageBytes,
       itemBytesMax: itemBytesMax(limits),
@@ -82,10 +105,6 @@ export async function listResources(
     },
     call,
   );
-  // The values behind the key are those of the order.
-  const next = following && last?.slice(1);
-  const totalSize = query.includeTotalSize ? Number(more[0]?.[0]?.[0]) : undefined;
-  return { bytes, count, unreachable, next, totalSize, revision };
 }
 
 /** A few rows in the order of their keys, and nothing else to look for. */
@@ -93,10 +112,6 @@ function isShort(query: ListQuery, limits: Limits): boolean {
   const { filter, orderBy, skip, includeTotalSize, mask, item } = query;
   const isPlain = filter === "" && orderBy === "" && skip === 0 && !includeTotalSize;
   return isPlain && !mask && !item.envelope && query.pageSize <= limits.shortPageRows;
-}
-
-function joinedPage(plan: ResourcePlan, { after, pageSize }: ListQuery, limits: Limits): Statement {
-  return selectJoinedPage(plan, after?.[0], limits.shortPageRowBytes, pageSize + 1);
 }
 
 /** The statement of a first page. */

@@ -2,16 +2,15 @@
 // Leaves to the reader threads what is longer than it seemed, or must be made anew.
 
 import type { Row } from "../../schema/sql-value.ts";
-import type { CallLimits } from "../database.ts";
-import type { PageBytes, PageRequest } from "../page-request.ts";
+import type { PageBytes, ShortPageRequest } from "../page-request.ts";
 import { type Connection, isBusy, translateSqliteError } from "./connection.ts";
 import { createItemWriter } from "./item-bytes.ts";
 import { createStatementRunner } from "./statement-cache.ts";
 import { type OnStatement, timed } from "./timed.ts";
 import { isIntact, joinsBytes, readNumbers, splitBytes } from "./wires.ts";
 
-/** Reads a page. Fails with StoreError only. */
-export type ReadPage = (request: PageRequest, limits?: CallLimits) => Promise<PageBytes>;
+/** Reads a short page; undefined if it is none. Fails with StoreError only. */
+export type ReadShortPage = (request: ShortPageRequest) => Promise<PageBytes | undefined>;
 
 /** What `selectJoinedPage` selects. */
 type JoinedRow = [
@@ -22,26 +21,23 @@ type JoinedRow = [
   bytes: Uint8Array | null,
 ];
 
-/** Reads pages on `connection` if they are short, and else with `readPage`. */
-export function readShortPages(
+/** Reads short pages on `connection`. */
+export function createShortPageReader(
   connection: Connection,
-  readPage: ReadPage,
   onStatement?: OnStatement,
-): ReadPage {
+): ReadShortPage {
   const runner = createStatementRunner(connection);
   const joins = joinsBytes(connection);
-  return async (request, limits) => {
-    const { joined, ...scan } = request;
-    if (!joined || !joins) return readPage(scan, limits);
+  return async (request) => {
+    if (!joins) return undefined;
     try {
-      const read = () => splitPage(request, runner.get(joined) as JoinedRow);
-      const page = timed(read, onStatement);
-      if (page) return page;
+      const read = () => splitPage(request, runner.get(request.joined) as JoinedRow);
+      return timed(read, onStatement);
     } catch (error) {
       // The others wait for a lock without blocking this thread.
-      if (!isBusy(error)) throw translateSqliteError(error);
+      if (isBusy(error)) return undefined;
+      throw translateSqliteError(error);
     }
-    return readPage(scan, limits);
   };
 }
 
@@ -50,7 +46,7 @@ const CRC_RANGE = 2 ** 32;
 
 /** The page, unless a message has no bytes, too many, or others than were written. */
 function splitPage(
-  { item, pageSize, pageBytes }: PageRequest,
+  { item, pageSize, pageBytes }: ShortPageRequest,
   [revision, rows, keys, sizes, joined]: JoinedRow,
 ): PageBytes | undefined {
   const packed = readNumbers(sizes);

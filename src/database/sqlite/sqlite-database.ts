@@ -16,7 +16,7 @@ import { createPointReader } from "./point-reader.ts";
 import { createReaderPool } from "./reader-pool.ts";
 import { scansIn } from "./scans.ts";
 import { useSchemaStore } from "./schema-store.ts";
-import { readShortPages } from "./short-pages.ts";
+import { createShortPageReader } from "./short-pages.ts";
 import { readStatus } from "./status.ts";
 import type { OnStatement } from "./timed.ts";
 import { createWalLook } from "./wal.ts";
@@ -101,7 +101,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     },
     get: readPoint,
     ...scans,
-    page: readShortPages(reading, scans.page, options.onStatement),
+    shortPage: createShortPageReader(reading, options.onStatement),
     async commit(operations, commitOptions) {
       if (!writer) throw new StoreError("READ_ONLY_MODE", "the server is read-only");
       return writer.commit(operations, commitOptions);
