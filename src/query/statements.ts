@@ -24,6 +24,11 @@ export function selectByKey(plan: ResourcePlan, key: bigint): Statement {
   };
 }
 
+/** A row if there is one with this key. */
+export function selectPresence({ sql: { table, key: name } }: TablePlan, key: bigint): Statement {
+  return { sql: `SELECT 1 FROM ${table} WHERE ${name} = ?`, parameters: [key] };
+}
+
 /**
  * Bytes, revision of the database, and the CRC-32 that the bytes must have; the only parameter is the
  * key. A join takes twice the time.

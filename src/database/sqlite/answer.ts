@@ -2,7 +2,7 @@
 // out, whatever code of others has made of them. Runs inside the transaction, and writes nothing.
 
 import { toBinary } from "@bufbuild/protobuf";
-import { selectByKey, selectReferrers } from "../../query/statements.ts";
+import { selectPresence, selectReferrers } from "../../query/statements.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { trustedWire, unreadableRow } from "../../schema/row.ts";
 import type { Commit, DeleteOperation, Operation } from "../database.ts";
@@ -38,7 +38,7 @@ function readAgain(tx: Transaction, plan: ResourcePlan, key: bigint): Uint8Array
 }
 
 function checkDeleted(tx: Transaction, { plan, key }: DeleteOperation): undefined {
-  const isThere = tx.runner.get(selectByKey(plan, key));
+  const isThere = tx.runner.get(selectPresence(plan, key));
   const hasChildren = plan.children.some((child) =>
     tx.runner.get(selectReferrers(child, child.parentKey, key, 1)),
   );

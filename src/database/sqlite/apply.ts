@@ -3,7 +3,7 @@
 
 import { invalidField, notFound, StoreError } from "../../errors.ts";
 import { applyMask } from "../../query/field-mask.ts";
-import { selectByKey } from "../../query/statements.ts";
+import { selectPresence } from "../../query/statements.ts";
 import { checkRanges } from "../../schema/ranges.ts";
 import { formatName } from "../../schema/resource-name.ts";
 import type { CheckOperation, ExecuteOperation, Operation } from "../database.ts";
@@ -127,7 +127,7 @@ function applyChange(tx: Transaction, operation: PreparedUpdate, previous: Store
 }
 
 function applyCheck(tx: Transaction, { plan, key }: CheckOperation): undefined {
-  if (!tx.runner.get(selectByKey(plan, key))) throw notFound(identify(plan, key));
+  if (!tx.runner.get(selectPresence(plan, key))) throw notFound(identify(plan, key));
 }
 
 function applyExecute(tx: Transaction, { statement, check }: ExecuteOperation): undefined {

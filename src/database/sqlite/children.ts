@@ -4,7 +4,7 @@
 import type { Message, Registry } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { invalidField, StoreError } from "../../errors.ts";
-import { selectByKey, selectReferrers } from "../../query/statements.ts";
+import { selectPresence, selectReferrers } from "../../query/statements.ts";
 import { deleteByKey, insertChild, updateChild } from "../../query/write-statements.ts";
 import type { ChildPlan, ColumnPlan, ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import { formatName } from "../../schema/resource-name.ts";
@@ -115,7 +115,7 @@ export function refuseOrphans(
 ): void {
   if (!tx.runner.get(selectReferrers(child, child.parentKey, parentKey, 1))) return;
   // They may be those of a row that is there: the insert says so.
-  if (tx.runner.get(selectByKey(plan, parentKey))) return;
+  if (tx.runner.get(selectPresence(plan, parentKey))) return;
   const subject = formatName(plan.resource, parentKey);
   const description = `${child.field.name} of an earlier ${subject} are still there`;
   const preconditions = [{ type: "FOREIGN_KEY", subject, description }];

@@ -4,7 +4,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import type { Precondition } from "../../errors.ts";
-import { selectByKey, selectReferrers } from "../../query/statements.ts";
+import { selectPresence, selectReferrers } from "../../query/statements.ts";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import { parseName } from "../../schema/resource-name.ts";
 import type { Row } from "../../schema/sql-value.ts";
@@ -44,7 +44,7 @@ function missingIn(
     const name = reference ? (message.get(field) as string) : "";
     const target = plans.find(({ resource }) => resource === reference);
     if (!reference || !target || name === "") return [];
-    if (runner.get(selectByKey(target, parseName(reference, name, field.name)))) return [];
+    if (runner.get(selectPresence(target, parseName(reference, name, field.name)))) return [];
     const description = `${path}.${field.name}: ${name} does not exist`;
     return [{ type: "FOREIGN_KEY", subject: name, description }];
   });
