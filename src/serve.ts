@@ -49,13 +49,19 @@ export interface RunningService {
 
 /**
  * Serves what is given as `config` says; creates and migrates the database if there is none.
- * @throws StoreError with an operator code if it cannot.
+ * @throws StoreError with an operator code if it cannot; the reason of `signal` if that aborts before.
  */
-export async function serve(config: Config, served: Served, log: Log): Promise<RunningService> {
+export async function serve(
+  config: Config,
+  served: Served,
+  log: Log,
+  signal: AbortSignal = NEVER,
+): Promise<RunningService> {
   const store = await openStore(config, served, log, prepareFile);
   return closeIfFailed(store, async () => {
+    signal.throwIfAborted();
     await prepareStore(store, config, log);
-    return serveStore(store, config, served, log);
+    return serveStore(store, config, served, log, signal);
   });
 }
 
@@ -63,9 +69,17 @@ export async function serve(config: Config, served: Served, log: Log): Promise<R
  * Does all that `serve` does before it serves: what is done once, however many processes serve.
  * @throws StoreError with an operator code if the database cannot be served.
  */
-export async function prepare(config: Config, served: Served, log: Log): Promise<void> {
+export async function prepare(
+  config: Config,
+  served: Served,
+  log: Log,
+  signal: AbortSignal = NEVER,
+): Promise<void> {
   const store = await openStore(config, served, log, prepareFile);
-  await closeIfFailed(store, () => prepareStore(store, config, log));
+  await closeIfFailed(store, async () => {
+    signal.throwIfAborted();
+    await prepareStore(store, config, log);
+  });
   await closeStore(store);
 }
 
@@ -77,10 +91,14 @@ export async function servePrepared(
   config: Config,
   served: Served,
   log: Log,
+  signal: AbortSignal = NEVER,
 ): Promise<RunningService> {
   const store = await openStore(config, served, log);
-  return closeIfFailed(store, () => serveStore(store, config, served, log));
+  return closeIfFailed(store, () => serveStore(store, config, served, log, signal));
 }
+
+/** For who cannot be told to stop while it starts. */
+const NEVER: AbortSignal = new AbortController().signal;
 
 /** An open database and what is known of it. */
 type Store = Awaited<ReturnType<typeof openStore>>;
@@ -154,6 +172,7 @@ async function serveStore(
   { address, limits, strictReads = false }: Config,
   { resources, services: others = [] }: Served,
   log: Log,
+  signal: AbortSignal,
 ): Promise<RunningService> {
   const { plans, registry, database, schema, checkDescriptors, costs, metrics } = store;
   const monitor = createHealthMonitor({
@@ -195,6 +214,7 @@ async function serveStore(
       healthService(monitor),
     ];
     await database.opened();
+    signal.throwIfAborted();
     await monitor.start();
     const server = await startServer({
       services: [...services, ...reflectionServices(services.map(({ desc }) => desc))],

@@ -11,6 +11,7 @@ import { isServerChild, runServerChild, startServerProcesses } from "../processe
 import { DEFINITIONS, RESOURCES, SERVICES } from "../resources.ts";
 import { saveCompiled } from "../runtime.ts";
 import { prepare, serve, servePrepared } from "../serve.ts";
+import { startUnlessStopped, stopSignal } from "../stop-signals.ts";
 import { databaseOption, lockTimeoutOption, migrationsOption, parseCount } from "./migrate.ts";
 
 const PROCESSES_MAX = 256;
@@ -115,21 +116,19 @@ async function runServe(options: ServeOptions): Promise<void> {
   });
   const log = config.processes === 1 ? createLog() : createLog().child({ pid: process.pid });
   if (isServerChild(config)) {
-    return runServerChild(config, (own) => servePrepared(own, SERVED, log));
+    return runServerChild(config, (own, signal) => servePrepared(own, SERVED, log, signal));
   }
-  const service =
-    config.processes === 1
-      ? await serve(config, SERVED, log)
-      : await prepare(config, SERVED, log).then(() => startServerProcesses(config, log));
-  // Before anything is printed: whoever reads it may send a signal at once.
-  const told = new Promise<void>((stop) => {
-    process.once("SIGINT", stop);
-    process.once("SIGTERM", stop);
+  const told = new Promise<void>((stop) => stopSignal.addEventListener("abort", () => stop()));
+  const service = await startUnlessStopped(stopSignal, async (signal) => {
+    if (config.processes === 1) return serve(config, SERVED, log, signal);
+    await prepare(config, SERVED, log, signal);
+    return startServerProcesses(config, log, signal);
   });
+  if (!service) return;
   const host = options.address.slice(0, options.address.lastIndexOf(":"));
   process.stdout.write(welcome(`${host}:${service.port}`, options.database));
   saveCompiled();
-  await told;
+  if (!stopSignal.aborted) await told;
   await service.stop();
 }
 
