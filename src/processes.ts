@@ -30,7 +30,8 @@ const FIRST_RESTART_MS = 100;
 const LAST_RESTART_MS = 10_000;
 /** A child that has lived so long has not ended of how it began. */
 const STABLE_MS = 30_000;
-/** Set for children: where they listen, and the seed of what they share beside the database. */
+/** Set for children: what they serve, where they listen, and the seed of what they share beside the database. */
+const DATABASE_VARIABLE = "PROTOSTORE_CHILD_DATABASE";
 const ADDRESS_VARIABLE = "PROTOSTORE_CHILD_ADDRESS";
 const SEED_VARIABLE = "PROTOSTORE_CHILD_SECRET_SEED";
 /** Which of the children it is, from 0 on: what only one of them does is done by the first. */
@@ -63,6 +64,7 @@ export async function startServerProcesses(
 
   function start(place: number): Child {
     const own = {
+      [DATABASE_VARIABLE]: config.database,
       [ADDRESS_VARIABLE]: address,
       [SEED_VARIABLE]: seed,
       [PLACE_VARIABLE]: String(place),
@@ -175,12 +177,15 @@ export async function runServerChild(
   const signal = AbortSignal.any([stopSignal, orphaned.signal]);
   const told = new Promise<void>((stop) => signal.addEventListener("abort", () => stop()));
   try {
-    const { [ADDRESS_VARIABLE]: address = config.address, [SEED_VARIABLE]: secretSeed = "" } =
-      process.env;
+    const {
+      [DATABASE_VARIABLE]: database = config.database,
+      [ADDRESS_VARIABLE]: address = config.address,
+      [SEED_VARIABLE]: secretSeed = "",
+    } = process.env;
     const isFirst = process.env[PLACE_VARIABLE] === "0";
     const limits = isFirst ? config.limits : { ...config.limits, scrubRowsPerSecond: 0 };
     const service = await startUnlessStopped(signal, () =>
-      start({ ...config, address, secretSeed, limits }, signal),
+      start({ ...config, database, address, secretSeed, limits }, signal),
     );
     if (service) {
       await report({ port: service.port });

@@ -9,6 +9,7 @@ import { createDescriptorCheck } from "./database/sqlite/descriptors.ts";
 import { openSqlite } from "./database/sqlite/sqlite-database.ts";
 import { StoreError } from "./errors.ts";
 import { loadFixtures } from "./fixtures.ts";
+import { tryAddress } from "./grpc/address.ts";
 import { createRowFaults } from "./handlers/row-faults.ts";
 import {
   assembleService,
@@ -57,6 +58,8 @@ export async function serve(
   log: Log,
   signal: AbortSignal = NEVER,
 ): Promise<RunningService> {
+  // Before a file is made for nothing; it is bound only when there is something to answer with.
+  await tryAddress(config.address);
   const store = await openStore(config, served, log, prepareFile);
   return closeIfFailed(store, async () => {
     signal.throwIfAborted();
@@ -75,6 +78,8 @@ export async function prepare(
   log: Log,
   signal: AbortSignal = NEVER,
 ): Promise<void> {
+  // Before a file is made for nothing; it is bound only when there is something to answer with.
+  await tryAddress(config.address);
   const store = await openStore(config, served, log, prepareFile);
   await closeIfFailed(store, async () => {
     signal.throwIfAborted();
@@ -169,7 +174,7 @@ async function prepareStore(store: Store, { fixtures }: Config, log: Log): Promi
 
 async function serveStore(
   store: Store,
-  { address, limits, strictReads = false }: Config,
+  { address, limits, strictReads = false, reflection = true }: Config,
   { resources, services: others = [] }: Served,
   log: Log,
   signal: AbortSignal,
@@ -216,8 +221,9 @@ async function serveStore(
     await database.opened();
     signal.throwIfAborted();
     await monitor.start();
+    const reflecting = reflection ? reflectionServices(services.map(({ desc }) => desc)) : [];
     const server = await startServer({
-      services: [...services, ...reflectionServices(services.map(({ desc }) => desc))],
+      services: [...services, ...reflecting],
       address,
       limits,
       log,
