@@ -53,6 +53,7 @@ export async function startServerProcesses(
   log: Log,
   told: AbortSignal,
 ): Promise<Running> {
+  told.throwIfAborted();
   // Said because it is not the default everywhere: connections are few and live long.
   cluster.schedulingPolicy = cluster.SCHED_RR;
   const children = new Set<Child>();

@@ -170,13 +170,12 @@ function boundAddress(address: string, port: number): string {
 }
 
 function welcome(address: string, database: string): string {
-  const target = address.replace(/^unix:(?:\/\/(?=\/))?/, "-unix ");
   return `
 protostore serves ${database} on ${address}. Try:
 
-  grpcurl -plaintext ${target} list
-  grpcurl -plaintext -d '{"name": "tracks/1"}' ${target} chinook.v1.TrackService/GetTrack
-  grpcurl -plaintext -d '{"page_size": 3}' ${target} chinook.v1.ArtistService/ListArtists
+  grpcurl -plaintext ${address} list
+  grpcurl -plaintext -d '{"name": "tracks/1"}' ${address} chinook.v1.TrackService/GetTrack
+  grpcurl -plaintext -d '{"page_size": 3}' ${address} chinook.v1.ArtistService/ListArtists
 
 `;
 }
