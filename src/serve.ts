@@ -27,7 +27,12 @@ import { createListCosts } from "./list-costs.ts";
 import { detectDatabase, refuseUnmanaged } from "./migrate/detect.ts";
 import { type MigrationFile, readMigrationFiles } from "./migrate/files.ts";
 import { migrateUp, readSkipped } from "./migrate/migrate.ts";
-import { nameDatabase, openDatabase, requireWriteAheadLog } from "./migrate/target.ts";
+import {
+  nameDatabase,
+  openDatabase,
+  requireWritable,
+  requireWriteAheadLog,
+} from "./migrate/target.ts";
 import { watchEventLoop } from "./observe/event-loop.ts";
 import type { Log } from "./observe/log.ts";
 import { planResources } from "./schema/plan.ts";
@@ -118,6 +123,7 @@ async function openStore(
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
   const files = readMigrationFiles(config.migrations);
+  if (!config.readOnly) requireWritable(config.database, "to serve it as it is, add --read-only");
   await makeReady?.(config, files, log);
   // Before any other connection is made, in whichever process: it cannot be set beside them.
   if (!config.readOnly) {

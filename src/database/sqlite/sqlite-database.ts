@@ -11,6 +11,7 @@ import type { Statement } from "../../query/statements.ts";
 import type { Database } from "../database.ts";
 import { type Connection, translateSqliteError } from "./connection.ts";
 import { type Guarded, openGuarded } from "./file-guard.ts";
+import { isReadOnlyNow } from "./media.ts";
 import { createPointReader } from "./point-reader.ts";
 import { createReaderPool } from "./reader-pool.ts";
 import { scansIn } from "./scans.ts";
@@ -81,6 +82,17 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   const readPoint = createPointReader(reading, options, limits.writeTimeoutMs);
   const readers = createReaderPool(threads, limits, options.log);
   const scans = scansIn(readers);
+  let isMediaReadOnly = false;
+
+  /** The writer finds out by itself; this is for health. */
+  function lookAtMedia(): void {
+    const found = !readOnly && isReadOnlyNow(path);
+    if (found === isMediaReadOnly) return;
+    isMediaReadOnly = found;
+    if (found) options.log?.error("the disk is read-only: writes are refused");
+    else options.log?.info("the disk can be written again");
+  }
+
   const database: SqliteDatabase = {
     connection: reading,
     queues: () => ({ queuedCommits: writer?.queued ?? 0, queuedReads: readers.queued }),
@@ -89,6 +101,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     },
     checkFile: guard.checkDatabase,
     checkFiles() {
+      lookAtMedia();
       const problem = guard.check() ?? guard.note();
       if (problem) writer?.mend();
       return problem;
@@ -114,8 +127,10 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     },
     async status() {
       try {
+        lookAtMedia();
         return readStatus(reading, {
-          readOnly,
+          path,
+          readOnly: readOnly || isMediaReadOnly,
           durability,
           lastCheckpointMs: writer?.lastCheckpointMs,
           oldestReaderMs: readers.oldestReadMs,
