@@ -212,7 +212,8 @@ async function serveStore(
       ...[...resources, ...others].map((entry) => assembleService(entry, tools)),
       databaseService(async () => {
         const refusal = monitor.gate();
-        const server = readServerStatus(metrics, database.queues(), faults.count, refusal);
+        const reason = refusal ?? database.writeRefusal();
+        const server = readServerStatus(metrics, database.queues(), faults.count, reason);
         const scrub = scrubber && { scrub: scrubber.status() };
         try {
           return { ...(await database.status()), schema: schema.describe(), ...scrub, server };

@@ -10,6 +10,7 @@ import { adaptService } from "./adapter.ts";
 import { listenError, parseAddress } from "./address.ts";
 import { createOpenStreams } from "./open-streams.ts";
 import { surviveStrayErrors } from "./stray-errors.ts";
+import { limitTimeouts } from "./timeout.ts";
 
 /** What a server is started with. */
 export interface ServerConfig {
@@ -56,6 +57,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     server.addService(definition, implementation);
   }
   const port = await listen(server, address);
+  limitTimeouts(server);
   const letStrayErrorsKill = surviveStrayErrors(log);
   log.info({ address, port }, "serving");
 

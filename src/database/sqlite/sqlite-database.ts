@@ -11,7 +11,7 @@ import type { Statement } from "../../query/statements.ts";
 import type { Database } from "../database.ts";
 import { type Connection, translateSqliteError } from "./connection.ts";
 import { type Guarded, openGuarded } from "./file-guard.ts";
-import { isReadOnlyNow } from "./media.ts";
+import { isReadOnlyNow, readOnlyMedia } from "./media.ts";
 import { createPointReader } from "./point-reader.ts";
 import { createReaderPool } from "./reader-pool.ts";
 import { scansIn } from "./scans.ts";
@@ -53,6 +53,8 @@ export interface SqliteDatabase extends Database {
   checkFile(): StoreError | undefined;
   /** The same of the log as well; what can be saved is then saved. */
   checkFiles(): StoreError | undefined;
+  /** Why nothing can be written though all can be read, as the last of these looks found. */
+  writeRefusal(): StoreError | undefined;
   /** Resolves when the database can be written, if it is to be. @throws StoreError */
   opened(): Promise<void>;
 }
@@ -99,6 +101,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     async opened() {
       await writer?.opened();
     },
+    writeRefusal: () => (isMediaReadOnly ? readOnlyMedia() : undefined),
     checkFile: guard.checkDatabase,
     checkFiles() {
       lookAtMedia();
