@@ -2,7 +2,7 @@
 // Turns flags into a Config; what runs is put together in ../serve.ts.
 
 import cluster from "node:cluster";
-import { rmSync } from "node:fs";
+import { existsSync, realpathSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -153,7 +153,9 @@ function chooseDatabase({ database, readOnly, allowUnsafePath }: ServeOptions): 
   if (cluster.isWorker) return database;
   if (database !== PRIVATE_DATABASE) {
     const path = resolve(database);
-    if (!allowUnsafePath) refuseUnsafePath(path);
+    // SQLite puts its files beside the one that a link points to.
+    if (allowUnsafePath) return existsSync(path) ? realpathSync(path) : path;
+    refuseUnsafePath(path);
     return path;
   }
   if (readOnly) throw new StoreError("INVALID_CONFIG", `${database} is new: it must be writable`);

@@ -3,16 +3,16 @@
 
 import { InvalidArgumentError, Option } from "commander";
 
-const MEANINGS: Readonly<Record<string, boolean>> = {
-  true: true,
-  1: true,
-  yes: true,
-  on: true,
-  false: false,
-  0: false,
-  no: false,
-  off: false,
-};
+const MEANINGS: ReadonlyMap<string, boolean> = new Map([
+  ["true", true],
+  ["1", true],
+  ["yes", true],
+  ["on", true],
+  ["false", false],
+  ["0", false],
+  ["no", false],
+  ["off", false],
+]);
 
 /**
  * The option `--NAME`, which alone means on; its variable is PROTOSTORE_NAME. Commander itself would
@@ -29,7 +29,7 @@ export function switchOption(name: string, description: string, isOn = false): O
 /** Nothing, as in `PROTOSTORE_READ_ONLY=`, leaves it as it was. */
 function parseSwitch(text: string, previous: boolean): boolean {
   if (text === "") return previous;
-  const meaning = MEANINGS[text.toLowerCase()];
+  const meaning = MEANINGS.get(text.toLowerCase());
   if (meaning !== undefined) return meaning;
-  throw new InvalidArgumentError(`It must be one of ${Object.keys(MEANINGS).join(", ")}.`);
+  throw new InvalidArgumentError(`It must be one of ${[...MEANINGS.keys()].join(", ")}.`);
 }

@@ -5,6 +5,7 @@ import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { statSync, unlinkSync } from "node:fs";
 import { connect, createServer, type ListenOptions } from "node:net";
+import { dirname } from "node:path";
 import { StoreError } from "../errors.ts";
 
 const TCP = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/;
@@ -48,6 +49,8 @@ export async function tryAddress(address: string): Promise<void> {
   const parsed = parseAddress(address);
   try {
     if ("path" in parsed) {
+      // Node calls that EACCES.
+      if (!isFolder(dirname(parsed.path))) throw listenError(address, "ENOENT");
       await removeStaleSocket(address, parsed.path);
       return await tryListening(parsed);
     }
@@ -68,6 +71,10 @@ async function tryListening(options: ListenOptions): Promise<void> {
   await once(server.listen({ ...options, exclusive: true }), "listening");
   server.close();
   await once(server, "close");
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 async function removeStaleSocket(address: string, path: string): Promise<void> {
