@@ -219,6 +219,8 @@ test.skipIf(!strace)("writes work again when the disk can be written again", asy
   const database = join(tempDir(), "x.db");
   const server = await startServerProcess("--fixtures", "--database", database);
   await createArtist(server);
+  // A reader has the log open by now.
+  expect(await countArtists(server)).toBe(41);
   for (let time = 1; time <= 2; time++) {
     const heal = await refuseWrites(server, database);
     await expect.poll(() => statusOf(server), PATIENCE).toEqual(READ_ONLY);

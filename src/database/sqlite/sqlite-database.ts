@@ -53,7 +53,7 @@ export interface SqliteDatabase extends Database {
   checkFile(): StoreError | undefined;
   /** The same of the log as well; what can be saved is then saved. */
   checkFiles(): StoreError | undefined;
-  /** Why nothing can be written though all can be read, as the last of these looks found. */
+  /** Why nothing can be written now though all can be read. */
   writeRefusal(): StoreError | undefined;
   /** Resolves when the database can be written, if it is to be. @throws StoreError */
   opened(): Promise<void>;
@@ -101,7 +101,10 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     async opened() {
       await writer?.opened();
     },
-    writeRefusal: () => (isMediaReadOnly ? readOnlyMedia() : undefined),
+    writeRefusal() {
+      lookAtMedia();
+      return isMediaReadOnly ? readOnlyMedia() : undefined;
+    },
     checkFile: guard.checkDatabase,
     checkFiles() {
       lookAtMedia();
@@ -122,9 +125,11 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
       const proposed = makeSecret(name, secretSeed);
       // Without a writer, the secret lasts as long as this server, or its seed.
       if (!writer) return proposed;
-      await writer.commit([
-        { kind: "execute", statement: insertSecret(name, proposed), unseen: true },
-      ]);
+      const statement = insertSecret(name, proposed);
+      const isStored = await writer
+        .commit([{ kind: "execute", statement, unseen: true }])
+        .catch(refusedByDisk);
+      if (!isStored) return proposed;
       // Another server may have been first.
       return (await readSecret(database, name)) ?? proposed;
     },
@@ -161,6 +166,11 @@ function openReading(path: string, busyTimeoutMs: number, requireLog: boolean): 
   } catch (error) {
     throw translateSqliteError(error);
   }
+}
+
+/** Reads go on where nothing can be written. */
+function refusedByDisk(error: unknown): undefined {
+  if (!(error instanceof StoreError) || error.code !== "READ_ONLY_MEDIA") throw error;
 }
 
 const SECRET_BYTES = 32;
