@@ -22,7 +22,6 @@ export function switchOption(name: string, description: string, isOn = false): O
   return new Option(`--${name} [on|off]`, description)
     .env(`PROTOSTORE_${name.toUpperCase().replaceAll("-", "_")}`)
     .default(isOn, isOn ? "on" : "off")
-    .preset("on")
     .argParser(parseSwitch);
 }
 
