@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import { type ErrorCode, StoreError } from "./errors.ts";
 import type { Log } from "./observe/log.ts";
-import { beforeEndAtOnce, startUnlessStopped, stopSignal } from "./stop-signals.ts";
+import { beforeEndAtOnce, endStopped, startUnlessStopped, stopSignal } from "./stop-signals.ts";
 
 /** What serves on a port until it is stopped. */
 interface Running {
@@ -199,6 +199,7 @@ export async function runServerChild(
     process.exitCode = 1;
   }
   if (process.connected) process.disconnect();
+  endStopped();
 }
 
 async function report(report: Report): Promise<void> {

@@ -69,6 +69,7 @@ export async function serve(
   return closeIfFailed(store, async () => {
     signal.throwIfAborted();
     await prepareStore(store, config, log);
+    signal.throwIfAborted();
     return serveStore(store, config, served, log, signal);
   });
 }

@@ -15,7 +15,7 @@ const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT
 const SAME_SIGNAL_MS = 1_000;
 
 /** How long a start that is to end may take to its next step. */
-const START_GRACE_MS = 2_000;
+const START_GRACE_MS = 3_500;
 
 const stopping = new AbortController();
 const lastActions = new Set<() => void>();
@@ -60,6 +60,14 @@ export async function startUnlessStopped<T>(
     signal.removeEventListener("abort", watch);
     clearTimeout(timer);
   }
+}
+
+/**
+ * Ends the process, which has stopped. By itself Node.js would first give up its handlers, and a signal
+ * that comes late, for example by way of npm, would kill it.
+ */
+export function endStopped(): never {
+  process.exit();
 }
 
 function receive(name: NodeJS.Signals): void {

@@ -38,7 +38,7 @@ const STICKY = 0o1000;
  * @throws StoreError INVALID_CONFIG, which names the flag that allows it.
  */
 export function refuseUnsafePath(path: string): void {
-  const file = lstatSync(path, { throwIfNoEntry: false });
+  const file = lookAt(path, lstatSync);
   const folder = findFolder(path);
   const reason = whyUnsafe(file, folder);
   if (reason === undefined) return;
@@ -56,11 +56,20 @@ function whyUnsafe(file: Stats | undefined, folder: string | undefined): string 
   return `everybody may exchange files in ${folder}`;
 }
 
+/** What cannot be looked at cannot be opened either: then that is told. */
+function lookAt(path: string, look: (path: string) => Stats): Stats | undefined {
+  try {
+    return look(path);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The folder that the file is in, or that its folder will be made in. */
 function findFolder(path: string): string | undefined {
   let folder = dirname(resolve(path));
   for (;;) {
-    const found = statSync(folder, { throwIfNoEntry: false });
+    const found = lookAt(folder, statSync);
     if (found) return found.isDirectory() ? folder : undefined;
     const parent = dirname(folder);
     if (parent === folder) return undefined;

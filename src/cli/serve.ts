@@ -14,7 +14,7 @@ import { isServerChild, runServerChild, startServerProcesses } from "../processe
 import { DEFINITIONS, RESOURCES, SERVICES } from "../resources.ts";
 import { saveCompiled } from "../runtime.ts";
 import { prepare, serve, servePrepared } from "../serve.ts";
-import { catchStopSignals, startUnlessStopped, stopSignal } from "../stop-signals.ts";
+import { catchStopSignals, endStopped, startUnlessStopped, stopSignal } from "../stop-signals.ts";
 import {
   makePrivateDatabase,
   PRIVATE_DATABASE,
@@ -141,11 +141,12 @@ async function runServe(options: ServeOptions): Promise<void> {
     await prepare(config, SERVED, log, signal);
     return startServerProcesses(config, log, signal);
   });
-  if (!service) return;
+  if (!service) return endStopped();
   process.stdout.write(welcome(boundAddress(options.address, service.port), options.database));
   saveCompiled();
   if (!stopSignal.aborted) await told;
   await service.stop();
+  endStopped();
 }
 
 /** The file to serve; the children of a server are given theirs by it. */

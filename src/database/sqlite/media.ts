@@ -66,7 +66,12 @@ export function mustBeImmutable(path: string): boolean {
 }
 
 function sizeOf(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.size;
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size;
+  } catch {
+    // What cannot be looked at is not there.
+    return undefined;
+  }
 }
 
 /** The name by which SQLite opens `path` as a file that nobody changes. */
