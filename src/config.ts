@@ -5,7 +5,7 @@
 export interface Config {
   /** The database file. */
   readonly database: string;
-  /** Where to listen, `host:port`. */
+  /** Where to listen, `host:port` or `unix:PATH`. */
   readonly address: string;
   readonly readOnly: boolean;
   readonly durability: Durability;
@@ -15,6 +15,8 @@ export interface Config {
   readonly secretSeed?: string;
   /** Whether a List, a search, an Export or a sum fails for a row that it would have to leave out. */
   readonly strictReads?: boolean;
+  /** Whether clients can ask what is served; true if absent. */
+  readonly reflection?: boolean;
   /** The folder of the migrations; the package's own if absent. */
   readonly migrations?: string;
   /** The folder of the rows that a new database gets; none if absent. */

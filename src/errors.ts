@@ -23,6 +23,7 @@ export type ErrorCode =
   | "DISK_FULL"
   | "OVERLOADED"
   | "READ_ONLY_MODE"
+  | "READ_ONLY_MEDIA"
   | "ROW_UNREADABLE"
   | "ROW_TOO_LARGE"
   | "ANSWER_TOO_LARGE"

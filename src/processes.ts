@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import { type ErrorCode, StoreError } from "./errors.ts";
 import type { Log } from "./observe/log.ts";
+import { beforeEndAtOnce, endStopped, startUnlessStopped, stopSignal } from "./stop-signals.ts";
 
 /** What serves on a port until it is stopped. */
 interface Running {
@@ -29,7 +30,8 @@ const FIRST_RESTART_MS = 100;
 const LAST_RESTART_MS = 10_000;
 /** A child that has lived so long has not ended of how it began. */
 const STABLE_MS = 30_000;
-/** Set for children: where they listen, and the seed of what they share beside the database. */
+/** Set for children: what they serve, where they listen, and the seed of what they share beside the database. */
+const DATABASE_VARIABLE = "PROTOSTORE_CHILD_DATABASE";
 const ADDRESS_VARIABLE = "PROTOSTORE_CHILD_ADDRESS";
 const SEED_VARIABLE = "PROTOSTORE_CHILD_SECRET_SEED";
 /** Which of the children it is, from 0 on: what only one of them does is done by the first. */
@@ -44,9 +46,14 @@ export function isServerChild({ processes }: Config): boolean {
 /**
  * Runs this command `config.processes` times as children that share the port, and keeps up their
  * number; resolves when all of them serve.
- * @throws StoreError as the first child that could not start.
+ * @throws StoreError as the first child that could not start; the reason of `told` if that aborts before.
  */
-export async function startServerProcesses(config: Config, log: Log): Promise<Running> {
+export async function startServerProcesses(
+  config: Config,
+  log: Log,
+  told: AbortSignal,
+): Promise<Running> {
+  told.throwIfAborted();
   // Said because it is not the default everywhere: connections are few and live long.
   cluster.schedulingPolicy = cluster.SCHED_RR;
   const children = new Set<Child>();
@@ -58,6 +65,7 @@ export async function startServerProcesses(config: Config, log: Log): Promise<Ru
 
   function start(place: number): Child {
     const own = {
+      [DATABASE_VARIABLE]: config.database,
       [ADDRESS_VARIABLE]: address,
       [SEED_VARIABLE]: seed,
       [PLACE_VARIABLE]: String(place),
@@ -102,18 +110,28 @@ export async function startServerProcesses(config: Config, log: Log): Promise<Ru
 
   async function stop(): Promise<void> {
     stopping.abort();
-    for (const { worker } of children) worker.process.kill("SIGTERM");
+    kill("SIGTERM");
     log.info("stopping");
     await Promise.all([...children].map(({ ended }) => ended));
     log.info("stopped");
   }
 
+  function kill(name: NodeJS.Signals): void {
+    for (const { worker } of children) worker.process.kill(name);
+  }
+
+  beforeEndAtOnce(() => kill("SIGKILL"));
   const first = Array.from({ length: config.processes }, (_, place) => start(place));
+  const giveUp = () => kill("SIGTERM");
+  told.addEventListener("abort", giveUp);
   try {
     [port] = await Promise.all(first.map(({ serving }) => serving));
+    told.throwIfAborted();
   } catch (error) {
     await stop();
-    throw error;
+    throw told.aborted ? told.reason : error;
+  } finally {
+    told.removeEventListener("abort", giveUp);
   }
   for (const [place, child] of first.entries()) void keepServing(child, place);
   return { port: port as number, stop };
@@ -151,30 +169,37 @@ function startChild(environment: Readonly<Record<string, string>>, log: Log): Ch
  */
 export async function runServerChild(
   config: Config,
-  start: (config: Config) => Promise<Running>,
+  start: (config: Config, signal: AbortSignal) => Promise<Running>,
 ): Promise<void> {
   // Otherwise a child exits at once, in the middle of its calls, when the primary is gone.
   if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
-  const orphaned = new Promise<void>((stop) => process.once("disconnect", stop));
+  const orphaned = new AbortController();
+  process.once("disconnect", () => orphaned.abort());
+  const signal = AbortSignal.any([stopSignal, orphaned.signal]);
+  const told = new Promise<void>((stop) => signal.addEventListener("abort", () => stop()));
   try {
-    const { [ADDRESS_VARIABLE]: address = config.address, [SEED_VARIABLE]: secretSeed = "" } =
-      process.env;
+    const {
+      [DATABASE_VARIABLE]: database = config.database,
+      [ADDRESS_VARIABLE]: address = config.address,
+      [SEED_VARIABLE]: secretSeed = "",
+    } = process.env;
     const isFirst = process.env[PLACE_VARIABLE] === "0";
     const limits = isFirst ? config.limits : { ...config.limits, scrubRowsPerSecond: 0 };
-    const service = await start({ ...config, address, secretSeed, limits });
-    // Not once: it may come from the primary and from whoever stops the whole group.
-    const told = new Promise<void>((stop) => process.on("SIGTERM", stop));
-    // A terminal sends it to the children too, but the primary is to say when they stop.
-    process.on("SIGINT", () => {});
-    await report({ port: service.port });
-    await Promise.race([told, orphaned]);
-    await service.stop();
+    const service = await startUnlessStopped(signal, () =>
+      start({ ...config, database, address, secretSeed, limits }, signal),
+    );
+    if (service) {
+      await report({ port: service.port });
+      if (!signal.aborted) await told;
+      await service.stop();
+    }
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     await report({ code: error.code, message: error.message });
     process.exitCode = 1;
   }
   if (process.connected) process.disconnect();
+  endStopped();
 }
 
 async function report(report: Report): Promise<void> {

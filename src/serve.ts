@@ -9,6 +9,7 @@ import { createDescriptorCheck } from "./database/sqlite/descriptors.ts";
 import { openSqlite, type SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
 import { StoreError } from "./errors.ts";
 import { loadFixtures } from "./fixtures.ts";
+import { tryAddress } from "./grpc/address.ts";
 import { createRowFaults } from "./handlers/row-faults.ts";
 import {
   assembleService,
@@ -26,7 +27,12 @@ import { createListCosts } from "./list-costs.ts";
 import { detectDatabase, refuseUnmanaged } from "./migrate/detect.ts";
 import { type MigrationFile, readMigrationFiles } from "./migrate/files.ts";
 import { migrateUp, readSkipped } from "./migrate/migrate.ts";
-import { nameDatabase, openDatabase, requireWriteAheadLog } from "./migrate/target.ts";
+import {
+  nameDatabase,
+  openDatabase,
+  requireWritable,
+  requireWriteAheadLog,
+} from "./migrate/target.ts";
 import { watchEventLoop } from "./observe/event-loop.ts";
 import type { Log } from "./observe/log.ts";
 import { planResources } from "./schema/plan.ts";
@@ -49,13 +55,22 @@ export interface RunningService {
 
 /**
  * Serves what is given as `config` says; creates and migrates the database if there is none.
- * @throws StoreError with an operator code if it cannot.
+ * @throws StoreError with an operator code if it cannot; the reason of `signal` if that aborts before.
  */
-export async function serve(config: Config, served: Served, log: Log): Promise<RunningService> {
+export async function serve(
+  config: Config,
+  served: Served,
+  log: Log,
+  signal: AbortSignal = NEVER,
+): Promise<RunningService> {
+  // Before a file is made for nothing; it is bound only when there is something to answer with.
+  await tryAddress(config.address);
   const store = await openStore(config, served, log, prepareFile);
   return closeIfFailed(store, async () => {
+    signal.throwIfAborted();
     await prepareStore(store, config, log);
-    return serveStore(store, config, served, log);
+    signal.throwIfAborted();
+    return serveStore(store, config, served, log, signal);
   });
 }
 
@@ -63,9 +78,19 @@ export async function serve(config: Config, served: Served, log: Log): Promise<R
  * Does all that `serve` does before it serves: what is done once, however many processes serve.
  * @throws StoreError with an operator code if the database cannot be served.
  */
-export async function prepare(config: Config, served: Served, log: Log): Promise<void> {
+export async function prepare(
+  config: Config,
+  served: Served,
+  log: Log,
+  signal: AbortSignal = NEVER,
+): Promise<void> {
+  // Before a file is made for nothing; it is bound only when there is something to answer with.
+  await tryAddress(config.address);
   const store = await openStore(config, served, log, prepareFile);
-  await closeIfFailed(store, () => prepareStore(store, config, log));
+  await closeIfFailed(store, async () => {
+    signal.throwIfAborted();
+    await prepareStore(store, config, log);
+  });
   await closeStore(store);
 }
 
@@ -77,10 +102,14 @@ export async function servePrepared(
   config: Config,
   served: Served,
   log: Log,
+  signal: AbortSignal = NEVER,
 ): Promise<RunningService> {
   const store = await openStore(config, served, log);
-  return closeIfFailed(store, () => serveStore(store, config, served, log));
+  return closeIfFailed(store, () => serveStore(store, config, served, log, signal));
 }
+
+/** For who cannot be told to stop while it starts. */
+const NEVER: AbortSignal = new AbortController().signal;
 
 /** An open database and what is known of it. */
 type Store = Awaited<ReturnType<typeof openStore>>;
@@ -95,6 +124,7 @@ async function openStore(
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
   const files = readMigrationFiles(config.migrations);
+  if (!config.readOnly) requireWritable(config.database, "to serve it as it is, add --read-only");
   await makeReady?.(config, files, log);
   // Before any other connection is made, in whichever process: it cannot be set beside them.
   if (!config.readOnly) {
@@ -151,9 +181,10 @@ async function prepareStore(store: Store, { fixtures }: Config, log: Log): Promi
 
 async function serveStore(
   store: Store,
-  { address, limits, strictReads = false }: Config,
+  { address, limits, strictReads = false, reflection = true }: Config,
   { resources, services: others = [] }: Served,
   log: Log,
+  signal: AbortSignal,
 ): Promise<RunningService> {
   const { plans, registry, database, schema, checkDescriptors, costs, metrics } = store;
   const monitor = createHealthMonitor({
@@ -183,7 +214,8 @@ async function serveStore(
       ...[...resources, ...others].map((entry) => assembleService(entry, tools)),
       databaseService(async () => {
         const refusal = monitor.gate();
-        const server = readServerStatus(metrics, database.queues(), faults.count, refusal);
+        const reason = refusal ?? database.writeRefusal();
+        const server = readServerStatus(metrics, database.queues(), faults.count, reason);
         const scrub = scrubber && { scrub: scrubber.status() };
         try {
           return { ...(await database.status()), schema: schema.describe(), ...scrub, server };
@@ -196,9 +228,11 @@ async function serveStore(
       healthService(monitor),
     ];
     await database.opened();
+    signal.throwIfAborted();
     await monitor.start();
+    const reflecting = reflection ? reflectionServices(services.map(({ desc }) => desc)) : [];
     const server = await startServer({
-      services: [...services, ...reflectionServices(services.map(({ desc }) => desc))],
+      services: [...services, ...reflecting],
       address,
       limits,
       log,

@@ -17,11 +17,12 @@ const WIRING = [...BESIDE_HANDLERS, "migrate", "resources", "fixtures", "health"
 
 /** What each layer may import beside itself: a layer is a folder, or a file directly, under src/. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  main: ["cli", "runtime"],
+  main: ["cli", "runtime", "stop-signals"],
   runtime: ["package-root"],
-  cli: [...WIRING, "client", "serve", "processes", "runtime", "package-root"],
+  "stop-signals": [],
+  cli: [...WIRING, "client", "serve", "processes", "runtime", "stop-signals", "package-root"],
   serve: [...WIRING, "list-costs"],
-  processes: [...FLOOR, "observe"],
+  processes: [...FLOOR, "observe", "stop-signals"],
   "list-costs": REPOSITORIES.concat("repositories"),
   fixtures: BESIDE_HANDLERS,
   resources: BESIDE_HANDLERS,

@@ -10,6 +10,7 @@ import type { FindingSummary } from "../repositories/finding.ts";
 import { RESOURCES } from "../resources.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
+import { parseDatabasePath } from "./database-path.ts";
 import { describeFindings } from "./findings.ts";
 import { lockTimeoutOption, migrationsOption } from "./migrate.ts";
 import { createProgress, type Progress } from "./progress.ts";
@@ -26,7 +27,11 @@ interface AdoptFlags {
 export function adoptCommand(): Command {
   return new Command("adopt")
     .description("take over an existing Chinook file in place, after a verified backup")
-    .argument("<file>", "the Chinook file, with upstream or with plural table names")
+    .argument(
+      "<file>",
+      "the Chinook file, with upstream or with plural table names",
+      parseDatabasePath,
+    )
     .addOption(migrationsOption())
     .option("--check", "tell what an adoption would do and find, and change nothing", false)
     .option("--strict", "refuse a file with rows that cannot be read, or refer to nothing", false)

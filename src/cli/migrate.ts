@@ -20,6 +20,7 @@ import {
 import { type MigrationPlan, planMigrations } from "../migrate/plan.ts";
 import { nameDatabase, openForReading, requireDatabase } from "../migrate/target.ts";
 import { NO_VERSION } from "../migrate/version.ts";
+import { parseDatabasePath } from "./database-path.ts";
 
 interface DatabaseOptions {
   readonly database: string;
@@ -45,10 +46,14 @@ export function migrateCommand(): Command {
 }
 
 /** The option that names the database file. */
-export function databaseOption(): Option {
-  return new Option("--database <file>", "the database file")
+export function databaseOption(
+  description = "the database file",
+  parse: (text: string) => string = parseDatabasePath,
+): Option {
+  return new Option("--database <file>", description)
     .env("PROTOSTORE_DATABASE")
-    .default(DEFAULT_DATABASE);
+    .default(DEFAULT_DATABASE)
+    .argParser(parse);
 }
 
 /** The option that names the folder of the migrations. */

@@ -1,17 +1,28 @@
 // `protostore serve`: runs the server until it is told to stop.
 // Turns flags into a Config; what runs is put together in ../serve.ts.
 
+import cluster from "node:cluster";
+import { existsSync, realpathSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type Config, DEFAULT_ADDRESS, DEFAULT_LIMITS, type Durability } from "../config.ts";
+import { StoreError } from "../errors.ts";
 import { createLog } from "../observe/log.ts";
 import { PACKAGE_ROOT } from "../package-root.ts";
 import { isServerChild, runServerChild, startServerProcesses } from "../processes.ts";
 import { DEFINITIONS, RESOURCES, SERVICES } from "../resources.ts";
 import { saveCompiled } from "../runtime.ts";
 import { prepare, serve, servePrepared } from "../serve.ts";
+import { catchStopSignals, endStopped, startUnlessStopped, stopSignal } from "../stop-signals.ts";
+import {
+  makePrivateDatabase,
+  PRIVATE_DATABASE,
+  parseServedDatabase,
+  refuseUnsafePath,
+} from "./database-path.ts";
 import { databaseOption, lockTimeoutOption, migrationsOption, parseCount } from "./migrate.ts";
+import { switchOption } from "./switch-option.ts";
 
 const PROCESSES_MAX = 256;
 
@@ -25,6 +36,8 @@ interface ServeOptions {
   readonly durability: Durability;
   readonly strictReads: boolean;
   readonly fixtures: boolean;
+  readonly reflection: boolean;
+  readonly allowUnsafePath: boolean;
   readonly lockTimeout: number;
   readonly maxScanRows: number;
   readonly scrubRows: number;
@@ -35,12 +48,18 @@ interface ServeOptions {
 export function serveCommand(): Command {
   return new Command("serve")
     .description("serve a database over gRPC; creates it if it is absent")
-    .addOption(databaseOption())
+    .addOption(
+      databaseOption(
+        `the database file; ${PRIVATE_DATABASE} is one that is gone with the server`,
+        parseServedDatabase,
+      ),
+    )
+    .addOption(
+      switchOption("allow-unsafe-path", "serve a file though others could exchange it for another"),
+    )
     .addOption(migrationsOption())
     .addOption(addressOption())
-    .addOption(
-      new Option("--read-only", "refuse every write").env("PROTOSTORE_READ_ONLY").default(false),
-    )
+    .addOption(switchOption("read-only", "refuse every write"))
     .addOption(
       new Option(
         "--durability <level>",
@@ -51,15 +70,13 @@ export function serveCommand(): Command {
         .default("full"),
     )
     .addOption(
-      new Option("--strict-reads", "fail a List for a row that cannot be read, rather than name it")
-        .env("PROTOSTORE_STRICT_READS")
-        .default(false),
+      switchOption(
+        "strict-reads",
+        "fail a List for a row that cannot be read, rather than name it",
+      ),
     )
-    .addOption(
-      new Option("--fixtures", "fill a new database with sample rows")
-        .env("PROTOSTORE_FIXTURES")
-        .default(false),
-    )
+    .addOption(switchOption("fixtures", "fill a new database with sample rows"))
+    .addOption(switchOption("reflection", "tell clients what is served", true))
     .addOption(
       new Option("--max-scan-rows <rows>", "refuse filters that scan more rows; 0 refuses none")
         .env("PROTOSTORE_MAX_SCAN_ROWS")
@@ -80,7 +97,7 @@ export function serveCommand(): Command {
 
 /** The option that names where a server listens. */
 export function addressOption(): Option {
-  return new Option("--address <host:port>", "where the server listens")
+  return new Option("--address <host:port>", "where the server listens, also unix:PATH")
     .env("PROTOSTORE_ADDRESS")
     .default(DEFAULT_ADDRESS);
 }
@@ -98,11 +115,12 @@ function processesOption(): Option {
 
 async function runServe(options: ServeOptions): Promise<void> {
   const config: Config = Object.freeze({
-    database: resolve(options.database),
+    database: chooseDatabase(options),
     address: options.address,
     readOnly: options.readOnly,
     durability: options.durability,
     strictReads: options.strictReads,
+    reflection: options.reflection,
     processes: options.processes,
     ...(options.migrations !== undefined && { migrations: resolve(options.migrations) }),
     ...(options.fixtures && { fixtures: join(PACKAGE_ROOT, "fixtures") }),
@@ -115,22 +133,43 @@ async function runServe(options: ServeOptions): Promise<void> {
   });
   const log = config.processes === 1 ? createLog() : createLog().child({ pid: process.pid });
   if (isServerChild(config)) {
-    return runServerChild(config, (own) => servePrepared(own, SERVED, log));
+    return runServerChild(config, (own, signal) => servePrepared(own, SERVED, log, signal));
   }
-  const service =
-    config.processes === 1
-      ? await serve(config, SERVED, log)
-      : await prepare(config, SERVED, log).then(() => startServerProcesses(config, log));
-  // Before anything is printed: whoever reads it may send a signal at once.
-  const told = new Promise<void>((stop) => {
-    process.once("SIGINT", stop);
-    process.once("SIGTERM", stop);
+  const told = new Promise<void>((stop) => stopSignal.addEventListener("abort", () => stop()));
+  const service = await startUnlessStopped(stopSignal, async (signal) => {
+    if (config.processes === 1) return serve(config, SERVED, log, signal);
+    await prepare(config, SERVED, log, signal);
+    return startServerProcesses(config, log, signal);
   });
-  const host = options.address.slice(0, options.address.lastIndexOf(":"));
-  process.stdout.write(welcome(`${host}:${service.port}`, options.database));
+  if (!service) return endStopped();
+  process.stdout.write(welcome(boundAddress(options.address, service.port), options.database));
   saveCompiled();
-  await told;
+  if (!stopSignal.aborted) await told;
   await service.stop();
+  endStopped();
+}
+
+/** The file to serve; the children of a server are given theirs by it. */
+function chooseDatabase({ database, readOnly, allowUnsafePath }: ServeOptions): string {
+  if (cluster.isWorker) return database;
+  if (database !== PRIVATE_DATABASE) {
+    const path = resolve(database);
+    // SQLite puts its files beside the one that a link points to.
+    if (allowUnsafePath) return existsSync(path) ? realpathSync(path) : path;
+    refuseUnsafePath(path);
+    return path;
+  }
+  if (readOnly) throw new StoreError("INVALID_CONFIG", `${database} is new: it must be writable`);
+  const path = makePrivateDatabase();
+  process.once("exit", () => rmSync(dirname(path), { recursive: true, force: true }));
+  // A closed terminal would end the process before that. It is not caught otherwise: nohup ignores it.
+  catchStopSignals(["SIGHUP"]);
+  return path;
+}
+
+/** The address with the port that the system has chosen. */
+function boundAddress(address: string, port: number): string {
+  return address.startsWith("unix:") ? address : address.replace(/:\d+$/, `:${port}`);
 }
 
 function welcome(address: string, database: string): string {

@@ -8,6 +8,7 @@ import {
   DatabaseStatusSchema,
 } from "../../gen/protostore/v1/database_service_pb.ts";
 import { StoreError } from "../errors.ts";
+import { parseAddress } from "../grpc/address.ts";
 import { addressOption } from "./serve.ts";
 
 const TIMEOUT_MS = 5_000;
@@ -21,9 +22,15 @@ export function statusCommand(): Command {
     .action(runStatus);
 }
 
+/** A server of ours says more than a code; the words of the gRPC library are about its own parts. */
+function wasAnswered({ status }: { readonly status: unknown }): boolean {
+  return status !== undefined;
+}
+
 async function runStatus({ address }: { readonly address: string }): Promise<void> {
   // The other commands need no client: what they load is time until a server serves.
   const { connect, RpcError } = await import("../client/client.ts");
+  parseAddress(address);
   const connection = connect(address);
   try {
     const service = connection.service(DatabaseService);
@@ -35,7 +42,8 @@ async function runStatus({ address }: { readonly address: string }): Promise<voi
     process.stdout.write(`${text}\n`);
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
-    throw new StoreError("DATABASE_UNAVAILABLE", `${address}: ${error.message}`, { cause: error });
+    const reason = wasAnswered(error) ? error.message : "no server answers there";
+    throw new StoreError("DATABASE_UNAVAILABLE", `${address}: ${reason}`, { cause: error });
   } finally {
     connection.close();
   }

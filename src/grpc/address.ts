@@ -1,34 +1,121 @@
-// Reads the address to listen at and says in one line why it is of no use.
-// Opens nothing.
+// Reads the address to listen at, and says in one line why it is of no use.
+// Listens only to try it out; the server itself is in server.ts.
 
+import { lookup } from "node:dns/promises";
+import { once } from "node:events";
+import { statSync, unlinkSync } from "node:fs";
+import { connect, createServer, type ListenOptions } from "node:net";
+import { dirname } from "node:path";
 import { StoreError } from "../errors.ts";
 
-const ADDRESS = /^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):(\d{1,5})$/;
+const TCP = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/;
+const UNIX = /^unix:(?:\/\/(?=\/))?([^\0]+)$/;
+
+/** As long as the path of a socket may be on every system, in bytes. */
+const SOCKET_PATH_BYTES = 103;
+
+/** Where to listen: a port of a host, or the path of a socket. */
+export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /**
- * Checks that `address` is `host:port`, an IPv6 host in brackets.
- * @throws StoreError INVALID_CONFIG if it is not.
+ * The parts of `address`: `host:port`, an IPv6 host in brackets, or `unix:PATH`.
+ * @throws StoreError INVALID_CONFIG if it is neither.
  */
-export function checkAddress(address: string): void {
-  const port = ADDRESS.exec(address)?.[1];
-  if (port === undefined || Number(port) > 65_535) {
-    throw new StoreError(
-      "INVALID_CONFIG",
-      `"${address}" is not an address: it must be like 127.0.0.1:50051 or [::1]:50051`,
-    );
+export function parseAddress(address: string): Address {
+  const path = UNIX.exec(address)?.[1];
+  if (path !== undefined && !path.startsWith("//")) return { path: checkPath(address, path) };
+  const [, six, host = six, port] = TCP.exec(address) ?? [];
+  if (path === undefined && host !== undefined && Number(port) <= 65_535) {
+    return { host, port: Number(port) };
   }
+  throw new StoreError(
+    "INVALID_CONFIG",
+    `"${address}" is not an address: it must be like 127.0.0.1:50051, [::1]:50051 or unix:PATH`,
+  );
+}
+
+function checkPath(address: string, path: string): string {
+  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES) return path;
+  const reason = `the path of a socket has at most ${SOCKET_PATH_BYTES} bytes`;
+  throw new StoreError("INVALID_CONFIG", `cannot listen on ${address}: ${reason}`);
+}
+
+/**
+ * Makes sure that a server could listen at `address` now; a socket that nobody listens at any more
+ * is removed.
+ * @throws StoreError INVALID_CONFIG
+ */
+export async function tryAddress(address: string): Promise<void> {
+  const parsed = parseAddress(address);
+  try {
+    if ("path" in parsed) {
+      // Node calls that EACCES.
+      if (!isFolder(dirname(parsed.path))) throw listenError(address, "ENOENT");
+      await removeStaleSocket(address, parsed.path);
+      return await tryListening(parsed);
+    }
+    // As grpc-js: of the addresses of a host, one is enough.
+    const found = await lookup(parsed.host, { all: true });
+    await Promise.any(
+      found.map(({ address: host }) => tryListening({ host, port: parsed.port })),
+    ).catch((error: unknown) => {
+      throw error instanceof AggregateError ? error.errors[0] : error;
+    });
+  } catch (error) {
+    throw error instanceof StoreError ? error : listenError(address, error);
+  }
+}
+
+async function tryListening(options: ListenOptions): Promise<void> {
+  const server = createServer((socket) => socket.destroy());
+  await once(server.listen({ ...options, exclusive: true }), "listening");
+  server.close();
+  await once(server, "close");
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+async function removeStaleSocket(address: string, path: string): Promise<void> {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found) return;
+  if (!found.isSocket()) {
+    const reason = "there is a file of that name, which is not a socket";
+    throw new StoreError("INVALID_CONFIG", `cannot listen on ${address}: ${reason}`);
+  }
+  if (await isAnswered(path)) throw listenError(address, "EADDRINUSE");
+  // Another server may have taken it over by now.
+  if (statSync(path, { throwIfNoEntry: false })?.ino === found.ino) unlinkSync(path);
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ECONNREFUSED" || error.code === "ENOENT") resolve(false);
+      else reject(error);
+    });
+  });
 }
 
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/EADDRINUSE/, "the port is in use"],
-  [/EACCES/, "this user may not use the port"],
+  [/EACCES|EPERM/, "this user may not use the port"],
   [/EADDRNOTAVAIL/, "this machine does not have that address"],
   [/ENOTFOUND|EAI_AGAIN|Name resolution failed/, "there is no such host"],
+  [/ENOENT|ENOTDIR/, "there is no such folder"],
+  [/EROFS/, "the file system is read-only"],
 ];
 
 /** Why the server cannot listen at `address`, as an INVALID_CONFIG. */
 export function listenError(address: string, cause: unknown): StoreError {
   const text = String(cause);
-  const reason = REASONS.find(([pattern]) => pattern.test(text))?.[1] ?? "the system refused it";
+  const known = REASONS.find(([pattern]) => pattern.test(text))?.[1] ?? "the system refused it";
+  const reason = address.startsWith("unix:") ? known.replace("port", "socket") : known;
   return new StoreError("INVALID_CONFIG", `cannot listen on ${address}: ${reason}`, { cause });
 }

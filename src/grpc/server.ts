@@ -7,14 +7,15 @@ import { StoreError } from "../errors.ts";
 import type { Service } from "../handlers/handler.ts";
 import type { Log } from "../observe/log.ts";
 import { adaptService } from "./adapter.ts";
-import { checkAddress, listenError } from "./address.ts";
+import { listenError, parseAddress } from "./address.ts";
 import { createOpenStreams } from "./open-streams.ts";
 import { surviveStrayErrors } from "./stray-errors.ts";
+import { limitTimeouts } from "./timeout.ts";
 
 /** What a server is started with. */
 export interface ServerConfig {
   readonly services: readonly Service[];
-  /** `host:port`, an IPv6 host in brackets; port 0 takes a free one. */
+  /** `host:port`, an IPv6 host in brackets, or `unix:PATH`; port 0 takes a free one. */
   readonly address: string;
   readonly limits: Limits;
   readonly log: Log;
@@ -26,6 +27,7 @@ export interface ServerConfig {
 
 /** A server that listens. */
 export interface RunningServer {
+  /** Means nothing if the address is a socket's. */
   readonly port: number;
   /** Ends all streams, waits for calls in flight, then closes; resolves when it is closed. */
   stop(): Promise<void>;
@@ -45,7 +47,7 @@ export const UNGATED_SERVICES: ReadonlySet<string> = new Set([
  */
 export async function startServer(config: ServerConfig): Promise<RunningServer> {
   const { services, address, limits, log } = config;
-  checkAddress(address);
+  parseAddress(address);
   routeLibraryLog(log);
   const openStreams = createOpenStreams();
   const server = new Server(serverOptions(limits));
@@ -55,6 +57,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     server.addService(definition, implementation);
   }
   const port = await listen(server, address);
+  limitTimeouts(server);
   const letStrayErrorsKill = surviveStrayErrors(log);
   log.info({ address, port }, "serving");
 

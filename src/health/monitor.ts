@@ -79,7 +79,7 @@ export function createHealthMonitor(config: MonitorConfig): HealthMonitor {
     const changed = found.serving !== result.serving || found.error?.code !== result.error?.code;
     result = found;
     if (!changed) return;
-    if (found.serving) log.info("healthy: serving");
+    if (found.serving) log.info("healthy");
     else log.error({ err: found.error }, "unhealthy: not serving");
     announce();
   }

@@ -30,7 +30,8 @@ const COLUMNS_OF_STORE = new Set<string>(SYSTEM_COLUMNS);
 /**
  * Writes the files of the next migration, in the form and with the kind of number that the last one
  * has, and returns their paths, up first.
- * @throws StoreError MIGRATION_INVALID if a name cannot be used.
+ * @throws StoreError MIGRATION_INVALID if a name cannot be used; INVALID_CONFIG if the folder cannot be
+ * read or written.
  */
 export function createMigration(name: string, options: CreateOptions = {}): readonly string[] {
   if (!/^[a-z0-9][a-z0-9_]*$/.test(name)) {
@@ -50,8 +51,16 @@ export function createMigration(name: string, options: CreateOptions = {}): read
           [`${base}.up.sql`, up],
           [`${base}.down.sql`, down],
         ];
-  for (const [path, text] of contents) writeFileSync(path, text, { flag: "wx" });
+  for (const [path, text] of contents) writeNew(path, text);
   return contents.map(([path]) => path);
+}
+
+function writeNew(path: string, text: string): void {
+  try {
+    writeFileSync(path, text, { flag: "wx" });
+  } catch (cause) {
+    throw new StoreError("INVALID_CONFIG", `${path} cannot be written`, { cause });
+  }
 }
 
 /** How the versions that are times are written, by their number of digits; all are in UTC. */

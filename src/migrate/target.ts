@@ -11,6 +11,7 @@ import {
   readPragma,
   translateSqliteError,
 } from "../database/sqlite/connection.ts";
+import { readOnlyMedia, whyNotWritable } from "../database/sqlite/media.ts";
 import { StoreError } from "../errors.ts";
 import { retryWhileBusy, withMigrationLock } from "./lock.ts";
 
@@ -25,6 +26,17 @@ export interface Target {
 
 /** How long SQLite itself blocks before the attempt is made again, in milliseconds. */
 const BUSY_TIMEOUT_MS = 250;
+
+/**
+ * Refuses a database that cannot be written where it is, or made there.
+ * @throws StoreError READ_ONLY_MEDIA, which says what to do with one that is there.
+ */
+export function requireWritable(path: string, todo?: string): void {
+  const reason = whyNotWritable(path);
+  if (reason === undefined) return;
+  const advice = todo !== undefined && existsSync(path) ? `; ${todo}` : "";
+  throw readOnlyMedia(`${path}: ${reason}${advice}`);
+}
 
 /** Creates the database if it is absent, readable by its owner only. */
 export function createDatabase(database: string): void {
@@ -72,7 +84,8 @@ export function openDatabase(
 export function openForReading(path: string): Connection {
   // A read-only connection would leave an empty log behind where there is none; one that may write
   // would write an existing log back into the database as it closes.
-  return openDatabase(path, { readOnly: existsSync(`${path}-wal`) });
+  const readOnly = existsSync(`${path}-wal`) || whyNotWritable(path) !== undefined;
+  return openDatabase(path, { readOnly });
 }
 
 /**
@@ -85,6 +98,7 @@ export async function withDatabase<T>(
   action: (target: Target) => Promise<T>,
 ): Promise<T> {
   requireDatabase(database);
+  requireWritable(database);
   return await withMigrationLock(database, lockTimeoutMs, async () => {
     const connection = openDatabase(database);
     try {

@@ -43,7 +43,7 @@ test.each([
   expect(monitor.gate()?.message).not.toContain("secret");
   probe = async () => ({ serving: true });
   await until(() => monitor.status("") === Serving.SERVING);
-  expect(lines.join()).toContain("healthy: serving");
+  expect(lines.join()).toContain('"healthy"');
 });
 
 test("changes are logged, and nothing else is", async () => {

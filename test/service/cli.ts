@@ -54,7 +54,7 @@ export async function startServerProcess(...args: readonly string[]): Promise<Se
   });
   const address = await new Promise<string>((resolve, reject) => {
     child.stdout.on("data", () => {
-      const found = / on (\S+:\d+)\. Try:/.exec(output().stdout)?.[1];
+      const found = / on (\S+)\. Try:/.exec(output().stdout)?.[1];
       if (found) resolve(found);
     });
     child.on("close", () => reject(new Error(`the server has not started: ${output().stderr}`)));

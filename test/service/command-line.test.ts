@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { packageVersion } from "../../src/package-root.ts";
 import { startTestService } from "../support/service.ts";
 import { tempDir } from "../support/temp.ts";
 import { runCli } from "./cli.ts";
@@ -47,7 +48,23 @@ const MISTAKES: Readonly<Record<string, readonly [readonly string[], RegExp]>> =
     ["serve", "--database", "{}/text/new.db"],
     /^protostore: .*cannot be (created|opened)/,
   ],
-  "a server that is not there": [["status", "--address", "127.0.0.1:1"], /^protostore: 127\.0/],
+  "a server that is not there": [
+    ["status", "--address", "127.0.0.1:1"],
+    /^protostore: 127\.0\.0\.1:1: no server answers there$/,
+  ],
+  "an address to ask that is none": [["status", "--address", "here"], /^protostore: "here" is not/],
+  "a folder of migrations that is absent": [
+    ["migrate", "create", "x", "--dir", "{}/absent"],
+    /^protostore: .*absent: the folder of the migrations cannot be read$/,
+  ],
+  "a folder of migrations that is a file": [
+    ["migrate", "create", "x", "--dir", "{}/text"],
+    /^protostore: .*text: the folder of the migrations cannot be read$/,
+  ],
+  "a migration with too long a name": [
+    ["migrate", "create", "x".repeat(250), "--dir", "{}"],
+    /^protostore: .* cannot be written$/,
+  ],
 };
 
 for (const [what, [args, message]] of Object.entries(MISTAKES)) {
@@ -72,6 +89,11 @@ test("an address that is taken ends in one line", async () => {
   expect(code).toBe(1);
   expect(stderr).toMatch(new RegExp(`^protostore: .*${address}.*$`, "m"));
   expect(stderr).not.toMatch(/\n\s+at /);
+});
+
+test("it tells its version", async () => {
+  const ended = await runCli("--version");
+  expect(ended).toEqual({ code: 0, stdout: `${packageVersion()}\n`, stderr: "" });
 });
 
 const COMMANDS = [

@@ -614,7 +614,7 @@ export type DatabaseStatus_Server = Message<"protostore.v1.DatabaseStatus.Server
   unreadableRows: bigint;
 
   /**
-   * Why calls are refused; empty while they are not.
+   * Why calls, or writes only, are refused; empty while they are not.
    *
    * @generated from field: string not_serving_reason = 8;
    */

@@ -8,6 +8,10 @@ import { StoreError } from "../../errors.ts";
 import { UTF8_FUNCTION } from "../../query/filter/text-sql.ts";
 import { CONTINUE_FUNCTION } from "../../query/interrupt.ts";
 import type { SqlValue } from "../../schema/sql-value.ts";
+import { immutableName, mustBeImmutable } from "./media.ts";
+
+/** Lets SQLite take URIs, which is said once, before the first connection of the process. */
+process.env.SQLITE_USE_URI = "1";
 
 /** The pages that a connection which only reads keeps; the library's default is 16 MiB. */
 const READ_CACHE_KIB = 2_048;
@@ -21,16 +25,20 @@ export interface ConnectionOptions {
   readonly create?: boolean;
   /** How long SQLite blocks the thread for a lock, in milliseconds. */
   readonly busyTimeoutMs: number;
+  /** Whether the file is taken for one that nobody changes; if absent, where it cannot be otherwise. */
+  readonly immutable?: boolean | undefined;
 }
 
 /**
  * Opens the database at `path`.
- * @throws StoreError DATABASE_UNAVAILABLE if it is absent or no database can be opened there.
+ * @throws StoreError DATABASE_UNAVAILABLE if it is absent or no database can be opened there,
+ * READ_ONLY_MEDIA if it cannot be read where nothing can be written.
  */
 export function openConnection(path: string, options: ConnectionOptions): Connection {
   try {
     if (options.create) createPrivateFile(path);
-    const connection = new Database(path, {
+    const { immutable = options.readOnly === true && mustBeImmutable(path) } = options;
+    const connection = new Database(immutable ? immutableName(path) : path, {
       readonly: options.readOnly ?? false,
       fileMustExist: true,
       timeout: options.busyTimeoutMs,
@@ -125,7 +133,7 @@ const TRANSLATIONS = [
   ["SQLITE_FULL", "DISK_FULL", "the disk is full"],
   ["SQLITE_NOMEM", "DISK_FULL", "out of memory"],
   ["SQLITE_TOOBIG", "DISK_FULL", "the row is too big"],
-  ["SQLITE_READONLY", "READ_ONLY_MODE", "the database is read-only"],
+  ["SQLITE_READONLY", "READ_ONLY_MEDIA", "the database's file is read-only"],
   ["SQLITE_CORRUPT", "DATABASE_CORRUPT", "the database is damaged"],
   ["SQLITE_NOTADB", "DATABASE_CORRUPT", "the file is not a database"],
   ["SQLITE_CANTOPEN", "DATABASE_UNAVAILABLE", "the database cannot be opened"],

@@ -13,6 +13,7 @@ import {
   translateSqliteError,
 } from "./connection.ts";
 import { isCovered, type LogTail, watchTail } from "./log-file.ts";
+import { mustBeImmutable } from "./media.ts";
 import { createWalLook } from "./wal.ts";
 
 /** What a file is, whatever its name. */
@@ -25,6 +26,8 @@ export interface FileIdentity {
 export interface StoreFiles {
   readonly database: FileIdentity;
   readonly log?: LogFiles | undefined;
+  /** True if it is read as one that nobody changes. */
+  readonly immutable?: boolean;
 }
 
 interface LogFiles {
@@ -81,15 +84,18 @@ export function openGuarded(path: string, options: GuardOptions): Guarded {
   const { known, requireLog = true } = options;
   const before = statOf(path);
   if (known && !isSame(before, known.database)) throw replaced("database", before);
-  const connection = openConnection(path, options);
+  const immutable = known?.immutable ?? (options.readOnly === true && mustBeImmutable(path));
+  const connection = openConnection(path, { ...options, immutable });
   try {
     connection.pragma(`busy_timeout = ${FIRST_READ_TIMEOUT_MS}`);
-    const log = findLog(connection, path);
+    const log = immutable ? undefined : findLog(connection, path);
     connection.pragma(`busy_timeout = ${options.busyTimeoutMs}`);
     const after = statOf(path);
     if (!before || !after || !isSame(after, identityOf(before))) throw replaced("database", after);
-    const files = known?.log ? known : { database: identityOf(before), log };
-    const guard = guardFiles(connection, path, files, requireLog);
+    const files = known?.log ? known : { database: identityOf(before), log, immutable };
+    const guard = immutable
+      ? guardImmutable(connection, path, files, before)
+      : guardFiles(connection, path, files, requireLog);
     const problem = known && guard.check();
     if (problem) throw problem;
     return { connection, guard };
@@ -165,6 +171,37 @@ function guardFiles(
       const index = statOf(`${path}-shm`);
       return !overwritten && log !== undefined && (!index || isSame(index, log.index));
     },
+  };
+}
+
+/** Nobody can write there, or so it was: what is noticed of a change must be served no more. */
+function guardImmutable(
+  connection: Connection,
+  path: string,
+  files: StoreFiles,
+  { size, mtimeNs }: BigIntStats,
+): FileGuard {
+  // The first read: a file that is no database is not to be served.
+  readPragma(connection, "schema_version");
+  let changed: StoreError | undefined;
+
+  function check(): StoreError | undefined {
+    const found = statOf(path);
+    if (!found || !isSame(found, files.database)) return replaced("database", found);
+    if (found.size !== size || found.mtimeNs !== mtimeNs) {
+      changed = problemOf({ file: "database", state: "overwritten" });
+    }
+    if (statOf(`${path}-wal`)?.size) changed ??= problemOf({ file: "log", state: "replaced" });
+    return changed;
+  }
+
+  return {
+    files,
+    checkDatabase: check,
+    check,
+    note: () => undefined,
+    maySave: () => false,
+    close() {},
   };
 }
 

@@ -1,11 +1,12 @@
 // Lets the writer write only while the files are its own, and saves what is in the log when they are
 // not. Runs in the writer thread; must not write to any file but the one that was opened.
 
-import { StoreError } from "../../errors.ts";
+import { type ErrorCode, StoreError } from "../../errors.ts";
 import type { PendingCommit } from "./commit-transport.ts";
 import { type Connection, isSqliteError, readPragma } from "./connection.ts";
 import type { FileGuard } from "./file-guard.ts";
 import type { CommitGroup, Outcome } from "./group-commit.ts";
+import { isReadOnlyNow, readOnlyMedia } from "./media.ts";
 import type { WalKeeper } from "./wal.ts";
 
 /** The writer's care of its files. */
@@ -22,11 +23,17 @@ export interface FileKeeper {
   mend(): void;
 }
 
+/** As what an error of the disk comes that no code of ours is about. */
+const DISK_ERRORS: ReadonlySet<ErrorCode> = new Set(["INTERNAL", "READ_ONLY_MEDIA"]);
+
 /** The keeper of the files that `connection` writes to. */
 export function keepFiles(connection: Connection, guard: FileGuard, wal: WalKeeper): FileKeeper {
+  const path = connection.name;
   /** What the last look found. */
   let problem: StoreError | undefined;
   let isSaved = false;
+  /** From the first write that the disk refuses to the first look that finds it writable again. */
+  let isReadOnly = false;
 
   function mend(): void {
     problem = guard.check();
@@ -49,17 +56,35 @@ export function keepFiles(connection: Connection, guard: FileGuard, wal: WalKeep
       const found = (problem ? guard.check() : guard.checkDatabase()) ?? guard.note();
       problem = found;
       if (found) return report(group.map(({ id }) => ({ id, error: found })));
+      isReadOnly &&= isReadOnlyNow(path);
+      if (isReadOnly) return report(group.map(({ id }) => ({ id, error: readOnlyMedia() })));
       commitGroup(group, (outcomes) => {
         if (outcomes.some(({ error }) => !error)) problem = guard.check();
-        report(problem ? outcomes.map(takeBack) : outcomes);
+        const told = outcomes.map(nameMedia);
+        report(problem ? told.map(takeBack) : told);
       });
     },
     afterCommit() {
       if (problem) mend();
-      return problem ? undefined : wal.afterCommit();
+      if (problem || isReadOnly) return undefined;
+      try {
+        return wal.afterCommit();
+      } catch (error) {
+        isReadOnly = isReadOnlyNow(path);
+        if (isReadOnly) return undefined;
+        throw error;
+      }
     },
     mend,
   };
+
+  /** SQLite says of a disk that has become read-only that it has failed, or less. */
+  function nameMedia(outcome: Outcome): Outcome {
+    const { id, error } = outcome;
+    if (!error || !DISK_ERRORS.has(error.code) || !isReadOnlyNow(path)) return outcome;
+    isReadOnly = true;
+    return { id, error: readOnlyMedia(undefined, error.details.cause) };
+  }
 
   function takeBack(outcome: Outcome): Outcome {
     return outcome.error || !problem ? outcome : { id: outcome.id, error: perhapsDone(problem) };

@@ -12,6 +12,7 @@ import type { Database } from "../database.ts";
 import { type Connection, translateSqliteError } from "./connection.ts";
 import { type Guarded, openGuarded } from "./file-guard.ts";
 import { type HoldWatch, watchHold } from "./log-hold.ts";
+import { isReadOnlyNow, readOnlyMedia } from "./media.ts";
 import { createPointReader } from "./point-reader.ts";
 import { createReaderPool } from "./reader-pool.ts";
 import { scansIn } from "./scans.ts";
@@ -56,6 +57,8 @@ export interface SqliteDatabase extends Database {
   checkFiles(): StoreError | undefined;
   /** What keeps the log from being cut. */
   readonly logHold: HoldWatch;
+  /** Why nothing can be written now though all can be read. */
+  writeRefusal(): StoreError | undefined;
   /** Resolves when the database can be written, if it is to be. @throws StoreError */
   opened(): Promise<void>;
 }
@@ -86,6 +89,17 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   const readers = createReaderPool(threads, limits, options.log);
   const scans = scansIn(readers);
   const logHold = watchHold(path, createWalLook(reading));
+  let isMediaReadOnly = false;
+
+  /** The writer finds out by itself; this is for health. */
+  function lookAtMedia(): void {
+    const found = !readOnly && isReadOnlyNow(path);
+    if (found === isMediaReadOnly) return;
+    isMediaReadOnly = found;
+    if (found) options.log?.error("the disk is read-only: writes are refused");
+    else options.log?.info("the disk can be written again");
+  }
+
   const database: SqliteDatabase = {
     connection: reading,
     logHold,
@@ -93,8 +107,13 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     async opened() {
       await writer?.opened();
     },
+    writeRefusal() {
+      lookAtMedia();
+      return isMediaReadOnly ? readOnlyMedia() : undefined;
+    },
     checkFile: guard.checkDatabase,
     checkFiles() {
+      lookAtMedia();
       const problem = guard.check() ?? guard.note();
       if (problem) writer?.mend();
       return problem;
@@ -112,16 +131,20 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
       const proposed = makeSecret(name, secretSeed);
       // Without a writer, the secret lasts as long as this server, or its seed.
       if (!writer) return proposed;
-      await writer.commit([
-        { kind: "execute", statement: insertSecret(name, proposed), unseen: true },
-      ]);
+      const statement = insertSecret(name, proposed);
+      const isStored = await writer
+        .commit([{ kind: "execute", statement, unseen: true }])
+        .catch(refusedByDisk);
+      if (!isStored) return proposed;
       // Another server may have been first.
       return (await readSecret(database, name)) ?? proposed;
     },
     async status() {
       try {
+        lookAtMedia();
         return readStatus(reading, {
-          readOnly,
+          path,
+          readOnly: readOnly || isMediaReadOnly,
           durability,
           lastCheckpointMs: writer?.lastCheckpointMs,
           oldestReaderMs: readers.oldestReadMs,
@@ -150,6 +173,11 @@ function openReading(path: string, busyTimeoutMs: number, requireLog: boolean): 
   } catch (error) {
     throw translateSqliteError(error);
   }
+}
+
+/** Reads go on where nothing can be written. */
+function refusedByDisk(error: unknown): undefined {
+  if (!(error instanceof StoreError) || error.code !== "READ_ONLY_MEDIA") throw error;
 }
 
 const SECRET_BYTES = 32;

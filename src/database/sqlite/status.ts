@@ -19,6 +19,8 @@ import { readWal } from "./wal.ts";
 
 /** What only the server itself knows. */
 export interface ServerFacts {
+  /** The database file. */
+  readonly path: string;
   readonly readOnly: boolean;
   readonly durability: Durability;
   readonly lastCheckpointMs: number | undefined;
@@ -39,7 +41,7 @@ export function readStatus(connection: Connection, facts: ServerFacts): Database
   // Absent as long as migrations are pending.
   const hasState = one("SELECT 1 FROM sqlite_schema WHERE name = 'store_state'") !== undefined;
   const wal = readWal(connection);
-  const { lastCheckpointMs, oldestReaderMs, hold } = facts;
+  const { path, lastCheckpointMs, oldestReaderMs, hold } = facts;
   return create(DatabaseStatusSchema, {
     connection: {
       open: connection.open,
@@ -51,7 +53,7 @@ export function readStatus(connection: Connection, facts: ServerFacts): Database
       sqliteVersion: String(one("SELECT sqlite_version()")),
     },
     wal: {
-      sizeBytes: sizeOf(`${connection.name}-wal`),
+      sizeBytes: sizeOf(`${path}-wal`),
       frames: BigInt(wal.frames),
       pendingFrames: BigInt(wal.pendingFrames),
       ...(lastCheckpointMs !== undefined && {
@@ -64,8 +66,8 @@ export function readStatus(connection: Connection, facts: ServerFacts): Database
       pageSizeBytes: integer("page_size"),
       pageCount: integer("page_count"),
       freelistCount: integer("freelist_count"),
-      databaseSizeBytes: sizeOf(connection.name),
-      sharedMemorySizeBytes: sizeOf(`${connection.name}-shm`),
+      databaseSizeBytes: sizeOf(path),
+      sharedMemorySizeBytes: sizeOf(`${path}-shm`),
     },
     revision: hasState ? (one("SELECT revision FROM store_state") as bigint) : 0n,
   });

@@ -1,7 +1,7 @@
 // Care of the write-ahead log: it is checkpointed by the server, so that the server knows when.
 // Must not wait for readers: what they still need stays in the log.
 
-import type { Connection } from "./connection.ts";
+import { type Connection, isSqliteError } from "./connection.ts";
 
 /** What the log holds. */
 export interface WalState {
@@ -31,10 +31,20 @@ export const CHECKPOINT_FRAMES = 4000;
 /** The frames after which other processes are kept from writing during the copy. */
 const LONG_LOG_FRAMES = 2 * CHECKPOINT_FRAMES;
 
-/** Reads, without any side effect, what the log holds; zeros if the journal mode is not WAL. */
+/**
+ * Reads, without any side effect, what the log holds; zeros if the journal mode is not WAL, or if the
+ * index of the log cannot be written, so that SQLite does not look.
+ */
 export function createWalLook(connection: Connection): () => WalState {
   const look = connection.prepare(LOOK).raw();
-  return () => toState(look.get());
+  return () => {
+    try {
+      return toState(look.get());
+    } catch (error) {
+      if (isSqliteError(error) && error.code.startsWith("SQLITE_READONLY")) return toState([]);
+      throw error;
+    }
+  };
 }
 
 /** What the log holds at this moment. */

@@ -5,6 +5,7 @@ import { flushCompileCache } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import type { Durability } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
+import { closeOnceMore } from "./close-again.ts";
 import { packOutcomes, unpackCommits } from "./commit-transport.ts";
 import { type Connection, readPragma } from "./connection.ts";
 import { openGuarded } from "./file-guard.ts";
@@ -63,9 +64,11 @@ async function write({ path, files, definitions, durability, limits }: WriterDat
   };
   port.on("message", (request: WriterRequest) => {
     if (request === "close") {
-      // Closing the last connection checkpoints the log and removes it.
+      const isSafe = !guard.check();
       guard.close();
+      // Closing the last connection checkpoints the log and removes it.
       connection.close();
+      if (isSafe) closeOnceMore(path, guard.files);
       port.close();
       return;
     }
