@@ -160,7 +160,8 @@ export async function runServerChild(
     const { [ADDRESS_VARIABLE]: address = config.address, [SEED_VARIABLE]: secretSeed = "" } =
       process.env;
     const isFirst = process.env[PLACE_VARIABLE] === "0";
-    const limits = isFirst ? config.limits : { ...config.limits, scrubRowsPerSecond: 0 };
+    const off = { scrubRowsPerSecond: 0, fillRowsPerSecond: 0 };
+    const limits = isFirst ? config.limits : { ...config.limits, ...off };
     const service = await start({ ...config, address, secretSeed, limits });
     // Not once: it may come from the primary and from whoever stops the whole group.
     const told = new Promise<void>((stop) => process.on("SIGTERM", stop));

@@ -37,6 +37,7 @@ export type Operation =
   | UpdateOperation
   | DeleteOperation
   | CheckOperation
+  | FillOperation
   | ExecuteOperation;
 
 /** What operations on resources have in common. */
@@ -83,6 +84,16 @@ export interface DeleteOperation extends ResourceOperation {
 /** Changes nothing, and fails with RESOURCE_NOT_FOUND if there is no such row. */
 export interface CheckOperation extends ResourceOperation {
   readonly kind: "check";
+  readonly key: bigint;
+}
+
+/**
+ * Gives a row that has no bytes to be trusted those that it is read as, and changes nothing that
+ * clients see: a commit of nothing else takes no revision. Leaves alone what cannot be read or sent, and
+ * fails with WRITE_REFUSED if it would set off a trigger that is not ours.
+ */
+export interface FillOperation extends ResourceOperation {
+  readonly kind: "fill";
   readonly key: bigint;
 }
 

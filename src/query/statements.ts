@@ -136,9 +136,47 @@ export function selectByKeys(
 
 /** How many bytes each of the rows with these keys has, about. */
 export function selectSizes(plan: ResourcePlan, keys: readonly bigint[]): Statement {
+  return selectByKeys(plan, keys, `${plan.sql.key}, ${sizeOf(plan)}`);
+}
+
+function sizeOf(plan: ResourcePlan): string {
   const names = ["data", "wire", ...plan.columns.map(({ sqlName }) => sqlName)];
-  const sizes = names.map((name) => `coalesce(octet_length(${name}), 0)`);
-  return selectByKeys(plan, keys, `${plan.sql.key}, ${sizes.join(" + ")}`);
+  return names.map((name) => `coalesce(octet_length(${name}), 0)`).join(" + ");
+}
+
+/** A row with the revision of the row with this key, if it has no bytes that are to be trusted. */
+export function selectBare(plan: ResourcePlan, key: bigint): Statement {
+  const { table, key: keyName } = plan.sql;
+  return {
+    sql: `SELECT revision FROM ${table} WHERE ${keyName} = ? AND ${IS_BARE}`,
+    parameters: [key],
+  };
+}
+
+/** The condition that a row has no bytes that are to be trusted. */
+const IS_BARE = "(wire IS NULL OR checksum IS NULL)";
+
+/** One row with the highest of the first `limit` keys behind `after`, and how many keys there are. */
+export function selectStretch(plan: ResourcePlan, after: bigint | null, limit: number): Statement {
+  const { table, key } = plan.sql;
+  const range = after === null ? "" : ` WHERE ${key} > ?`;
+  return {
+    sql: `SELECT max(id), count(*) FROM (SELECT ${key} AS id FROM ${table}${range} ORDER BY ${table}.${key} ${LIMIT})`,
+    parameters: [...(after === null ? [] : [after]), BigInt(limit)],
+  };
+}
+
+/** Of the same rows, key, revision and about the size of those that have no bytes to be trusted. */
+export function selectBareIn(plan: ResourcePlan, after: bigint | null, limit: number): Statement {
+  const { table, key } = plan.sql;
+  const stretch = selectStretch(plan, after, limit);
+  const range = after === null ? "" : `${table}.${key} > ? AND `;
+  return {
+    sql:
+      `SELECT ${key}, revision, ${sizeOf(plan)} FROM ${table} WHERE ${range}` +
+      `${table}.${key} <= (SELECT "max(id)" FROM (${stretch.sql})) AND ${IS_BARE} ORDER BY ${table}.${key}`,
+    parameters: [...(after === null ? [] : [after]), ...stretch.parameters],
+  };
 }
 
 /** The bytes of the texts in the rows with these keys: of the JSON, and then of each column. */
