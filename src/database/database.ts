@@ -88,9 +88,10 @@ export interface CheckOperation extends ResourceOperation {
 }
 
 /**
- * Gives a row that has no bytes to be trusted those that it is read as, and changes nothing that
- * clients see: a commit of nothing else takes no revision. Leaves alone what cannot be read or sent, and
- * fails with WRITE_REFUSED if it would set off a trigger that is not ours.
+ * Gives a row that has no bytes to be trusted those that it is read as: then its message in the commit
+ * is an empty one. Leaves alone what cannot be read or sent. Changes nothing that clients see, so that a
+ * commit of nothing else takes no revision; fails with WRITE_REFUSED if it would set off a trigger that
+ * is not ours.
  */
 export interface FillOperation extends ResourceOperation {
   readonly kind: "fill";

@@ -12,10 +12,10 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal, ref: false });
 }
 
-/** Does it until it succeeds, or fails with one of the `lasting` codes, or with what is no StoreError. */
+/** Does it until it succeeds, or fails with a code that will last, or with what is no StoreError. */
 export async function patiently<T>(
   action: () => Promise<T>,
-  lasting: readonly ErrorCode[],
+  willLast: (code: ErrorCode) => boolean,
   signal: AbortSignal,
 ): Promise<T> {
   for (;;) {
@@ -23,7 +23,7 @@ export async function patiently<T>(
     try {
       return await action();
     } catch (error) {
-      const isPassing = error instanceof StoreError && !lasting.includes(error.code);
+      const isPassing = error instanceof StoreError && !willLast(error.code);
       if (!isPassing) throw error;
     }
     await pause(RETRY_MS, signal);

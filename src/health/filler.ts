@@ -50,14 +50,19 @@ const LOCK_TIMEOUT_MS = 100;
 /** The rows that cannot be filled and are remembered one by one. */
 const TRIED_ROWS_MAX = 10_000;
 
-/** What fails so would fail again at once: the table is left until the next pass. */
-const LASTING: readonly ErrorCode[] = [
-  "DATABASE_CORRUPT",
-  "WRITE_REFUSED",
-  "CONSTRAINT_VIOLATION",
-  "UNIQUE_VIOLATION",
-  "INTERNAL",
+/** What is tried again; after anything else the table is left until the next pass. */
+const PASSING: readonly ErrorCode[] = [
+  "CANCELLED",
+  "DATABASE_BUSY",
+  "DATABASE_REPLACED",
+  "DATABASE_UNAVAILABLE",
+  "DEADLINE_EXCEEDED",
+  "DISK_FULL",
+  "OVERLOADED",
+  "READ_ONLY_MODE",
+  "SCHEMA_MISMATCH",
 ];
+const willLast = (code: ErrorCode) => !PASSING.includes(code);
 
 /** A bare row of a table. */
 interface FoundRow extends BareRow {
@@ -67,6 +72,7 @@ interface FoundRow extends BareRow {
 
 /** What a pass has come to. */
 interface Pass {
+  looked: number;
   filled: number;
   left: number;
   /** The rows of each table that are still to be tried. */
@@ -82,6 +88,7 @@ export function startFiller(config: FillerConfig): Filler | undefined {
   const stopping = new AbortController();
   const { signal } = stopping;
   const tried = createTriedRows(TRIED_ROWS_MAX);
+  const lookMs = 1_000 / limits.fillRowsPerSecond / LOOKS_PER_ROW;
   let filledRows = 0;
   let pass = newPass();
   let last: (Pass & { readonly endedMs: number }) | undefined;
@@ -94,12 +101,13 @@ export function startFiller(config: FillerConfig): Filler | undefined {
         selectBareIn(plan, after, LOOKED_ROWS),
       ];
       const read = () => database.read(statements, { signal });
-      const { rows, revision } = await patiently(read, LASTING, signal);
+      const { rows, revision } = await patiently(read, willLast, signal);
       const [highest = null, count] = rows[0]?.[0] ?? [];
+      pass.looked += Number(count);
       yield { rows: (rows[1] ?? []).map(toFoundRow), revision };
       if (Number(count) < LOOKED_ROWS) return;
       after = highest as bigint;
-      await pause((LOOKED_ROWS * 1_000) / limits.fillRowsPerSecond / LOOKS_PER_ROW, signal);
+      await pause(LOOKED_ROWS * lookMs, signal);
     }
   }
 
@@ -126,7 +134,7 @@ export function startFiller(config: FillerConfig): Filler | undefined {
     const beganMs = performance.now();
     const operations = batch.map(({ key }) => ({ kind: "fill", plan, key }) as const);
     const commit = () => database.commit(operations, { deadlineMs: Date.now() + LOCK_TIMEOUT_MS });
-    const { messages } = await patiently(commit, LASTING, signal);
+    const { messages } = await patiently(commit, willLast, signal);
     const vain = batch.filter((_, index) => messages[index] === undefined);
     for (const row of vain) tried.add(plan, row);
     filledRows += batch.length - vain.length;
@@ -144,19 +152,15 @@ export function startFiller(config: FillerConfig): Filler | undefined {
     try {
       await action();
     } catch (error) {
-      if (!(error instanceof StoreError && LASTING.includes(error.code))) throw error;
+      if (!(error instanceof StoreError && willLast(error.code))) throw error;
       pass.skipped.add(plan.resource.type);
       pass.left += pass.pending.get(plan) ?? 0;
       pass.pending.delete(plan);
     }
   }
 
-  /** How long it took to look at all rows, in milliseconds. */
-  async function runPass(): Promise<number> {
-    pass = newPass();
-    const beganMs = performance.now();
+  async function runPass(): Promise<void> {
     for (const plan of plans) await unlessRefused(plan, () => look(plan));
-    const lookedMs = performance.now() - beganMs;
     const rows = pendingOf(pass);
     // Of what takes less than a second, nothing is told after the first pass.
     const isNews = rows > (last ? limits.fillRowsPerSecond : 0);
@@ -171,7 +175,6 @@ export function startFiller(config: FillerConfig): Filler | undefined {
     }
     last = { ...pass, endedMs: Date.now() };
     pass = newPass();
-    return lookedMs;
   }
 
   async function run(): Promise<void> {
@@ -180,9 +183,10 @@ export function startFiller(config: FillerConfig): Filler | undefined {
       for (;;) {
         const version = versionOf(config);
         const isChanged = version === undefined || version !== seen;
-        const lookedMs = isChanged ? await runPass() : 0;
+        if (isChanged) await runPass();
         seen = version;
-        await pause(Math.max(limits.fillPauseMs, lookedMs * RESTS_PER_LOOK), signal);
+        const restMs = isChanged ? (last?.looked ?? 0) * lookMs * RESTS_PER_LOOK : 0;
+        await pause(Math.max(limits.fillPauseMs, restMs), signal);
       }
     } catch (error) {
       if (!signal.aborted) log.error({ err: error }, "the filler has ended");
@@ -208,7 +212,7 @@ export function startFiller(config: FillerConfig): Filler | undefined {
 }
 
 function newPass(): Pass {
-  return { filled: 0, left: 0, pending: new Map(), skipped: new Set() };
+  return { looked: 0, filled: 0, left: 0, pending: new Map(), skipped: new Set() };
 }
 
 function pendingOf({ pending }: Pass): number {

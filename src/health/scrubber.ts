@@ -100,7 +100,11 @@ export function startScrubber(config: ScrubberConfig): Scrubber | undefined {
 function patient(source: RowSource, signal: AbortSignal): RowSource {
   return {
     read: (statements) =>
-      patiently(() => source.read(statements, { signal }), ["DATABASE_CORRUPT"], signal),
+      patiently(
+        () => source.read(statements, { signal }),
+        (code) => code === "DATABASE_CORRUPT",
+        signal,
+      ),
   };
 }
 

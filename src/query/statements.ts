@@ -166,14 +166,21 @@ export function selectStretch(plan: ResourcePlan, after: bigint | null, limit: n
   };
 }
 
+/** The bytes that a child row is taken to have. */
+const CHILD_BYTES = 100;
+
 /** Of the same rows, key, revision and about the size of those that have no bytes to be trusted. */
 export function selectBareIn(plan: ResourcePlan, after: bigint | null, limit: number): Statement {
   const { table, key } = plan.sql;
   const stretch = selectStretch(plan, after, limit);
   const range = after === null ? "" : `${table}.${key} > ? AND `;
+  const sizes = plan.children.map(
+    ({ sql, parentKey }) =>
+      ` + ${CHILD_BYTES} * (SELECT count(*) FROM ${sql.table} AS lines WHERE lines.${sqlName(parentKey)} = ${table}.${key})`,
+  );
   return {
     sql:
-      `SELECT ${key}, revision, ${sizeOf(plan)} FROM ${table} WHERE ${range}` +
+      `SELECT ${key}, revision, ${sizeOf(plan)}${sizes.join("")} FROM ${table} WHERE ${range}` +
       `${table}.${key} <= (SELECT "max(id)" FROM (${stretch.sql})) AND ${IS_BARE} ORDER BY ${table}.${key}`,
     parameters: [...(after === null ? [] : [after]), ...stretch.parameters],
   };

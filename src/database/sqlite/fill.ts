@@ -12,8 +12,11 @@ import { type Transaction, write, writeRefused } from "./transaction.ts";
 
 const SET_WRITING = "UPDATE store_state SET writing = ?";
 
+/** It is told that there are new bytes; nobody has asked for them. */
+const NOTHING = new Uint8Array();
+
 /**
- * The row with its new bytes; undefined if it has some, is gone, cannot be read, or is too large to be
+ * The row, if it has been given bytes; undefined if it has some, is gone, cannot be read, or is too large to be
  * sent.
  * @throws StoreError WRITE_REFUSED if a trigger of others would be set off.
  */
@@ -29,7 +32,7 @@ export function applyFill(tx: Transaction, { plan, key }: FillOperation): Writte
   // A row from before the service was has no revision: clients read it as 0, and so it stays.
   const revision = (bare[0] as bigint | null) ?? 0n;
   unwatched(tx, () => write(tx, plan, fillResource(plan, { key, revision, wire }), 1));
-  return { key, wire };
+  return { key, wire: NOTHING };
 }
 
 /** Runs what sets off no code of others: to our triggers, an update that leaves the revision is theirs. */
