@@ -7,7 +7,7 @@ import { reflect } from "@bufbuild/protobuf/reflect";
 import { describe, expect, test } from "vitest";
 import { DatabaseService } from "../../gen/protostore/v1/database_service_pb.ts";
 import { type Connection, connect } from "../../src/client/client.ts";
-import { DEFAULT_LIMITS } from "../../src/config.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../src/config.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
 import { startFiller } from "../../src/health/filler.ts";
 import { DEFINITIONS, RESOURCES } from "../../src/resources.ts";
@@ -18,6 +18,10 @@ import { createRandom } from "../durability/random.ts";
 import { startServerProcess } from "../service/cli.ts";
 import { failureOf, openSql } from "../service/support.ts";
 import { makeResource } from "../support/arbitrary-resource.ts";
+import { EVERYTHING_TABLES } from "../support/everything.ts";
+import { makeDatabase, planImage, serveImage } from "../support/image-service.ts";
+import { imageWith } from "../support/images.ts";
+import { outsideTriggers } from "../support/outside-triggers.ts";
 import { startTestService } from "../support/service.ts";
 import { standardClient } from "../support/standard-client.ts";
 import { tempDir } from "../support/temp.ts";
@@ -149,6 +153,52 @@ describe("rows without bytes", () => {
       expect(countBare(sql)).toBe(0n);
     }
   });
+});
+
+describe("a message with everything in it", () => {
+  const TYPE = "everything.v1.Everything";
+  const IMAGE = imageWith("everything/v1/everything.proto");
+  const { plan, registry } = planImage(IMAGE, TYPE);
+  // As tables of users have them, and as `migrate create` makes them: those take any update of others
+  // for a change.
+  const TRIGGERS = {
+    "triggers that look at its columns": outsideTriggers(plan),
+    "triggers that do not": outsideTriggers({ ...plan, columns: undefined } as never),
+  };
+  for (const [what, triggers] of Object.entries(TRIGGERS)) {
+    test(`is filled as it is read, with ${what}, beside a trigger of somebody else`, async () => {
+      const directory = tempDir();
+      const database = await makeDatabase(directory, EVERYTHING_TABLES + triggers);
+      const serve = (limits: Partial<Limits>) =>
+        serveImage(directory, IMAGE, [TYPE], { database, limits });
+      const before = await serve({});
+      for (let seed = 1; seed <= 60; seed++) {
+        await before.client.create(makeResource(plan, registry, seed));
+      }
+      const sql = openSql(database);
+      sql.exec(`CREATE TABLE user_log (what TEXT);
+        CREATE TRIGGER user_insert AFTER INSERT ON everythings BEGIN INSERT INTO user_log VALUES ('i'); END`);
+      sql.exec(
+        "UPDATE everythings SET wire = NULL, checksum = NULL, revision = nullif(revision, 3)",
+      );
+      const read = async ({ client }: typeof before) =>
+        (await client.listAll(10)).map((each) => Buffer.from(toBinary(plan.desc, each)));
+      const messages = await read(before);
+      await before.stop();
+      const bare = sql.prepare(`SELECT count(*) FROM everythings WHERE ${IS_BARE}`).pluck();
+      expect(bare.get()).toBe(BigInt(messages.length));
+      const state = stateOf(sql);
+      const service = await serve(FAST);
+      await expect.poll(() => bare.get(), PATIENT).toBe(0n);
+      expect(await read(service)).toEqual(messages);
+      const wires = sql.prepare("SELECT wire FROM everythings ORDER BY 1, EverythingId").pluck();
+      expect(new Set((wires.all() as Buffer[]).map((wire) => wire.toString("hex")))).toEqual(
+        new Set(messages.map((message) => message.toString("hex"))),
+      );
+      expect(stateOf(sql)).toEqual(state);
+      await service.stop();
+    });
+  }
 });
 
 test("whoever writes meanwhile: what is stored is what the columns and lines say", async () => {
