@@ -47,6 +47,8 @@ const LOOKS_PER_ROW = 100;
 const RESTS_PER_LOOK = 9;
 /** How long a commit waits while another program has the lock. */
 const LOCK_TIMEOUT_MS = 100;
+/** How long it waits before its first pass: a server that has just started has other things to do. */
+const START_MS = 1_000;
 /** The rows that cannot be filled and are remembered one by one. */
 const TRIED_ROWS_MAX = 10_000;
 
@@ -81,7 +83,7 @@ interface Pass {
   readonly skipped: Set<string>;
 }
 
-/** Starts a filler, whose first pass begins at once; undefined if it is off. */
+/** Starts a filler, whose first pass begins soon; undefined if it is off. */
 export function startFiller(config: FillerConfig): Filler | undefined {
   const { database, plans, limits, log } = config;
   if (limits.fillRowsPerSecond === 0) return undefined;
@@ -180,6 +182,7 @@ export function startFiller(config: FillerConfig): Filler | undefined {
   async function run(): Promise<void> {
     let seen: unknown;
     try {
+      await pause(Math.min(START_MS, limits.fillPauseMs), signal);
       for (;;) {
         const version = versionOf(config);
         const isChanged = version === undefined || version !== seen;

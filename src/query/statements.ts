@@ -144,15 +144,6 @@ function sizeOf(plan: ResourcePlan): string {
   return names.map((name) => `coalesce(octet_length(${name}), 0)`).join(" + ");
 }
 
-/** A row with the revision of the row with this key, if it has no bytes that are to be trusted. */
-export function selectBare(plan: ResourcePlan, key: bigint): Statement {
-  const { table, key: keyName } = plan.sql;
-  return {
-    sql: `SELECT revision FROM ${table} WHERE ${keyName} = ? AND ${IS_BARE}`,
-    parameters: [key],
-  };
-}
-
 /** The condition that a row has no bytes that are to be trusted. */
 const IS_BARE = "(wire IS NULL OR checksum IS NULL)";
 

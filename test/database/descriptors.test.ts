@@ -214,6 +214,27 @@ test("a new field shows what its column held before, also in rows that have byte
   sql.close();
 });
 
+test("JSON that only another proto knows is left as it is by who fills rows", async () => {
+  const { database, serve } = await stored();
+  const sql = openConnection(database, { busyTimeoutMs: 1000 });
+  const older = imageWith(FILE, (file) => {
+    dropFields(messageIn(file, "Everything"), ["j_bytes"]);
+  });
+  const service = await serve(older, false, { fillRowsPerSecond: 1_000_000, fillPauseMs: 5 });
+  const { client, connection } = service;
+  // Such as the newer server would read them: by their names, and beside a field that both know.
+  sql.exec(`UPDATE everythings SET data = json_object('jBytes', 'AQI=', 'jInt32', 8)`);
+  const fill = async () => (await connection.service(DatabaseService).getDatabaseStatus({})).fill;
+  await expect.poll(fill, { timeout: 20_000 }).toMatchObject({ leftRowCount: 1n });
+  const bare = sql.prepare("SELECT wire IS NULL FROM everythings").pluck();
+  expect(bare.get()).toBe(1n);
+  const [message] = await client.listAll(10);
+  expect(message?.$unknown).toMatchObject([{ no: 64 }]);
+  sql.exec(`UPDATE everythings SET data = json_object('jInt32', 9)`);
+  await expect.poll(() => bare.get(), { timeout: 20_000 }).toBe(0n);
+  sql.close();
+});
+
 test("a field may have another name if it keeps that in JSON", async () => {
   const { serve } = await stored();
   const service = await serve(

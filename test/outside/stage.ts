@@ -55,7 +55,7 @@ export async function openStage(kind: Kind): Promise<Opened> {
     const service = await runService({
       database,
       durability: "relaxed",
-      limits: { fillRowsPerSecond: 1_000_000, fillPauseMs: 1 },
+      limits: { fillRowsPerSecond: 1_000_000, fillPauseMs: 20 },
     });
     return { stage: createStage(kind, service, directory) };
   } catch (error) {
