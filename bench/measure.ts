@@ -4,6 +4,8 @@
 import { spawnSync } from "node:child_process";
 import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import Database from "better-sqlite3";
 import { PROGRAMS } from "./build.ts";
 import type { Mode, Variant } from "./plan.ts";
 import {
@@ -56,6 +58,28 @@ export async function seed(bench: Bench, variant: Variant, rows: number): Promis
     load(["seed", "-rows", String(rows)]),
   );
   return { path, ...(report as { first: number; last: number }) };
+}
+
+/**
+ * The same database as if another program had written its customers, after the server has given them
+ * bytes.
+ */
+export async function fill(
+  bench: Bench,
+  variant: Variant,
+  database: SeededDatabase,
+): Promise<SeededDatabase> {
+  const path = `${database.path}-filled`;
+  copyFileSync(database.path, path);
+  const sql = new Database(path);
+  sql.exec("UPDATE customers SET wire = NULL, checksum = NULL, revision = NULL");
+  const countBare = sql.prepare("SELECT count(*) FROM customers WHERE checksum IS NULL").pluck();
+  const fast = { ...variant, flags: [...variant.flags, "--fill-rows", "100000"] };
+  await withServer(bench, fast, "unpinned", path, async () => {
+    while (countBare.get() !== 0) await delay(MEMORY_INTERVAL_MS);
+  });
+  sql.close();
+  return { ...database, path };
 }
 
 /** Runs a command of the load client on a fresh copy of the database. */

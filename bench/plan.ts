@@ -47,7 +47,17 @@ export const VARIANTS: readonly Variant[] = [
   },
 ];
 
-export type WorkloadId = "echo" | "get" | "create" | "list100" | "list1000" | "batch" | "mixed";
+export type WorkloadId =
+  | "echo"
+  | "get"
+  | "create"
+  | "list100"
+  | "list1000"
+  | "batch"
+  | "mixed"
+  | "filled-get"
+  | "filled-list100"
+  | "filled-list1000";
 
 /** A command of the load client, and the variants that it is measured on. */
 export interface Workload {
@@ -55,6 +65,8 @@ export interface Workload {
   readonly label: string;
   readonly command: readonly string[];
   readonly variants: readonly VariantId[];
+  /** Its rows are such as another program wrote, and the server has given their bytes since. */
+  readonly filled?: true;
 }
 
 export const WORKLOADS: readonly Workload[] = [
@@ -100,6 +112,27 @@ export const WORKLOADS: readonly Workload[] = [
     command: ["mixed"],
     variants: ["ours", "peer-full", "ours-2", "peer-normal", "peer-pool"],
   },
+  {
+    id: "filled-get",
+    label: "Get, filled rows",
+    command: ["get"],
+    variants: ["ours"],
+    filled: true,
+  },
+  {
+    id: "filled-list100",
+    label: "List, 100 filled rows",
+    command: ["list", "-page-size", "100"],
+    variants: ["ours"],
+    filled: true,
+  },
+  {
+    id: "filled-list1000",
+    label: "List, 1000 filled rows",
+    command: ["list", "-page-size", "1000"],
+    variants: ["ours"],
+    filled: true,
+  },
 ];
 
 /** What is divided: calls a second ours by theirs, or latency theirs by ours, so that more is better. */
@@ -134,6 +167,9 @@ export const COMPARISONS: readonly Comparison[] = [
   compareP99("Go FULL's p99 of Get, mixed / ours", "ours", "peer-full", { pinned: 3, unpinned: 3 }),
   compareP99("Go NORMAL's p99, mixed / ours", "ours", "peer-normal", { pinned: 3, unpinned: 3 }),
   compareP99("Go's p99, mixed, 4 readers / ours", "ours", "peer-pool", {}),
+  compareFilled("Get, filled rows / written ones", "filled-get", "get"),
+  compareFilled("List 100, filled rows / written ones", "filled-list100", "list100"),
+  compareFilled("List 1000, filled rows / written ones", "filled-list1000", "list1000"),
 ];
 
 /** The most memory that a process of ours may take under any workload, in megabytes. */
@@ -155,6 +191,12 @@ function compare(
     theirs: [workload, theirs],
     targets,
   };
+}
+
+/** A read of filled rows may take 1.2 times the time of one of written rows. */
+function compareFilled(label: string, filled: WorkloadId, written: WorkloadId): Comparison {
+  const targets = { pinned: 0.83 };
+  return { ...compare(label, filled, "ours", "ours", targets), theirs: [written, "ours"] };
 }
 
 function compareP99(

@@ -8,6 +8,7 @@ import { buildPrograms, PROGRAMS } from "./build.ts";
 import { describeMachine } from "./machine.ts";
 import {
   type Bench,
+  fill,
   knowsFlag,
   measure,
   measureExport,
@@ -109,6 +110,9 @@ async function measureAll(
     ours: await seed(bench, variantOf("ours"), settings.rows),
     peer: await seed(bench, variantOf("peer-normal"), settings.rows),
   };
+  const filled = workloads.some((workload) => workload.filled)
+    ? await fill(bench, variantOf("ours"), databases.ours)
+    : databases.ours;
   const variants = availableVariants(bench, results);
   const modes = availableModes(results);
   for (let round = 0; round < settings.rounds; round++) {
@@ -122,7 +126,8 @@ async function measureAll(
           .filter(({ unpinnedOnly }) => mode === "unpinned" || !unpinnedOnly);
         for (const variant of chosen) {
           const what = `round ${round + 1}, ${mode}, ${workload.label}, ${variant.label}`;
-          await measureCell(bench, results, { mode, workload, variant, databases, what });
+          const database = workload.filled ? filled : databases[variant.kind];
+          await measureCell(bench, results, { mode, workload, variant, database, what });
         }
       }
     }
@@ -133,13 +138,12 @@ interface Measurement {
   readonly mode: Mode;
   readonly workload: Workload;
   readonly variant: Variant;
-  readonly databases: Readonly<Record<Variant["kind"], SeededDatabase>>;
+  readonly database: SeededDatabase;
   readonly what: string;
 }
 
 async function measureCell(bench: Bench, results: Results, measurement: Measurement) {
-  const { mode, workload, variant, databases, what } = measurement;
-  const database = databases[variant.kind];
+  const { mode, workload, variant, database, what } = measurement;
   const sample = await measure(bench, variant, mode, database, workload.command);
   let cell = findCell(results, mode, workload.id, variant.id);
   if (!cell) {

@@ -58,6 +58,10 @@ export interface Limits {
   readonly scrubRowsPerSecond: number;
   /** How long it rests before each pass over all rows. */
   readonly scrubPauseMs: number;
+  /** How many rows that other programs wrote are given their bytes in a second; 0 turns it off. */
+  readonly fillRowsPerSecond: number;
+  /** How long the filler rests, at least, before it looks through all rows again. */
+  readonly fillPauseMs: number;
   /** The largest request, in bytes. */
   readonly receiveMessageBytes: number;
   /** The largest response, in bytes. */
@@ -111,6 +115,8 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   glanceIntervalMs: 5,
   scrubRowsPerSecond: 100,
   scrubPauseMs: 60_000,
+  fillRowsPerSecond: 1_000,
+  fillPauseMs: 10_000,
   receiveMessageBytes: 4 * 1024 * 1024,
   sendMessageBytes: 4 * 1024 * 1024,
   pageBytes: 3 * 1024 * 1024,

@@ -5,6 +5,7 @@ import { statSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { DatabaseService, DatabaseStatusSchema } from "../gen/protostore/v1/database_service_pb.ts";
 import type { Config } from "./config.ts";
+import { readPragma } from "./database/sqlite/connection.ts";
 import { createDescriptorCheck } from "./database/sqlite/descriptors.ts";
 import { openSqlite, type SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
 import { StoreError } from "./errors.ts";
@@ -18,6 +19,7 @@ import {
   type ResourceService,
 } from "./handlers/services.ts";
 import { databaseService } from "./health/database-service.ts";
+import { type Filler, startFiller } from "./health/filler.ts";
 import { createHealthMonitor } from "./health/monitor.ts";
 import { createSchemaProbe } from "./health/schema-probe.ts";
 import { type Scrubber, startScrubber } from "./health/scrubber.ts";
@@ -181,7 +183,7 @@ async function prepareStore(store: Store, { fixtures }: Config, log: Log): Promi
 
 async function serveStore(
   store: Store,
-  { address, limits, strictReads = false, reflection = true }: Config,
+  { address, readOnly, limits, strictReads = false, reflection = true }: Config,
   { resources, services: others = [] }: Served,
   log: Log,
   signal: AbortSignal,
@@ -204,6 +206,7 @@ async function serveStore(
     log,
   });
   let scrubber: Scrubber | undefined;
+  let filler: Filler | undefined;
   try {
     // Loaded while the writer thread starts.
     const { startServer } = await import("./grpc/server.ts");
@@ -216,9 +219,9 @@ async function serveStore(
         const refusal = monitor.gate();
         const reason = refusal ?? database.writeRefusal();
         const server = readServerStatus(metrics, database.queues(), faults.count, reason);
-        const scrub = scrubber && { scrub: scrubber.status() };
+        const passes = { scrub: scrubber?.status(), fill: filler?.status() };
         try {
-          return { ...(await database.status()), schema: schema.describe(), ...scrub, server };
+          return { ...(await database.status()), schema: schema.describe(), ...passes, server };
         } catch (error) {
           // Why it is not served is told all the more if nothing else can be.
           if (refusal) return create(DatabaseStatusSchema, { server });
@@ -240,8 +243,10 @@ async function serveStore(
       onStopping: monitor.stop,
     });
     scrubber = startScrubber({ source: database, plans, registry, limits, log });
+    const version = () => readPragma(database.connection, "data_version");
+    if (!readOnly) filler = startFiller({ database, version, plans, limits, log });
     const stop = async () => {
-      await Promise.all([scrubber?.stop(), server.stop()]);
+      await Promise.all([scrubber?.stop(), filler?.stop(), server.stop()]);
       await closeStore(store);
     };
     return { port: server.port, stop };

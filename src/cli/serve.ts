@@ -41,6 +41,7 @@ interface ServeOptions {
   readonly lockTimeout: number;
   readonly maxScanRows: number;
   readonly scrubRows: number;
+  readonly fillRows: number;
   readonly processes: number;
 }
 
@@ -89,6 +90,15 @@ export function serveCommand(): Command {
         .default(DEFAULT_LIMITS.scrubRowsPerSecond)
         .argParser(parseCount),
     )
+    .addOption(
+      new Option(
+        "--fill-rows <rows>",
+        "how many rows of other programs to give their bytes in a second; 0 gives none",
+      )
+        .env("PROTOSTORE_FILL_ROWS")
+        .default(DEFAULT_LIMITS.fillRowsPerSecond)
+        .argParser(parseCount),
+    )
     .addOption(processesOption())
     .addOption(lockTimeoutOption())
     .addHelpText("after", "\nExample:\n  $ protostore serve --database store.db --fixtures")
@@ -129,6 +139,7 @@ async function runServe(options: ServeOptions): Promise<void> {
       migrationLockTimeoutMs: options.lockTimeout,
       scanRowsMax: options.maxScanRows,
       scrubRowsPerSecond: options.scrubRows,
+      fillRowsPerSecond: options.fillRows,
     },
   });
   const log = config.processes === 1 ? createLog() : createLog().child({ pid: process.pid });

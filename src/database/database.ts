@@ -38,6 +38,7 @@ export type Operation =
   | UpdateOperation
   | DeleteOperation
   | CheckOperation
+  | FillOperation
   | ExecuteOperation;
 
 /** What operations on resources have in common. */
@@ -84,6 +85,17 @@ export interface DeleteOperation extends ResourceOperation {
 /** Changes nothing, and fails with RESOURCE_NOT_FOUND if there is no such row. */
 export interface CheckOperation extends ResourceOperation {
   readonly kind: "check";
+  readonly key: bigint;
+}
+
+/**
+ * Gives a row that has no bytes to be trusted those that it is read as: then its message in the commit
+ * is an empty one. Leaves alone what cannot be read or sent. Changes nothing that clients see, so that a
+ * commit of nothing else takes no revision; fails with WRITE_REFUSED if it would set off a trigger that
+ * is not ours.
+ */
+export interface FillOperation extends ResourceOperation {
+  readonly kind: "fill";
   readonly key: bigint;
 }
 

@@ -1,7 +1,6 @@
 // Goes through all rows of a database again and again, slowly, and remembers what is not as it must
 // be. Reads in small pages, each a transaction of its own, through the reader threads. Mends nothing.
 
-import { setTimeout as delay } from "node:timers/promises";
 import { create, type Registry } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
@@ -9,11 +8,11 @@ import {
   DatabaseStatus_ScrubSchema,
 } from "../../gen/protostore/v1/database_service_pb.ts";
 import type { Limits } from "../config.ts";
-import { StoreError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import { type FindingSummary, summarizeFindings } from "../repositories/finding.ts";
 import { checkRows, type RowSource } from "../repositories/verify-rows.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
+import { patiently, pause } from "./background.ts";
 
 /** What a scrubber is made of. */
 export interface ScrubberConfig {
@@ -33,9 +32,6 @@ export interface Scrubber {
 
 /** Few: the rows are checked in the thread that answers calls, about 50 µs each. */
 const PAGE_ROWS = 16;
-
-/** How long to wait after a read that failed, for example because too many others wait. */
-const RETRY_MS = 1_000;
 
 const FIRST_MAX = 5;
 
@@ -100,26 +96,15 @@ export function startScrubber(config: ScrubberConfig): Scrubber | undefined {
   };
 }
 
-/** Rejects when `signal` aborts. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal, ref: false });
-}
-
 /** Reads again what could not be read, but for damaged pages: they are a finding. */
 function patient(source: RowSource, signal: AbortSignal): RowSource {
   return {
-    async read(statements) {
-      for (;;) {
-        signal.throwIfAborted();
-        try {
-          return await source.read(statements, { signal });
-        } catch (error) {
-          const isPassing = error instanceof StoreError && error.code !== "DATABASE_CORRUPT";
-          if (!isPassing) throw error;
-        }
-        await pause(RETRY_MS, signal);
-      }
-    },
+    read: (statements) =>
+      patiently(
+        () => source.read(statements, { signal }),
+        (code) => code === "DATABASE_CORRUPT",
+        signal,
+      ),
   };
 }
 

@@ -142,9 +142,45 @@ export function selectByKeys(
 
 /** How many bytes each of the rows with these keys has, about. */
 export function selectSizes(plan: ResourcePlan, keys: readonly bigint[]): Statement {
+  return selectByKeys(plan, keys, `${plan.sql.key}, ${sizeOf(plan)}`);
+}
+
+function sizeOf(plan: ResourcePlan): string {
   const names = ["data", "wire", ...plan.columns.map(({ sqlName }) => sqlName)];
-  const sizes = names.map((name) => `coalesce(octet_length(${name}), 0)`);
-  return selectByKeys(plan, keys, `${plan.sql.key}, ${sizes.join(" + ")}`);
+  return names.map((name) => `coalesce(octet_length(${name}), 0)`).join(" + ");
+}
+
+/** The condition that a row has no bytes that are to be trusted. */
+const IS_BARE = "(wire IS NULL OR checksum IS NULL)";
+
+/** One row with the highest of the first `limit` keys behind `after`, and how many keys there are. */
+export function selectStretch(plan: ResourcePlan, after: bigint | null, limit: number): Statement {
+  const { table, key } = plan.sql;
+  const range = after === null ? "" : ` WHERE ${key} > ?`;
+  return {
+    sql: `SELECT max(id), count(*) FROM (SELECT ${key} AS id FROM ${table}${range} ORDER BY ${table}.${key} ${LIMIT})`,
+    parameters: [...(after === null ? [] : [after]), BigInt(limit)],
+  };
+}
+
+/** The bytes that a child row is taken to have. */
+const CHILD_BYTES = 100;
+
+/** Of the same rows, key, revision and about the size of those that have no bytes to be trusted. */
+export function selectBareIn(plan: ResourcePlan, after: bigint | null, limit: number): Statement {
+  const { table, key } = plan.sql;
+  const stretch = selectStretch(plan, after, limit);
+  const range = after === null ? "" : `${table}.${key} > ? AND `;
+  const sizes = plan.children.map(
+    ({ sql, parentKey }) =>
+      ` + ${CHILD_BYTES} * (SELECT count(*) FROM ${sql.table} AS lines WHERE lines.${sqlName(parentKey)} = ${table}.${key})`,
+  );
+  return {
+    sql:
+      `SELECT ${key}, revision, ${sizeOf(plan)}${sizes.join("")} FROM ${table} WHERE ${range}` +
+      `${table}.${key} <= (SELECT "max(id)" FROM (${stretch.sql})) AND ${IS_BARE} ORDER BY ${table}.${key}`,
+    parameters: [...(after === null ? [] : [after]), ...stretch.parameters],
+  };
 }
 
 /** The bytes of the texts in the rows with these keys: of the JSON, and then of each column. */

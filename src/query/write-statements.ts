@@ -54,6 +54,15 @@ export function updateResource(
   return update(plan, names, cells, row.key);
 }
 
+/** Gives a row bytes, and nothing else. */
+export function fillResource(
+  plan: ResourcePlan,
+  row: Pick<ResourceRow, "key" | "revision" | "wire">,
+): Statement {
+  const names = ["revision", "wire", "checksum"];
+  return update(plan, names, [row.revision, row.wire, rowChecksum(row)], row.key);
+}
+
 function changedCells(
   plan: TablePlan,
   { data, columns }: Cells,
@@ -126,7 +135,11 @@ function resourceCells(row: ResourceRow): SqlValue[] {
   return [revision, createdAt, updatedAt, wire, rowChecksum(row), data, ...columns];
 }
 
-function rowChecksum({ key, revision, wire }: ResourceRow): bigint | null {
+function rowChecksum({
+  key,
+  revision,
+  wire,
+}: Pick<ResourceRow, "key" | "revision" | "wire">): bigint | null {
   return wire === null || revision === null ? null : checksumOf(wire, key, revision);
 }
 

@@ -22,6 +22,8 @@ export interface MessageDifferences {
 export interface AddedPart {
   readonly subject: string;
   readonly kind: "field" | "value";
+  /** The table whose rows, or whose JSON, it is in. */
+  readonly table: string;
   /** The column that the field has. */
   readonly column: string | undefined;
 }
@@ -135,7 +137,8 @@ class Comparison {
     isRow: boolean,
   ): void {
     const place = placeOf(field, isRow);
-    this.#added.push({ subject: nameOf(field), kind: "field", column: place.column });
+    const { column } = place;
+    this.#added.push({ subject: nameOf(field), kind: "field", table: table.table, column });
     const other = stored.fields.find(({ jsonName }) => jsonName === field.jsonName);
     if (!other || own.fields.some(({ number }) => number === other.number)) return;
     this.conflict(nameOf(field), {
@@ -219,7 +222,8 @@ class Comparison {
     }
     for (const { name, number } of own.values) {
       if (stored.value[number]) continue;
-      this.#added.push({ subject: `${own.typeName}.${name}`, kind: "value", column: undefined });
+      const subject = `${own.typeName}.${name}`;
+      this.#added.push({ subject, kind: "value", table: table.table, column: undefined });
     }
   }
 

@@ -16,6 +16,7 @@ import {
 import { describe, expect, onTestFinished, test } from "vitest";
 import { DatabaseService } from "../../gen/protostore/v1/database_service_pb.ts";
 import { ColumnOptionsSchema, column } from "../../gen/protostore/v1/options_pb.ts";
+import type { Limits } from "../../src/config.ts";
 import { openConnection } from "../../src/database/sqlite/connection.ts";
 import { StoreError } from "../../src/errors.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
@@ -55,8 +56,8 @@ async function stored(title = false) {
   const columns = title ? [...plan.columns, { ...plan.columns[0], name: "Title" }] : plan.columns;
   const triggers = outsideTriggers({ ...plan, columns } as ResourcePlan);
   const database = await makeDatabase(directory, (title ? TABLES : EVERYTHING_TABLES) + triggers);
-  const serve = async (image: Uint8Array, readOnly = false) => {
-    const service = await serveImage(directory, image, [TYPE], { database, readOnly });
+  const serve = async (image: Uint8Array, readOnly = false, limits: Partial<Limits> = {}) => {
+    const service = await serveImage(directory, image, [TYPE], { database, readOnly, limits });
     onTestFinished(() => service.stop());
     return service;
   };
@@ -185,6 +186,53 @@ test("a field may move to a column if a migration moves its values", async () =>
   const service = await serve(imageWith(FILE, change));
   const [message] = await service.client.listAll(10);
   expect((message as unknown as { jString: string }).jString).toBe("text");
+});
+
+test("a new field shows what its column held before, also in rows that have bytes", async () => {
+  const { database, serve } = await stored(true);
+  const sql = openConnection(database, { busyTimeoutMs: 1000 });
+  // A column of the file's own, which no server has known: its triggers look at it all the same.
+  sql.exec(`UPDATE everythings SET Title = 'held'`);
+  const filled = await serve(IMAGE, false, { fillRowsPerSecond: 1_000_000, fillPauseMs: 5 });
+  const bare = sql.prepare("SELECT count(*) FROM everythings WHERE checksum IS NULL").pluck();
+  await expect.poll(() => bare.get(), { timeout: 20_000 }).toBe(0n);
+  const [before] = await filled.client.listAll(10);
+  await filled.stop();
+  const withTitle = imageWith(FILE, (file) => {
+    const options = create(FieldOptionsSchema);
+    setExtension(options, column, create(ColumnOptionsSchema, { name: "Title" }));
+    addField(file, "Everything", { name: "title", number: 991, options });
+  });
+  for (let start = 0; start < 2; start++) {
+    const service = await serve(withTitle, false, { fillRowsPerSecond: 1_000_000 });
+    const [message] = await service.client.listAll(10);
+    expect(message).toMatchObject({ title: "held", etag: (before as { etag?: string }).etag });
+    await expect.poll(() => bare.get(), { timeout: 20_000 }).toBe(0n);
+    expect((await service.client.listAll(10))[0]).toEqual(message);
+    await service.stop();
+  }
+  sql.close();
+});
+
+test("JSON that only another proto knows is left as it is by who fills rows", async () => {
+  const { database, serve } = await stored();
+  const sql = openConnection(database, { busyTimeoutMs: 1000 });
+  const older = imageWith(FILE, (file) => {
+    dropFields(messageIn(file, "Everything"), ["j_bytes"]);
+  });
+  const service = await serve(older, false, { fillRowsPerSecond: 1_000_000, fillPauseMs: 5 });
+  const { client, connection } = service;
+  // Such as the newer server would read them: by their names, and beside a field that both know.
+  sql.exec(`UPDATE everythings SET data = json_object('jBytes', 'AQI=', 'jInt32', 8)`);
+  const fill = async () => (await connection.service(DatabaseService).getDatabaseStatus({})).fill;
+  await expect.poll(fill, { timeout: 20_000 }).toMatchObject({ leftRowCount: 1n });
+  const bare = sql.prepare("SELECT wire IS NULL FROM everythings").pluck();
+  expect(bare.get()).toBe(1n);
+  const [message] = await client.listAll(10);
+  expect(message?.$unknown).toMatchObject([{ no: 64 }]);
+  sql.exec(`UPDATE everythings SET data = json_object('jInt32', 9)`);
+  await expect.poll(() => bare.get(), { timeout: 20_000 }).toBe(0n);
+  sql.close();
 });
 
 test("a field may have another name if it keeps that in JSON", async () => {

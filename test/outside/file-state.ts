@@ -13,7 +13,7 @@ export interface ResourceState {
   readonly row: FileRow;
   /** The rows of each of the plan's children, by key. */
   readonly children: readonly (readonly FileRow[])[];
-  /** All of it as a text: equal texts are equal rows. */
+  /** All of it that a client sees, as a text: equal texts are equal rows. */
   readonly text: string;
 }
 
@@ -22,7 +22,7 @@ export interface FileState {
   readonly revision: bigint;
   /** The rows of each resource's table, by key. */
   readonly resources: ReadonlyMap<string, ReadonlyMap<bigint, ResourceState>>;
-  /** The rows of every table, as a text. */
+  /** The rows of every table, as a text in which the bytes of messages are left out. */
   readonly tables: ReadonlyMap<string, string>;
   readonly links: readonly FileRow[];
   readonly lines: readonly FileRow[];
@@ -78,7 +78,14 @@ function toState(rows: ReadonlyMap<string, readonly FileRow[]>): FileState {
 }
 
 function textOf(rows: readonly FileRow[]): string {
-  return rows.map((row) => Object.values(row).map(cellText).join("|")).join("\n");
+  return rows.map((row) => seenCells(row).map(cellText).join("|")).join("\n");
+}
+
+/** Without what the filler of the server gives a row: nobody sees it, and no revision is read as 0. */
+function seenCells(row: FileRow): SqlValue[] {
+  return Object.entries(row)
+    .filter(([name]) => name !== "wire" && name !== "checksum")
+    .map(([name, value]) => (name === "revision" ? (value ?? 0n) : value));
 }
 
 function cellText(value: SqlValue): string {

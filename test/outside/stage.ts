@@ -52,7 +52,11 @@ export async function openStage(kind: Kind): Promise<Opened> {
   const database = join(directory, "outside.db");
   try {
     await makeFile(kind, database);
-    const service = await runService({ database, durability: "relaxed" });
+    const service = await runService({
+      database,
+      durability: "relaxed",
+      limits: { fillRowsPerSecond: 1_000_000, fillPauseMs: 20 },
+    });
     return { stage: createStage(kind, service, directory) };
   } catch (error) {
     rmSync(directory, { recursive: true, force: true });

@@ -59,7 +59,8 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       processes: 1,
       ...(options.migrations !== undefined && { migrations: options.migrations }),
       ...(options.fixtures && { fixtures: join(REPO_ROOT, "fixtures") }),
-      limits: { ...DEFAULT_LIMITS, ...options.limits },
+      // Rows that a test writes beside it stay as they are, unless it asks for more.
+      limits: { ...DEFAULT_LIMITS, fillRowsPerSecond: 0, ...options.limits },
     },
     options.served ?? { resources: RESOURCES, definitions: DEFINITIONS, services: SERVICES },
     pino({ level: "silent" }),

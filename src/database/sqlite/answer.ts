@@ -24,6 +24,8 @@ export function storedMessages(
   return operations.map((operation, index) => {
     const row = written[index];
     if (operation.kind === "delete") return checkDeleted(tx, operation);
+    // No code of others has run for it.
+    if (operation.kind === "fill") return row?.wire;
     if (!row || (operation.kind !== "create" && operation.kind !== "update")) return undefined;
     return readAgain(tx, operation.plan, row.key);
   });

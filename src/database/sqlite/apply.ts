@@ -8,6 +8,7 @@ import { checkRanges } from "../../schema/ranges.ts";
 import { formatName } from "../../schema/resource-name.ts";
 import type { CheckOperation, ExecuteOperation, Operation } from "../database.ts";
 import { applyDelete } from "./delete.ts";
+import { applyFill } from "./fill.ts";
 import { createsFrom, insertTogether, TOGETHER_MAX } from "./insert.ts";
 import {
   checkNew,
@@ -84,6 +85,8 @@ function apply(tx: Transaction, operation: Prepared): Written | undefined {
       return applyDelete(tx, operation);
     case "check":
       return applyCheck(tx, operation);
+    case "fill":
+      return applyFill(tx, operation);
     case "execute":
       return applyExecute(tx, operation);
   }

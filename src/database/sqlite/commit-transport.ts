@@ -96,8 +96,7 @@ function packOperation(operation: Operation, parts: Uint8Array[]): PortableOpera
     return { ...operation, check: check && packCheck(check) };
   }
   const { table } = operation.plan;
-  if (operation.kind === "delete" || operation.kind === "check")
-    return { ...operation, plan: undefined, table };
+  if (!("message" in operation)) return { ...operation, plan: undefined, table };
   const { message } = operation;
   parts.push(message);
   return { ...operation, plan: undefined, message: undefined, table, size: message.length };

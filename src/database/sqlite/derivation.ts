@@ -135,7 +135,8 @@ function selectConcerned(table: DerivedTable, after: bigint | null, limit: numbe
   };
 }
 
-function condition({ plan, rows }: DerivedTable): string {
+/** The SQL condition that a row of the table is concerned. */
+export function condition({ plan, rows }: DerivedTable): string {
   if (rows === "all") return "TRUE";
   const { table, key } = plan.sql;
   const inChildren = plan.children.map(

@@ -15,6 +15,7 @@ import { hashOf, imageOf } from "../../schema/image.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import type { Connection } from "./connection.ts";
 import { countRows, type DerivedTable, deriveTables } from "./derivation.ts";
+import { uncoverColumns } from "./hidden-columns.ts";
 import {
   beginDerivation,
   findLeftover,
@@ -101,7 +102,10 @@ async function reconcile(options: DescriptorOptions, own: Own, state: SchemaStat
   const rowsTotal = isResumed
     ? state.rowsTotal
     : countRows(createStatementRunner(connection), tables);
+  const stored = readHashes(connection).map((hash) => readTypes(connection, hash));
   await run(database, [
+    // Together with the descriptors, by which the next start knows that it is done.
+    ...uncoverColumns(used, stored),
     insertImage(own.hash, own.image, new Date().toISOString()),
     ...(isOlder(connection, used, state) ? [] : [setCurrent(own.hash)]),
     ...(isResumed || rowsTotal === 0n ? [] : [beginDerivation(own.hash, rowsTotal)]),

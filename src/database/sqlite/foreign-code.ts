@@ -1,6 +1,7 @@
 // Finds what in a database acts on our statements beside our own triggers: triggers, foreign key
 // actions and conflict clauses of others. Changes nothing; what follows from it is the commit path's.
 
+import { fillResource } from "../../query/write-statements.ts";
 import { triggersOf } from "../../schema/drift.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { guardNames } from "../../schema/triggers.ts";
@@ -10,6 +11,8 @@ import type { Connection } from "./connection.ts";
 export interface ForeignCode {
   /** Whether a trigger of somebody else is on one of our tables. */
   readonly hasTriggers: boolean;
+  /** The tables, in lower case, on which one is set off when a row is given its bytes. */
+  readonly unfillableTables: ReadonlySet<string>;
   /** Whether a delete may change rows of other tables. */
   readonly hasActions: boolean;
   /** The tables, in lower case, whose own constraints say what to do in a conflict. */
@@ -43,11 +46,27 @@ export function readForeignCode(
     )
     .all()
     .filter(({ sql }) => /\bon\s+conflict\b/i.test(sql));
+  const hasTriggers = triggers.some(({ name, table }) => isOurs(table) && !own.has(name));
+  const unfillable = hasTriggers ? plans.filter((plan) => !fillsAlone(connection, plan, own)) : [];
   return {
-    hasTriggers: triggers.some(({ name, table }) => isOurs(table) && !own.has(name)),
+    hasTriggers,
+    unfillableTables: new Set(unfillable.map(({ table }) => table.toLowerCase())),
     hasActions: actions.some(({ target }) => isOurs(target)),
     conflictTables: new Set(conflicting.map(({ name }) => name.toLowerCase())),
   };
+}
+
+/**
+ * True if to give a row its bytes sets off our triggers only: SQLite tells in the program of the
+ * statement which triggers are in it. Ours always are, or this was not understood.
+ */
+function fillsAlone(connection: Connection, plan: ResourcePlan, own: ReadonlySet<string>): boolean {
+  const { sql, parameters } = fillResource(plan, { key: 0n, revision: null, wire: null });
+  const names = connection
+    .prepare<unknown[], { p4: string | null }>(`EXPLAIN ${sql}`)
+    .all(...parameters)
+    .flatMap(({ p4 }) => /^-- TRIGGER (.*)$/s.exec(p4 ?? "")?.[1] ?? []);
+  return names.includes(`${plan.table}_outside_update`) && names.every((name) => own.has(name));
 }
 
 /** The tables that our statements write, in lower case. */

@@ -259,7 +259,9 @@ function deletes({ operations }: Entry): boolean {
 }
 
 function isSeen({ operations }: Entry): boolean {
-  return operations.some((each) => each.kind !== "execute" || !each.unseen);
+  return operations.some(
+    (each) => each.kind !== "fill" && !(each.kind === "execute" && each.unseen),
+  );
 }
 
 /** What is wrong with the message of a commit that has only one is found before the lock is taken. */

@@ -15,6 +15,7 @@ import type {
   CreateOperation,
   DeleteOperation,
   ExecuteOperation,
+  FillOperation,
   Operation,
   UpdateOperation,
 } from "../database.ts";
@@ -25,6 +26,7 @@ export type Prepared =
   | PreparedUpdate
   | DeleteOperation
   | CheckOperation
+  | FillOperation
   | ExecuteOperation;
 
 export interface PreparedCreate extends Omit<CreateOperation, "message"> {

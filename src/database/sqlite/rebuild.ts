@@ -36,7 +36,7 @@ export function rebuildByKeys(
   const rebuilt = new Map<bigint, Rebuilt>();
   for (const some of keysTogether(runner, plan, keys)) {
     for (const whole of readWholeRows(runner, plan, selectByKeys(plan, some))) {
-      rebuilt.set(whole.row.key, rebuild(plan, registry, whole, mask));
+      rebuilt.set(whole.row.key, rebuildWhole(plan, registry, whole, mask));
     }
   }
   return rebuilt;
@@ -62,7 +62,8 @@ function* keysTogether(
   if (some.length > 0) yield some;
 }
 
-function rebuild(
+/** The bytes of a row. Fields that cannot be read are left out if the mask has no need of them. */
+export function rebuildWhole(
   plan: ResourcePlan,
   registry: Registry,
   { row, children }: WholeRow,

@@ -161,7 +161,12 @@ export function replace(
 /** JSON says whether there are unknown fields; without bytes, its own keys may be such. */
 function mayHaveUnknown({ row, children }: Stored): boolean {
   if (row.wire === null || row.checksum === null) return true;
-  return [row, ...children.flat()].some(({ data }) => String(data).includes('"$unknown"'));
+  return hasUnknownMark([row, ...children.flat()]);
+}
+
+/** True if the JSON of one of the rows has unknown fields, as this and other servers write them. */
+export function hasUnknownMark(rows: readonly Cells[]): boolean {
+  return rows.some(({ data }) => String(data).includes('"$unknown"'));
 }
 
 /** A field that could not be read must be among those that are replaced, or follow from them. */

@@ -1,0 +1,31 @@
+// What the passes over all rows have in common that go on beside the calls: they rest, and try again
+// what could not be done for a while. Knows nothing of what they do.
+
+import { setTimeout as delay } from "node:timers/promises";
+import { type ErrorCode, StoreError } from "../errors.ts";
+
+/** How long to wait after what failed, for example because too many others wait. */
+const RETRY_MS = 1_000;
+
+/** Rejects when `signal` aborts; keeps no process alive. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal, ref: false });
+}
+
+/** Does it until it succeeds, or fails with a code that will last, or with what is no StoreError. */
+export async function patiently<T>(
+  action: () => Promise<T>,
+  willLast: (code: ErrorCode) => boolean,
+  signal: AbortSignal,
+): Promise<T> {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await action();
+    } catch (error) {
+      const isPassing = error instanceof StoreError && !willLast(error.code);
+      if (!isPassing) throw error;
+    }
+    await pause(RETRY_MS, signal);
+  }
+}
