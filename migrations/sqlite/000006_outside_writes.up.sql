@@ -518,6 +518,7 @@ BEGIN
   );
   SELECT RAISE(ABORT, 'another trigger keeps this change from being noticed')
   WHERE EXISTS (SELECT 1 FROM invoices WHERE InvoiceId IN (SELECT OLD.InvoiceId) AND wire IS NOT NULL);
+  DELETE FROM store_replaced WHERE table_name = 'invoice_items' AND key = OLD.InvoiceLineId;
 END;
 
 CREATE TRIGGER invoice_items_delete AFTER DELETE ON invoice_items

@@ -138,7 +138,9 @@ ${forget}`,
     trigger(
       `${name}_outside_delete`,
       `AFTER DELETE ON ${table}\nWHEN ${WATCHED}`,
-      change(`SELECT OLD.${parentKey}`),
+      // What a statement that was ignored has noted is not replaced, but deleted.
+      `${change(`SELECT OLD.${parentKey}`)}
+  DELETE FROM store_replaced WHERE table_name = '${name}' AND key = OLD.${key};`,
     ),
     trigger(`${name}_delete`, `AFTER DELETE ON ${table}`, rememberDeleted(name, key)),
   ];

@@ -116,7 +116,8 @@ export function translateSqliteError(error: unknown): StoreError {
 }
 
 /** How SQLite says that a statement names what is not in the database. */
-const MISSING = /\bno such (?:table|column|view)\b|\bhas no column named\b|\bbecause it is a view$/;
+const MISSING =
+  /\bno such (?:table|column|view|function|collation sequence)\b|\bhas no column named\b|\bbecause it is a view$/;
 
 /** The error for a database whose tables are not those that the messages need. */
 export function schemaMismatch(cause?: unknown): StoreError {
