@@ -101,8 +101,11 @@ describe("a transaction of another program", () => {
       processIds: process.platform === "linux" ? [BigInt(other.pid)] : [],
     });
     other.end();
-    await connection.service(GenreService).createGenre({ genre: { displayName: "two" } });
-    await expect.poll(holdNow, { timeout: 60_000 }).toBeUndefined();
+    const holdAfterCommit = async () => {
+      await connection.service(GenreService).createGenre({ genre: { displayName: "two" } });
+      return holdNow();
+    };
+    await expect.poll(holdAfterCommit, { timeout: 60_000, interval: 100 }).toBeUndefined();
     const { wal } = await connection.service(DatabaseService).getDatabaseStatus({});
     expect(wal?.pendingFrames).toBeLessThan(100n);
   });

@@ -84,6 +84,9 @@ export function openGuarded(path: string, options: GuardOptions): Guarded {
   const { known, requireLog = true } = options;
   const before = statOf(path);
   if (known && !isSame(before, known.database)) throw replaced("database", before);
+  // To read from the database would make a new log where the known one is missing.
+  const otherLog = known?.log && differenceOf(path, known.log);
+  if (otherLog) throw otherLog;
   const immutable = known?.immutable ?? (options.readOnly === true && mustBeImmutable(path));
   const connection = openConnection(path, { ...options, immutable });
   try {
@@ -146,10 +149,8 @@ function guardFiles(
       return translateSqliteError(error);
     }
     if (!log) return requireLog ? noLog() : undefined;
-    const wal = statOf(`${path}-wal`);
-    if (!isSame(wal, log.wal)) return replaced("log", wal);
-    const index = statOf(`${path}-shm`);
-    if (!isSame(index, log.index)) return replaced("index", index);
+    const difference = differenceOf(path, log);
+    if (difference) return difference;
     if (tail?.isWhole() === false) {
       overwritten = problemOf({ file: "log", state: "overwritten" });
     }
@@ -203,6 +204,14 @@ function guardImmutable(
     maySave: () => false,
     close() {},
   };
+}
+
+/** Why the log at `path` is not this one, if it is not. */
+function differenceOf(path: string, log: LogFiles): StoreError | undefined {
+  const wal = statOf(`${path}-wal`);
+  if (!isSame(wal, log.wal)) return replaced("log", wal);
+  const index = statOf(`${path}-shm`);
+  return isSame(index, log.index) ? undefined : replaced("index", index);
 }
 
 function openTail(connection: Connection, path: string): LogTail {

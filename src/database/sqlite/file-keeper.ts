@@ -59,7 +59,7 @@ export function keepFiles(connection: Connection, guard: FileGuard, wal: WalKeep
       isReadOnly &&= isReadOnlyNow(path);
       if (isReadOnly) return report(group.map(({ id }) => ({ id, error: readOnlyMedia() })));
       commitGroup(group, (outcomes) => {
-        if (outcomes.some(({ error }) => !error)) problem = guard.check();
+        if (outcomes.some(({ error }) => !error || isOfFiles(error))) problem = guard.check();
         const told = outcomes.map(nameMedia);
         report(problem ? told.map(takeBack) : told);
       });
@@ -87,8 +87,15 @@ export function keepFiles(connection: Connection, guard: FileGuard, wal: WalKeep
   }
 
   function takeBack(outcome: Outcome): Outcome {
-    return outcome.error || !problem ? outcome : { id: outcome.id, error: perhapsDone(problem) };
+    const { id, error } = outcome;
+    if (!problem || (error && !isOfFiles(error))) return outcome;
+    return { id, error: error ? problem : perhapsDone(problem) };
   }
+}
+
+/** True for an error that other files than ours, or parts that are gone, would explain. */
+function isOfFiles({ code }: StoreError): boolean {
+  return /^(?:DATABASE|DISK|SCHEMA|READ_ONLY)_|^INTERNAL$/.test(code);
 }
 
 /** The commit is in the file that was opened, wherever that is now. */
