@@ -1,7 +1,7 @@
 // The guard of a database's files, over random work: whatever programs do through SQLite is no harm,
 // and a log that was cut is noticed, however much is written after the cut.
 
-import { statSync, truncateSync } from "node:fs";
+import { existsSync, renameSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -63,6 +63,18 @@ test("what is done through SQLite is no harm", () => {
     }),
     { numRuns: RUNS },
   );
+});
+
+test.each(["-wal", "-shm"])("nothing is opened, or made, where the %s is missing", (suffix) => {
+  const work = open();
+  const known = work.guard.files;
+  renameSync(work.path + suffix, `${work.path}.away`);
+  expect(() => openGuarded(work.path, { busyTimeoutMs: 1_000, known })).toThrowError(
+    expect.objectContaining({ code: "DATABASE_REPLACED" }),
+  );
+  expect(existsSync(work.path + suffix)).toBe(false);
+  renameSync(`${work.path}.away`, work.path + suffix);
+  close(work);
 });
 
 test("a log that was cut is noticed, also when it has grown again", () => {
