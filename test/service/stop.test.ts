@@ -146,7 +146,7 @@ test.each<Launch>(["serve", "serve --processes 2", "npm start"])(
     await sleep(1_200);
     expect(server.servers()).not.toEqual([]);
     server.signal("SIGTERM");
-    const ended = await Promise.race([server.ended, sleep(1_500, "still there")]);
+    const ended = await Promise.race([server.ended, sleep(10_000, "still there")]);
     expect({ ended, left: processesOf(server.database) }).toEqual({ ended: 143, left: [] });
     expect(await late).toBe("lost");
     sql.exec("ROLLBACK");
