@@ -10,6 +10,7 @@ import { createWire } from "../src/schema/create-wire.ts";
 import { planResources } from "../src/schema/plan.ts";
 import { registryOf } from "../src/schema/registry.ts";
 import { encodeCells, type RowIdentity, setIdentity } from "../src/schema/row.ts";
+import { quantile } from "./quantile.ts";
 
 const BATCH = 1000;
 const ROUNDS = Number(process.env.ROUNDS ?? 300);
@@ -142,9 +143,4 @@ function customer(i: number): Customer {
     attributes: { source: "web", campaign: "spring", tier: "gold", note: "calls back" },
     preferredContact: { case: "contactEmail", value: `luis.${i}@home.example.com` },
   });
-}
-
-function quantile(values: readonly number[], q: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(q * (sorted.length - 1))] ?? Number.NaN;
 }

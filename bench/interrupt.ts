@@ -4,6 +4,7 @@
 import { parseArgs } from "node:util";
 import { type Connection, openConnection } from "../src/database/sqlite/connection.ts";
 import { CONTINUE_FUNCTION, interruptible } from "../src/query/interrupt.ts";
+import { quantile } from "./quantile.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -58,9 +59,4 @@ function fill(target: Connection, rows: number): void {
     INSERT INTO t SELECT i, 'Artist ' || i, i * 31 % 977,
       json_object('loyalty', json_object('points', i % 100)) FROM n;
   `);
-}
-
-function quantile(values: readonly number[], q: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(q * (sorted.length - 1))] ?? Number.NaN;
 }

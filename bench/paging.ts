@@ -17,6 +17,7 @@ import { createRepository } from "../src/repositories/resource-repository.ts";
 import { DEFINITIONS, RESOURCES } from "../src/resources.ts";
 import { planResources } from "../src/schema/plan.ts";
 import { registryOf } from "../src/schema/registry.ts";
+import { quantile } from "./quantile.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -110,9 +111,4 @@ function fill(path: string): void {
     COMMIT;
   `);
   connection.close();
-}
-
-function quantile(values: readonly number[], q: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(q * (sorted.length - 1))] ?? Number.NaN;
 }

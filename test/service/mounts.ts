@@ -32,7 +32,7 @@ export function mountMemory(): Disk {
   return mount("-t", "tmpfs", "none");
 }
 
-/** A disk in a file, whose file system turns read-only when it finds itself damaged. */
+/** A disk in a file, which turns read-only when it is damaged; undefined if it cannot be mounted. */
 export function mountImage(): Disk | undefined {
   const image = join(tempDir(), "image");
   try {
@@ -40,7 +40,6 @@ export function mountImage(): Disk | undefined {
     run("mkfs.ext4", "-q", "-F", image);
     return mount("-o", "loop,errors=remount-ro", image);
   } catch {
-    console.warn("ext4 in a file cannot be mounted: no disk is tried that turns read-only");
     return undefined;
   }
 }
