@@ -1,6 +1,7 @@
 // Wires the explanation of Lists to a SQLite database: for ExplainQuery, for the limit on scans, and
 // for what the operator is told at boot.
 
+import { setImmediate } from "node:timers/promises";
 import type { Limits } from "./config.ts";
 import { explainDetails, explainStatement, openEmptyCopy } from "./database/sqlite/explain.ts";
 import { createSchemaView, type SchemaView } from "./database/sqlite/schema-view.ts";
@@ -20,7 +21,7 @@ export interface ListCosts {
   /** Explains a List request. @throws StoreError INVALID_FIELD */
   explain(request: ExplainRequest): Promise<Explanation>;
   /** The fields declared as indexed that no index serves, a line each. */
-  findUnindexed(): readonly string[];
+  findUnindexed(): AsyncGenerator<string>;
 }
 
 /** The costs of Lists of the resources in this database. */
@@ -47,17 +48,22 @@ export function createListCosts(
       return explainList(source, plans, request);
     },
 
-    findUnindexed() {
+    async *findUnindexed() {
       // Over few rows SQLite scans although an index is there, so an empty copy is asked.
       const tables = plans.flatMap((plan) => [plan, ...plan.children].map(({ table }) => table));
       const copy = openEmptyCopy(connection, tables);
       try {
         const empty = createSchemaView(copy);
-        return findUnindexed(plans, {
+        const check = {
           listStatement: firstPage(empty),
-          explainDetails: (statement) => explainDetails(copy, statement),
+          explainDetails: (statement: Statement) => explainDetails(copy, statement),
           describe: empty.describe,
-        });
+        };
+        for (const plan of plans) {
+          // Some milliseconds for each plan; calls are served meanwhile.
+          await setImmediate();
+          yield* findUnindexed([plan], check);
+        }
       } finally {
         copy.close();
       }

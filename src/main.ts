@@ -2,13 +2,16 @@
 // Where the process begins: says how it is to run before anything else is loaded.
 // Wiring only; the command line is in cli/run.ts.
 
+import { startAhead } from "./database/sqlite/thread-start.ts";
 import { keepCompiled, keepHeapSmall, keepWasmCode } from "./runtime.ts";
 import { catchStopSignals } from "./stop-signals.ts";
 
 // The other commands end as the system ends them: they have nothing to stop in order.
-if (process.argv[2] === "serve") catchStopSignals();
+const isServer = process.argv[2] === "serve";
+if (isServer) catchStopSignals();
 keepHeapSmall();
 keepWasmCode();
 keepCompiled();
+if (isServer) startAhead({ definitions: import.meta.url.replace(/main(\.[jt]s)$/, "resources$1") });
 const { run } = await import("./cli/run.ts");
 await run();

@@ -5,7 +5,7 @@ import { statSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { DatabaseService, DatabaseStatusSchema } from "../gen/protostore/v1/database_service_pb.ts";
 import type { Config } from "./config.ts";
-import { readPragma } from "./database/sqlite/connection.ts";
+import { type Connection, readPragma } from "./database/sqlite/connection.ts";
 import { createDescriptorCheck } from "./database/sqlite/descriptors.ts";
 import { openSqlite, type SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
 import { StoreError } from "./errors.ts";
@@ -72,7 +72,9 @@ export async function serve(
     signal.throwIfAborted();
     await prepareStore(store, config, log);
     signal.throwIfAborted();
-    return serveStore(store, config, served, log, signal);
+    const { port, stop } = await serveStore(store, config, served, log, signal);
+    const told = tellOfUnindexed(store, log);
+    return { port, stop: () => told.then(stop) };
   });
 }
 
@@ -92,6 +94,7 @@ export async function prepare(
   await closeIfFailed(store, async () => {
     signal.throwIfAborted();
     await prepareStore(store, config, log);
+    await tellOfUnindexed(store, log);
   });
   await closeStore(store);
 }
@@ -116,31 +119,46 @@ const NEVER: AbortSignal = new AbortController().signal;
 /** An open database and what is known of it. */
 type Store = Awaited<ReturnType<typeof openStore>>;
 
-/** `makeReady` runs once the plans are made: what cannot be planned leaves no file behind. */
+/**
+ * `makeReady` runs once the plans are made: what cannot be planned leaves no file behind. The connection
+ * that it returns stays open until there is another: to close the last one copies the whole log, and
+ * the next would have to read it again.
+ */
 async function openStore(
   config: Config,
   { resources, definitions }: Served,
   log: Log,
-  makeReady?: (config: Config, files: readonly MigrationFile[], log: Log) => Promise<void>,
+  makeReady?: (
+    config: Config,
+    files: readonly MigrationFile[],
+    log: Log,
+  ) => Promise<Connection | undefined>,
 ) {
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
   const files = readMigrationFiles(config.migrations);
   if (!config.readOnly) requireWritable(config.database, "to serve it as it is, add --read-only");
-  await makeReady?.(config, files, log);
-  // Before any other connection is made, in whichever process: it cannot be set beside them.
-  if (!config.readOnly) {
-    await requireWriteAheadLog(config.database, config.limits.migrationLockTimeoutMs);
-  }
+  const first = await makeReady?.(config, files, log);
   const metrics = watchEventLoop();
-  const database = openSqlite({
-    ...config,
-    path: config.database,
-    definitions,
-    registry,
-    log,
-    onStatement: metrics.recordStatement,
-  });
+  let database: SqliteDatabase;
+  try {
+    if (!config.readOnly) {
+      await requireWriteAheadLog(config.database, config.limits.migrationLockTimeoutMs);
+    }
+    database = openSqlite({
+      ...config,
+      path: config.database,
+      definitions,
+      registry,
+      log,
+      onStatement: metrics.recordStatement,
+    });
+  } catch (error) {
+    metrics.stop();
+    throw error;
+  } finally {
+    first?.close();
+  }
   const schema = createSchemaProbe(database.connection, plans, files);
   const costs = createListCosts(database, plans, config.limits);
   const { readOnly, limits } = config;
@@ -164,20 +182,24 @@ async function closeIfFailed<T>(store: Store, action: () => Promise<T>): Promise
   }
 }
 
-/**
- * Refuses tables and rows that do not fit, derives rows anew, loads the fixtures, and tells of indexes
- * that are missing.
- */
+/** Refuses tables and rows that do not fit, derives rows anew, and loads the fixtures. */
 async function prepareStore(store: Store, { fixtures }: Config, log: Log): Promise<void> {
-  const { database, plans, registry, schema, checkDescriptors, costs } = store;
+  const { database, plans, registry, schema, checkDescriptors } = store;
   schema.refuseDifferences();
   if (schema.look().serving) await checkDescriptors();
   if (fixtures !== undefined && schema.look().serving && (await isUntouched(database))) {
     const count = await loadFixtures(database, plans, registry, fixtures);
     log.info({ count }, "loaded the fixtures");
   }
-  if (schema.look().serving) {
-    for (const field of costs.findUnindexed()) log.warn(field);
+}
+
+/** Tells the operator which fields no index serves; never rejects. */
+async function tellOfUnindexed({ costs, schema }: Store, log: Log): Promise<void> {
+  if (!schema.look().serving) return;
+  try {
+    for await (const field of costs.findUnindexed()) log.warn(field);
+  } catch (error) {
+    log.error({ err: error }, "the indexes cannot be looked at");
   }
 }
 
@@ -264,37 +286,48 @@ function tellOfHold({ logHold }: SqliteDatabase, log: Log): void {
   } else if (change === "ended") log.info("the log can be cut again");
 }
 
-/** Makes a new file; an old one must be ours, and is migrated only by the operator's command. */
+/**
+ * Makes a new file; an old one must be ours, and is migrated only by the operator's command. Returns
+ * the connection with which an old one was looked at.
+ */
 async function prepareFile(
   { database: path, readOnly, limits }: Config,
   files: readonly MigrationFile[],
   log: Log,
-): Promise<void> {
+): Promise<Connection | undefined> {
   const file = statSync(path, { throwIfNoEntry: false });
   if (file && !file.isFile()) {
     throw new StoreError("DATABASE_UNAVAILABLE", `${path} is not a file`);
   }
-  const isNew = !file || file.size === 0 || isEmptyDatabase(path, files, log);
-  if (!isNew || readOnly) return;
+  const isThere = file !== undefined && file.size > 0;
+  const connection = isThere ? openUnlessEmpty(path, files, log) : undefined;
+  if (connection || readOnly) return connection;
   const lockTimeoutMs = limits.migrationLockTimeoutMs;
   const { notices } = await migrateUp(path, { files, lockTimeoutMs });
   for (const notice of notices) log.warn(notice);
+  return undefined;
 }
 
-/** True if nothing is in it: a first migration that failed, or was killed, leaves such a file. */
-function isEmptyDatabase(path: string, files: readonly MigrationFile[], log: Log): boolean {
+/** Undefined if nothing is in it: a first migration that failed, or was killed, leaves such a file. */
+function openUnlessEmpty(
+  path: string,
+  files: readonly MigrationFile[],
+  log: Log,
+): Connection | undefined {
   const connection = openDatabase(path, { readOnly: true });
+  let isEmpty = true;
   try {
     refuseUnmanaged(connection, path);
     for (const name of readSkipped(connection, files)) {
       log.warn({ migration: name }, "this migration arrived below the version and is not run");
     }
-    return detectDatabase(connection).kind === "empty";
+    isEmpty = detectDatabase(connection).kind === "empty";
   } catch (error) {
     throw nameDatabase(path, error);
   } finally {
-    connection.close();
+    if (isEmpty) connection.close();
   }
+  return isEmpty ? undefined : connection;
 }
 
 /** True if nothing was ever committed. */

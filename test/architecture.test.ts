@@ -17,7 +17,7 @@ const WIRING = [...BESIDE_HANDLERS, "migrate", "resources", "fixtures", "health"
 
 /** What each layer may import beside itself: a layer is a folder, or a file directly, under src/. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  main: ["cli", "runtime", "stop-signals"],
+  main: ["cli", "database", "runtime", "stop-signals"],
   runtime: ["package-root"],
   "stop-signals": [],
   cli: [...WIRING, "client", "serve", "processes", "runtime", "stop-signals", "package-root"],

@@ -1,6 +1,7 @@
 // A file that is not in WAL mode: the mode is set before it is served, or it is not served, whatever
 // other programs do with the file meanwhile.
 
+import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { ArtistService } from "../../gen/chinook/v1/artist_pb.ts";
@@ -102,4 +103,21 @@ test("no other program can change it while the file is served", async () => {
   other.pragma("busy_timeout = 0");
   expect(() => other.pragma("journal_mode = DELETE")).toThrow(/locked/);
   expect(await callMixed(server.address)).toEqual([]);
+});
+
+test("a log that was left behind is read, and not copied before anything is served", async () => {
+  const path = join(tempDir(), "store.db");
+  await migrateUp(path, { lockTimeoutMs: 15_000 });
+  const other = openSql(path);
+  other.pragma("wal_autocheckpoint = 0");
+  other.exec("INSERT INTO artists (Name) VALUES ('first')");
+  const left = join(tempDir(), "left.db");
+  for (const suffix of ["", "-wal"]) copyFileSync(path + suffix, left + suffix);
+  const before = readFileSync(left);
+  const server = await startServerProcess("--database", left);
+  expect(readFileSync(left).equals(before)).toBe(true);
+  const artists = connect(server.address);
+  onTestFinished(() => artists.close());
+  const artist = await artists.service(ArtistService).getArtist({ name: "artists/1" });
+  expect(artist.displayName).toBe("first");
 });

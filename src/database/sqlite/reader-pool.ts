@@ -17,7 +17,7 @@ import type {
   ReaderSetup,
 } from "./reader-protocol.ts";
 import { fromPlainError } from "./thread-errors.ts";
-import { threadUrl } from "./thread-plans.ts";
+import { threadUrl } from "./thread-start.ts";
 
 /** Runs jobs in reader threads. */
 export interface ReaderPool {

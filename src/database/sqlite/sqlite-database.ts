@@ -19,6 +19,7 @@ import { scansIn } from "./scans.ts";
 import { useSchemaStore } from "./schema-store.ts";
 import { createShortPageReader } from "./short-pages.ts";
 import { readStatus } from "./status.ts";
+import { endAhead } from "./thread-start.ts";
 import type { OnStatement } from "./timed.ts";
 import { createWalLook } from "./wal.ts";
 import { startWriter } from "./writer.ts";
@@ -84,6 +85,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
       return guard.files;
     },
   };
+  if (readOnly) endAhead();
   const writer = readOnly ? undefined : startWriter(threads);
   const readPoint = createPointReader(reading, options, limits.writeTimeoutMs);
   const readers = createReaderPool(threads, limits, options.log);

@@ -31,9 +31,3 @@ export function planOf(plans: readonly ResourcePlan[], table: string): ResourceP
   if (!plan) throw new TypeError(`the thread has no plan of ${table}`);
   return plan;
 }
-
-/** The URL of a thread's module in this folder; it has the same ending as this one. */
-export function threadUrl(name: string): URL {
-  const ending = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  return new URL(`./${name}.${ending}`, import.meta.url);
-}

@@ -5,19 +5,18 @@ import type { Durability, Limits } from "../../config.ts";
 import type { PortableCommits, PortableOutcomes } from "./commit-transport.ts";
 import type { StoreFiles } from "./file-guard.ts";
 import type { PlainError } from "./thread-errors.ts";
+import type { WriterCode } from "./thread-start.ts";
 
-/** What the writer thread is started with. */
-export interface WriterData {
+/** What the writer thread opens, when it has loaded: its first message. */
+export interface WriterData extends WriterCode {
   readonly path: string;
   /** The files that it must be. */
   readonly files: StoreFiles;
-  /** The URL of the module that exports the resources. */
-  readonly definitions: string;
   readonly durability: Durability;
   readonly limits: Limits;
 }
 
-/** What the writer thread is asked to do, in this order. */
+/** What the writer thread is asked to do after that, in this order. */
 export type WriterRequest =
   | { readonly kind: "commit"; readonly group: PortableCommits }
   /** The files are not as they should be: save what can be. */

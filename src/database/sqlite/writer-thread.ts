@@ -14,7 +14,8 @@ import { createCommitter, type Outcome } from "./group-commit.ts";
 import { useSchemaStore } from "./schema-store.ts";
 import { guardIfFree } from "./table-guards.ts";
 import { toPlainError } from "./thread-errors.ts";
-import { loadPlans } from "./thread-plans.ts";
+import { loadPlans, type ThreadPlans } from "./thread-plans.ts";
+import type { WriterCode } from "./thread-start.ts";
 import { keepWal } from "./wal.ts";
 import type { WriterData, WriterReply, WriterRequest } from "./writer-messages.ts";
 
@@ -33,17 +34,30 @@ const tell = (reply: WriterReply, transfer: ArrayBuffer[] = []) =>
   port.postMessage(reply, transfer);
 
 try {
-  await write(workerData as WriterData);
-  tell({ kind: "opened" });
-  // A process that is killed would not keep what was compiled for the next start.
-  flushCompileCache();
+  const known = await loadPlans((workerData as WriterCode).definitions);
+  port.once("message", (data: WriterData) => open(data, known));
 } catch (error) {
+  fail(error);
+}
+
+function open(data: WriterData, known: ThreadPlans): void {
+  try {
+    write(data, known);
+    tell({ kind: "opened" });
+    // A process that is killed would not keep what was compiled for the next start.
+    flushCompileCache();
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function fail(error: unknown): void {
   tell({ kind: "failed", error: toPlainError(error) });
   port.close();
 }
 
-async function write({ path, files, definitions, durability, limits }: WriterData): Promise<void> {
-  const { plans, registry } = await loadPlans(definitions);
+function write({ path, files, durability, limits }: WriterData, known: ThreadPlans): void {
+  const { plans, registry } = known;
   const { busyTimeoutMs } = limits;
   const { connection, guard } = openGuarded(path, { busyTimeoutMs, known: files });
   setUp(connection, durability);

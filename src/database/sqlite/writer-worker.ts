@@ -1,10 +1,9 @@
 // The life of the writer thread as the main thread sees it: start, messages, end.
 // Must not know what is committed.
 
-import { Worker } from "node:worker_threads";
 import { StoreError } from "../../errors.ts";
 import { fromPlainError } from "./thread-errors.ts";
-import { threadUrl } from "./thread-plans.ts";
+import { takeThread } from "./thread-start.ts";
 import type { WriterData, WriterReply, WriterRequest } from "./writer-messages.ts";
 
 /** A writer thread that was started. */
@@ -25,7 +24,8 @@ export interface WriterListener {
 
 /** Starts the thread. */
 export function startWriterWorker(data: WriterData, listener: WriterListener): WriterWorker {
-  const worker = new Worker(threadUrl("writer-thread"), { workerData: data, name: "writer" });
+  const worker = takeThread(data);
+  worker.postMessage(data);
   const opened = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
   // Whoever waits is told; nobody has to.
