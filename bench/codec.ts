@@ -4,7 +4,7 @@
 
 import { create, fromBinary, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { type Customer, Customer_Status, CustomerSchema } from "../gen/chinook/v1/customer_pb.ts";
-import { RESOURCES } from "../src/resources.ts";
+import { RESOURCES } from "../src/chinook/resources.ts";
 import { applyDefaults, checkRequired, clearOutputOnly } from "../src/schema/behavior.ts";
 import { createWire } from "../src/schema/create-wire.ts";
 import { planResources } from "../src/schema/plan.ts";

@@ -13,8 +13,8 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { MediaTypeSchema } from "../gen/chinook/v1/media_type_pb.ts";
 import { ExportRequestSchema } from "../gen/protostore/v1/store_service_pb.ts";
 import { DEFAULT_LIMITS } from "../src/config.ts";
-import { openConnection } from "../src/database/sqlite/connection.ts";
-import { migrateUp } from "../src/migrate/migrate.ts";
+import { openConnection } from "../src/database/sqlite/connection/connection.ts";
+import { migrateUp } from "../src/database/sqlite/migrate/migrate.ts";
 
 const { values: flags } = parseArgs({
   options: {

@@ -2,7 +2,7 @@
 // the question, in turn. Prints medians of the time of a scan to its end, with their spread, and ratios.
 
 import { parseArgs } from "node:util";
-import { type Connection, openConnection } from "../src/database/sqlite/connection.ts";
+import { type Connection, openConnection } from "../src/database/sqlite/connection/connection.ts";
 import { CONTINUE_FUNCTION, interruptible } from "../src/query/interrupt.ts";
 import { quantile } from "./quantile.ts";
 

@@ -3,8 +3,12 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { Limits } from "./config.ts";
-import { explainDetails, explainStatement, openEmptyCopy } from "./database/sqlite/explain.ts";
-import { createSchemaView, type SchemaView } from "./database/sqlite/schema-view.ts";
+import {
+  explainDetails,
+  explainStatement,
+  openEmptyCopy,
+} from "./database/sqlite/inspect/explain.ts";
+import { createSchemaView, type SchemaView } from "./database/sqlite/inspect/schema-view.ts";
 import type { SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
 import { type Explanation, explainPlan, refuseScan } from "./query/explain.ts";
 import type { Statement } from "./query/statements.ts";

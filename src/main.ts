@@ -2,7 +2,7 @@
 // Where the process begins: says how it is to run before anything else is loaded.
 // Wiring only; the command line is in cli/run.ts.
 
-import { startAhead } from "./database/sqlite/thread-start.ts";
+import { startAhead } from "./database/sqlite/threads/thread-start.ts";
 import { keepCompiled, keepHeapSmall, keepWasmCode } from "./runtime.ts";
 import { catchStopSignals } from "./stop-signals.ts";
 
@@ -12,6 +12,7 @@ if (isServer) catchStopSignals();
 keepHeapSmall();
 keepWasmCode();
 keepCompiled();
-if (isServer) startAhead({ definitions: import.meta.url.replace(/main(\.[jt]s)$/, "resources$1") });
+if (isServer)
+  startAhead({ definitions: import.meta.url.replace(/main(\.[jt]s)$/, "chinook/resources$1") });
 const { run } = await import("./cli/run.ts");
 await run();

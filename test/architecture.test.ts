@@ -13,26 +13,25 @@ const DATABASE = [...SCHEMA, "schema", "query", "observe"];
 const REPOSITORIES = [...DATABASE, "database"];
 const HANDLERS = [...REPOSITORIES, "repositories"];
 const BESIDE_HANDLERS = [...HANDLERS, "handlers"];
-const WIRING = [...BESIDE_HANDLERS, "migrate", "resources", "fixtures", "health", "grpc"];
+const BOOT = [...BESIDE_HANDLERS, "list-costs", "health", "grpc"];
+const COMMANDS = [...BOOT, "boot", "client", "package-root"];
 
 /** What each layer may import beside itself: a layer is a folder, or a file directly, under src/. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ["cli", "database", "runtime", "stop-signals"],
   runtime: ["package-root"],
   "stop-signals": [],
-  cli: [...WIRING, "client", "serve", "processes", "runtime", "stop-signals", "package-root"],
-  serve: [...WIRING, "list-costs"],
+  cli: [...COMMANDS, "chinook", "processes", "runtime", "stop-signals"],
+  chinook: [...COMMANDS, "cli"],
+  boot: [...BOOT, "chinook"],
   processes: [...FLOOR, "observe", "stop-signals"],
-  "list-costs": REPOSITORIES.concat("repositories"),
-  fixtures: BESIDE_HANDLERS,
-  resources: BESIDE_HANDLERS,
+  "list-costs": BESIDE_HANDLERS,
   grpc: [...FLOOR, "gen", "handlers", "observe"],
   client: [...FLOOR, "gen"],
-  health: [...BESIDE_HANDLERS, "migrate"],
+  health: BESIDE_HANDLERS,
   handlers: HANDLERS,
   repositories: REPOSITORIES,
-  migrate: [...DATABASE, "database", "package-root"],
-  database: DATABASE,
+  database: [...DATABASE, "package-root", "chinook"],
   query: [...SCHEMA, "schema"],
   schema: SCHEMA,
   observe: FLOOR,
@@ -46,7 +45,7 @@ const PACKAGE_PLACES: Readonly<Record<string, readonly string[]>> = {
   "better-sqlite3": ["src/database/sqlite/"],
   pg: ["src/database/postgres/"],
   "@grpc/grpc-js": ["src/grpc/", "src/client/"],
-  commander: ["src/cli/"],
+  commander: ["src/cli/", "src/chinook/"],
 };
 
 const LINES_MAX = 350;

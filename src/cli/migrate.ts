@@ -1,14 +1,13 @@
 // `protostore migrate …`: the commands that change or show the schema of a database.
-// Words only: what they do is in src/migrate.
+// Words only: what they do is in ../database/sqlite/migrate.
 
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_DATABASE, DEFAULT_LIMITS } from "../config.ts";
-import { StoreError } from "../errors.ts";
-import { createMigration, type NewTable } from "../migrate/create.ts";
-import { VERSION_MAX } from "../migrate/file-name.ts";
-import { readMigrationFiles } from "../migrate/files.ts";
-import { forceVersion } from "../migrate/force.ts";
-import { readLog } from "../migrate/log.ts";
+import { createMigration, type NewTable } from "../database/sqlite/migrate/create.ts";
+import { VERSION_MAX } from "../database/sqlite/migrate/file-name.ts";
+import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
+import { forceVersion } from "../database/sqlite/migrate/force.ts";
+import { readLog } from "../database/sqlite/migrate/log.ts";
 import {
   type MigrateOptions,
   type MigrationReport,
@@ -16,10 +15,15 @@ import {
   migrateUp,
   readMigrationStatus,
   readSkipped,
-} from "../migrate/migrate.ts";
-import { type MigrationPlan, planMigrations } from "../migrate/plan.ts";
-import { nameDatabase, openForReading, requireDatabase } from "../migrate/target.ts";
-import { NO_VERSION } from "../migrate/version.ts";
+} from "../database/sqlite/migrate/migrate.ts";
+import { type MigrationPlan, planMigrations } from "../database/sqlite/migrate/plan.ts";
+import {
+  nameDatabase,
+  openForReading,
+  requireDatabase,
+} from "../database/sqlite/migrate/target.ts";
+import { NO_VERSION } from "../database/sqlite/migrate/version.ts";
+import { StoreError } from "../errors.ts";
 import { parseDatabasePath } from "./database-path.ts";
 
 interface DatabaseOptions {

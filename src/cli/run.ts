@@ -2,9 +2,9 @@
 // Nothing is decided here but how an error ends the process.
 
 import { Command } from "commander";
+import { adoptCommand } from "../chinook/adopt/command.ts";
 import { StoreError } from "../errors.ts";
 import { packageVersion } from "../package-root.ts";
-import { adoptCommand } from "./adopt.ts";
 import { migrateCommand } from "./migrate.ts";
 import { schemaCommand } from "./schema.ts";
 import { serveCommand } from "./serve.ts";

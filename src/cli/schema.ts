@@ -1,11 +1,11 @@
 // `protostore schema`: what a database knows of the messages in it.
-// Reads only; the descriptors are kept by ../database/sqlite/schema-store.ts.
+// Reads only; the descriptors are kept by ../database/sqlite/descriptors/schema-store.ts.
 
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
-import { readSchemaState, readStoredImage } from "../database/sqlite/schema-store.ts";
+import { readSchemaState, readStoredImage } from "../database/sqlite/descriptors/schema-store.ts";
+import { nameDatabase, openForReading } from "../database/sqlite/migrate/target.ts";
 import { StoreError } from "../errors.ts";
-import { nameDatabase, openForReading } from "../migrate/target.ts";
 import { databaseOption } from "./migrate.ts";
 
 /** The command `schema` with its own commands; they throw StoreError. */

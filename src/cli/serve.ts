@@ -1,19 +1,19 @@
 // `protostore serve`: runs the server until it is told to stop.
-// Turns flags into a Config; what runs is put together in ../serve.ts.
+// Turns flags into a Config; what runs is put together in ../boot.ts.
 
 import cluster from "node:cluster";
 import { existsSync, realpathSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { prepare, serve, servePrepared } from "../boot.ts";
+import { DEFINITIONS, RESOURCES, SERVICES } from "../chinook/resources.ts";
 import { type Config, DEFAULT_ADDRESS, DEFAULT_LIMITS, type Durability } from "../config.ts";
 import { StoreError } from "../errors.ts";
 import { createLog } from "../observe/log.ts";
 import { PACKAGE_ROOT } from "../package-root.ts";
 import { isServerChild, runServerChild, startServerProcesses } from "../processes.ts";
-import { DEFINITIONS, RESOURCES, SERVICES } from "../resources.ts";
 import { saveCompiled } from "../runtime.ts";
-import { prepare, serve, servePrepared } from "../serve.ts";
 import { catchStopSignals, endStopped, startUnlessStopped, stopSignal } from "../stop-signals.ts";
 import {
   makePrivateDatabase,

@@ -2,17 +2,17 @@
 // Writes nothing unless it is told to repair; what is checked is in ../repositories/verify.ts.
 
 import { Command } from "commander";
+import { DEFINITIONS, RESOURCES } from "../chinook/resources.ts";
+import { checkSearchIndex, rebuildSearchIndex } from "../chinook/search/search-repository.ts";
 import { DEFAULT_LIMITS } from "../config.ts";
+import { refuseUnmanaged } from "../database/sqlite/migrate/detect.ts";
+import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
+import { requireDatabase } from "../database/sqlite/migrate/target.ts";
 import { openSqlite } from "../database/sqlite/sqlite-database.ts";
 import { StoreError } from "../errors.ts";
 import { createSchemaProbe } from "../health/schema-probe.ts";
-import { refuseUnmanaged } from "../migrate/detect.ts";
-import { readMigrationFiles } from "../migrate/files.ts";
-import { requireDatabase } from "../migrate/target.ts";
 import type { Finding } from "../repositories/finding.ts";
-import { checkSearchIndex, rebuildSearchIndex } from "../repositories/search-repository.ts";
 import { verifyDatabase } from "../repositories/verify.ts";
-import { DEFINITIONS, RESOURCES } from "../resources.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
 import { databaseOption, migrationsOption } from "./migrate.ts";

@@ -10,13 +10,13 @@ import {
   type Connection,
   readPragma,
   translateSqliteError,
-} from "../database/sqlite/connection.ts";
-import { describeTables } from "../database/sqlite/describe.ts";
-import { readSchemaState, type SchemaState } from "../database/sqlite/schema-store.ts";
+} from "../database/sqlite/connection/connection.ts";
+import { readSchemaState, type SchemaState } from "../database/sqlite/descriptors/schema-store.ts";
+import { describeTables } from "../database/sqlite/inspect/describe.ts";
+import type { MigrationFile } from "../database/sqlite/migrate/files.ts";
+import { type MigrationStatus, readMigrationStatus } from "../database/sqlite/migrate/migrate.ts";
+import { readMigratedSchema } from "../database/sqlite/migrate/migrated-schema.ts";
 import { StoreError } from "../errors.ts";
-import type { MigrationFile } from "../migrate/files.ts";
-import { type MigrationStatus, readMigrationStatus } from "../migrate/migrate.ts";
-import { readMigratedSchema } from "../migrate/migrated-schema.ts";
 import { findDifferences } from "../schema/drift.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { compareObjects, triggersAndViews } from "./migrated-objects.ts";

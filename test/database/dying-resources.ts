@@ -1,7 +1,7 @@
 // The resources, of which one ends the thread that stores it.
 
 import { type Artist, ArtistSchema } from "../../gen/chinook/v1/artist_pb.ts";
-import { RESOURCES as SERVED } from "../../src/resources.ts";
+import { RESOURCES as SERVED } from "../../src/chinook/resources.ts";
 import type { ResourceDefinition } from "../../src/schema/plan.ts";
 
 /** The artist whose name ends the thread. */

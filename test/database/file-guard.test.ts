@@ -5,8 +5,11 @@ import { existsSync, renameSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
-import { type Guarded, openGuarded } from "../../src/database/sqlite/file-guard.ts";
+import {
+  type Connection,
+  openConnection,
+} from "../../src/database/sqlite/connection/connection.ts";
+import { type Guarded, openGuarded } from "../../src/database/sqlite/connection/file-guard.ts";
 import { tempDir } from "../support/temp.ts";
 
 const RUNS = 60;

@@ -2,18 +2,21 @@
 // anybody still waits. Asking changes no plan of SQLite's.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { RESOURCES } from "../../src/chinook/resources.ts";
+import { createSalesRepository, type Grouping } from "../../src/chinook/sales/sales-repository.ts";
+import { createSearchRepository } from "../../src/chinook/search/search-repository.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Database } from "../../src/database/database.ts";
-import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
-import { explainDetails } from "../../src/database/sqlite/explain.ts";
-import { createReader } from "../../src/database/sqlite/reader.ts";
+import {
+  type Connection,
+  openConnection,
+} from "../../src/database/sqlite/connection/connection.ts";
+import { explainDetails } from "../../src/database/sqlite/inspect/explain.ts";
+import { createReader } from "../../src/database/sqlite/readers/reader.ts";
 import { StoreError } from "../../src/errors.ts";
 import { CONTINUE_FUNCTION } from "../../src/query/interrupt.ts";
 import type { Statement } from "../../src/query/statements.ts";
 import { listResources, listStatement } from "../../src/repositories/list.ts";
-import { createSalesRepository, type Grouping } from "../../src/repositories/sales-repository.ts";
-import { createSearchRepository } from "../../src/repositories/search-repository.ts";
-import { RESOURCES } from "../../src/resources.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { runService, type TestService } from "../support/service.ts";

@@ -7,11 +7,14 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ItemForm } from "../../src/database/page-request.ts";
-import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
-import { createItemWriter } from "../../src/database/sqlite/item-bytes.ts";
-import { createReader, type Reader } from "../../src/database/sqlite/reader.ts";
-import { createStatementRunner } from "../../src/database/sqlite/statement-cache.ts";
-import { createWireReader } from "../../src/database/sqlite/wires.ts";
+import {
+  type Connection,
+  openConnection,
+} from "../../src/database/sqlite/connection/connection.ts";
+import { createStatementRunner } from "../../src/database/sqlite/connection/statement-cache.ts";
+import { createItemWriter } from "../../src/database/sqlite/readers/item-bytes.ts";
+import { createReader, type Reader } from "../../src/database/sqlite/readers/reader.ts";
+import { createWireReader } from "../../src/database/sqlite/readers/wires.ts";
 import { applyReadMask, resolveReadMask } from "../../src/query/read-mask.ts";
 import { itemColumns, type Statement } from "../../src/query/statements.ts";
 import { insertChild, insertResource } from "../../src/query/write-statements.ts";

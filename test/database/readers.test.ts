@@ -8,9 +8,12 @@ import { crc32 } from "node:zlib";
 import { createRegistry } from "@bufbuild/protobuf";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config.ts";
-import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
+import {
+  type Connection,
+  openConnection,
+} from "../../src/database/sqlite/connection/connection.ts";
+import { createStatementRunner } from "../../src/database/sqlite/connection/statement-cache.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
-import { createStatementRunner } from "../../src/database/sqlite/statement-cache.ts";
 import { StoreError } from "../../src/errors.ts";
 import { interruptible } from "../../src/query/interrupt.ts";
 import type { Statement } from "../../src/query/statements.ts";

@@ -3,8 +3,12 @@
 import { once } from "node:events";
 import type { Worker } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
-import { endAhead, startAhead, takeThread } from "../../src/database/sqlite/thread-start.ts";
-import { DEFINITIONS } from "../../src/resources.ts";
+import { DEFINITIONS } from "../../src/chinook/resources.ts";
+import {
+  endAhead,
+  startAhead,
+  takeThread,
+} from "../../src/database/sqlite/threads/thread-start.ts";
 
 const CODE = { definitions: DEFINITIONS };
 

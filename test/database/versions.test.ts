@@ -11,7 +11,7 @@ import {
 } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { expect, test } from "vitest";
-import { openConnection } from "../../src/database/sqlite/connection.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
 import { compileFilter } from "../../src/query/filter/compile.ts";
 import { parseFilter } from "../../src/query/filter/parser.ts";
 import { accessOf } from "../../src/schema/access.ts";

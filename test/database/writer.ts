@@ -3,12 +3,15 @@
 import { join } from "node:path";
 import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { onTestFinished } from "vitest";
+import { DEFINITIONS, RESOURCES } from "../../src/chinook/resources.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config.ts";
 import type { Database, Operation } from "../../src/database/database.ts";
-import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
+import {
+  type Connection,
+  openConnection,
+} from "../../src/database/sqlite/connection/connection.ts";
+import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
-import { migrateUp } from "../../src/migrate/migrate.ts";
-import { DEFINITIONS, RESOURCES } from "../../src/resources.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { tempDir } from "../support/temp.ts";

@@ -12,8 +12,8 @@ import {
 } from "../../gen/health/v1/health_pb.ts";
 import { DatabaseService } from "../../gen/protostore/v1/database_service_pb.ts";
 import { type Connection, connect } from "../../src/client/client.ts";
-import { openConnection } from "../../src/database/sqlite/connection.ts";
-import { migrateUp } from "../../src/migrate/migrate.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
+import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { failureOf } from "../service/support.ts";
 import { tempDir } from "../support/temp.ts";
 import { HARMS, type Harm, OTHER } from "./harms.ts";

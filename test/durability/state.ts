@@ -7,7 +7,7 @@ import {
   type Connection,
   isSqliteError,
   openConnection,
-} from "../../src/database/sqlite/connection.ts";
+} from "../../src/database/sqlite/connection/connection.ts";
 
 /** An artist's row. */
 export interface Row {

@@ -1,13 +1,13 @@
 // The text of CREATE statements is taken apart as SQLite reads it.
 
 import { expect, test } from "vitest";
-import { openConnection } from "../../src/database/sqlite/connection.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
 import {
   columnDefinitions,
   generatedExpressionOf,
   indexKeysOf,
-} from "../../src/database/sqlite/definition.ts";
-import { describeTables } from "../../src/database/sqlite/describe.ts";
+} from "../../src/database/sqlite/inspect/definition.ts";
+import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
 
 function expressionsOf(sql: string): (readonly [string, string | undefined])[] {
   return columnDefinitions(sql).map(({ name, tokens }) => [name, generatedExpressionOf(tokens)]);

@@ -1,8 +1,8 @@
 // How a List would be run, in words of the API: kinds, types and fields, and no word of SQL.
 
 import { expect, test } from "vitest";
-import { describeTables } from "../../src/database/sqlite/describe.ts";
-import { explainStatement } from "../../src/database/sqlite/explain.ts";
+import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
+import { explainStatement } from "../../src/database/sqlite/inspect/explain.ts";
 import { databaseService } from "../../src/health/database-service.ts";
 import { type Explanation, refuseScan } from "../../src/query/explain.ts";
 import { explainList } from "../../src/repositories/explain.ts";

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { CustomerSchema } from "../../gen/chinook/v1/customer_pb.ts";
 import { TrackSchema } from "../../gen/chinook/v1/track_pb.ts";
 import type { Operation } from "../../src/database/database.ts";
-import { createSchemaView } from "../../src/database/sqlite/schema-view.ts";
+import { createSchemaView } from "../../src/database/sqlite/inspect/schema-view.ts";
 import { generatedColumn } from "../../src/query/filter/generated.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 import { makeResource } from "../support/arbitrary-resource.ts";

@@ -2,7 +2,7 @@
 // before and after ANALYZE. A full scan with a sort behind it is never the answer.
 
 import { describe, expect, test } from "vitest";
-import { explainDetails } from "../../src/database/sqlite/explain.ts";
+import { explainDetails } from "../../src/database/sqlite/inspect/explain.ts";
 import { fill, INDEXED, listStatement, type Migrated, migrated, multiply } from "./support.ts";
 
 /** Values that filters compare with: one that is no default first. */

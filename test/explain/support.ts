@@ -3,19 +3,22 @@
 
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { loadFixtures } from "../../src/chinook/fixtures.ts";
+import { DEFINITIONS, RESOURCES } from "../../src/chinook/resources.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Database } from "../../src/database/database.ts";
-import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
-import { describeTables } from "../../src/database/sqlite/describe.ts";
+import {
+  type Connection,
+  openConnection,
+} from "../../src/database/sqlite/connection/connection.ts";
+import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
+import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
-import { loadFixtures } from "../../src/fixtures.ts";
-import { migrateUp } from "../../src/migrate/migrate.ts";
 import type { TableFacts } from "../../src/query/filter/source.ts";
 import { readTableFacts } from "../../src/query/generated.ts";
 import type { Statement } from "../../src/query/statements.ts";
 import type { ListText } from "../../src/repositories/explain.ts";
 import { listStatement as firstPage } from "../../src/repositories/list.ts";
-import { DEFINITIONS, RESOURCES } from "../../src/resources.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { tempDir } from "../support/temp.ts";

@@ -2,9 +2,9 @@
 // named by message and field.
 
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { Connection } from "../../src/database/sqlite/connection.ts";
-import { describeTables } from "../../src/database/sqlite/describe.ts";
-import { explainDetails, openEmptyCopy } from "../../src/database/sqlite/explain.ts";
+import type { Connection } from "../../src/database/sqlite/connection/connection.ts";
+import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
+import { explainDetails, openEmptyCopy } from "../../src/database/sqlite/inspect/explain.ts";
 import { findUnindexed } from "../../src/repositories/unindexed.ts";
 import { fill, INDEXED, listStatement, migrated, PLANS } from "./support.ts";
 

@@ -6,8 +6,8 @@ import { reflect } from "@bufbuild/protobuf/reflect";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { RESOURCES } from "../../src/chinook/resources.ts";
 import { decodeRequest, splitBy } from "../../src/handlers/raw-request.ts";
-import { RESOURCES } from "../../src/resources.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { arbitraryMessage } from "../support/arbitrary-message.ts";
 

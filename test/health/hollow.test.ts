@@ -5,12 +5,18 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ArtistService } from "../../gen/chinook/v1/artist_pb.ts";
-import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
+import { RESOURCES } from "../../src/chinook/resources.ts";
+import {
+  type Connection,
+  openConnection,
+} from "../../src/database/sqlite/connection/connection.ts";
+import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
+import {
+  readMigratedSchema,
+  type SchemaObject,
+} from "../../src/database/sqlite/migrate/migrated-schema.ts";
 import { createSchemaProbe } from "../../src/health/schema-probe.ts";
-import { readMigrationFiles } from "../../src/migrate/files.ts";
-import { migrateUp } from "../../src/migrate/migrate.ts";
-import { readMigratedSchema, type SchemaObject } from "../../src/migrate/migrated-schema.ts";
-import { RESOURCES } from "../../src/resources.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { runCli } from "../service/cli.ts";
 import { failureOf, openSql } from "../service/support.ts";

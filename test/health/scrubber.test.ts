@@ -3,8 +3,8 @@
 
 import { expect, test } from "vitest";
 import { DatabaseService } from "../../gen/protostore/v1/database_service_pb.ts";
+import { RESOURCES } from "../../src/chinook/resources.ts";
 import { connect } from "../../src/client/client.ts";
-import { RESOURCES } from "../../src/resources.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { startServerProcess } from "../service/cli.ts";
 import { openSql } from "../service/support.ts";

@@ -3,8 +3,8 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { RESOURCES } from "../../src/chinook/resources.ts";
 import { createTriedRows } from "../../src/health/tried-rows.ts";
-import { RESOURCES } from "../../src/resources.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 
 const PLANS = planResources(RESOURCES);

@@ -1,9 +1,9 @@
 // The laws of the conformance tool for every resource that is served, found through reflection as the
-// tool finds them at any address: a new line in src/resources.ts is tested at once.
+// tool finds them at any address: a new line in src/chinook/resources.ts is tested at once.
 
 import { afterAll, describe, expect, test } from "vitest";
 import { type Case, openSuite } from "../../conformance/suite.ts";
-import { RESOURCES } from "../../src/resources.ts";
+import { RESOURCES } from "../../src/chinook/resources.ts";
 import { runService } from "../support/service.ts";
 import { findingsOf } from "../support/verified.ts";
 

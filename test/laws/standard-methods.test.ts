@@ -5,9 +5,9 @@
 import { clone, type DescField, type Message, toBinary } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { describe, expect, test } from "vitest";
+import { RESOURCES } from "../../src/chinook/resources.ts";
 import { RpcError } from "../../src/client/client.ts";
-import { openConnection } from "../../src/database/sqlite/connection.ts";
-import { RESOURCES } from "../../src/resources.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
 import { applyDefaults } from "../../src/schema/behavior.ts";
 import { FieldBehavior, hasBehavior } from "../../src/schema/options.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";

@@ -2,11 +2,11 @@ import { chmodSync, copyFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { openConnection } from "../../src/database/sqlite/connection.ts";
-import { adoptDatabase } from "../../src/migrate/adopt.ts";
-import { detectDatabase } from "../../src/migrate/detect.ts";
-import { readMigrationFiles } from "../../src/migrate/files.ts";
-import { migrateDown, migrateUp } from "../../src/migrate/migrate.ts";
+import { adoptDatabase } from "../../src/chinook/adopt/adopt.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
+import { detectDatabase } from "../../src/database/sqlite/migrate/detect.ts";
+import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { migrateDown, migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { realChinook } from "../support/chinook.ts";
 import {
   dataOf,

@@ -4,9 +4,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { MigrationMode } from "../../src/migrate/directives.ts";
-import { readMigrationFiles } from "../../src/migrate/files.ts";
-import { migrateUp } from "../../src/migrate/migrate.ts";
+import type { MigrationMode } from "../../src/database/sqlite/migrate/directives.ts";
+import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { LOCK, pluck, tempFolder, withConnection, writeMigrations } from "./support.ts";
 
 const ENDINGS = { LF: "\n", CRLF: "\r\n" };

@@ -6,9 +6,9 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseMigrationName } from "../../src/migrate/file-name.ts";
-import { readMigrationFiles } from "../../src/migrate/files.ts";
-import { migrateUp } from "../../src/migrate/migrate.ts";
+import { parseMigrationName } from "../../src/database/sqlite/migrate/file-name.ts";
+import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { outsideTool } from "../support/tools.ts";
 import { LOCK, pluck, tempFolder } from "./support.ts";
 

@@ -1,10 +1,10 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { createMigration } from "../../src/migrate/create.ts";
-import { readMigrationFiles } from "../../src/migrate/files.ts";
-import { forceVersion } from "../../src/migrate/force.ts";
-import { migrateDown, migrateUp, readSkipped } from "../../src/migrate/migrate.ts";
+import { createMigration } from "../../src/database/sqlite/migrate/create.ts";
+import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { forceVersion } from "../../src/database/sqlite/migrate/force.ts";
+import { migrateDown, migrateUp, readSkipped } from "../../src/database/sqlite/migrate/migrate.ts";
 import { LOCK, pluck, tempFolder, withConnection, writeMigrations } from "./support.ts";
 
 const TABLE_A: [string, string] = ["CREATE TABLE a (x);", "DROP TABLE a;"];

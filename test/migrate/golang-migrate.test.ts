@@ -2,9 +2,13 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { MIGRATIONS_DIR, readMigrationFiles } from "../../src/migrate/files.ts";
-import { forceVersion } from "../../src/migrate/force.ts";
-import { migrateDown, migrateUp, readMigrationStatus } from "../../src/migrate/migrate.ts";
+import { MIGRATIONS_DIR, readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { forceVersion } from "../../src/database/sqlite/migrate/force.ts";
+import {
+  migrateDown,
+  migrateUp,
+  readMigrationStatus,
+} from "../../src/database/sqlite/migrate/migrate.ts";
 import { outsideTool } from "../support/tools.ts";
 import { LOCK, pluck, schemaOf, tempFolder, withConnection, writeMigrations } from "./support.ts";
 

@@ -2,9 +2,9 @@
 // The tests start many of them at once, or kill them.
 
 import { writeSync } from "node:fs";
-import { adoptDatabase } from "../../src/migrate/adopt.ts";
-import { readMigrationFiles } from "../../src/migrate/files.ts";
-import { migrateUp } from "../../src/migrate/migrate.ts";
+import { adoptDatabase } from "../../src/chinook/adopt/adopt.ts";
+import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 
 const [command, database = "", dir] = process.argv.slice(2);
 const lockTimeoutMs = 15_000;

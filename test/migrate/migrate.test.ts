@@ -1,12 +1,16 @@
 import { chmodSync, copyFileSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openConnection } from "../../src/database/sqlite/connection.ts";
-import { adoptDatabase } from "../../src/migrate/adopt.ts";
-import { readMigrationFiles } from "../../src/migrate/files.ts";
-import { forceVersion } from "../../src/migrate/force.ts";
-import { migrateDown, migrateUp, readMigrationStatus } from "../../src/migrate/migrate.ts";
-import { planMigrations } from "../../src/migrate/plan.ts";
+import { adoptDatabase } from "../../src/chinook/adopt/adopt.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
+import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { forceVersion } from "../../src/database/sqlite/migrate/force.ts";
+import {
+  migrateDown,
+  migrateUp,
+  readMigrationStatus,
+} from "../../src/database/sqlite/migrate/migrate.ts";
+import { planMigrations } from "../../src/database/sqlite/migrate/plan.ts";
 import { realChinook } from "../support/chinook.ts";
 import {
   dataOf,

@@ -6,7 +6,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
+import {
+  type Connection,
+  openConnection,
+} from "../../src/database/sqlite/connection/connection.ts";
 import { quoteName } from "../../src/schema/sql-name.ts";
 
 export const LOCK = { lockTimeoutMs: 15_000 };

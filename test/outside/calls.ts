@@ -13,8 +13,8 @@ import {
 import type { GenService, GenServiceMethods } from "@bufbuild/protobuf/codegenv2";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { PlaylistService } from "../../gen/chinook/v1/playlist_pb.ts";
+import { RESOURCES } from "../../src/chinook/resources.ts";
 import { type Connection, RpcError } from "../../src/client/client.ts";
-import { RESOURCES } from "../../src/resources.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 import type { SqlValue } from "../../src/schema/sql-value.ts";
 import type { Random } from "../durability/random.ts";

@@ -1,7 +1,7 @@
 // What is in the file: the cells of every table that counts, read by plain SQL.
 // Must use nothing of the service but the names of tables and columns.
 
-import type { Connection } from "../../src/database/sqlite/connection.ts";
+import type { Connection } from "../../src/database/sqlite/connection/connection.ts";
 import type { SqlValue } from "../../src/schema/sql-value.ts";
 import { PLANS, TABLES } from "./tables.ts";
 

@@ -2,11 +2,11 @@
 // migrations, with what other people add to theirs. A kind is a list of words, so that it can be
 // printed, and made smaller.
 
-import { openConnection } from "../../src/database/sqlite/connection.ts";
-import { adoptDatabase } from "../../src/migrate/adopt.ts";
-import { readChinookTables } from "../../src/migrate/chinook.ts";
-import { readMigrationFiles } from "../../src/migrate/files.ts";
-import { migrateUp } from "../../src/migrate/migrate.ts";
+import { adoptDatabase } from "../../src/chinook/adopt/adopt.ts";
+import { readChinookTables } from "../../src/chinook/adopt/tables.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
+import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import type { Random } from "../durability/random.ts";
 import { CHINOOK_SQL, TABLES } from "./tables.ts";
 import { USER_TRIGGERS, type UserTrigger } from "./user-triggers.ts";

@@ -1,6 +1,6 @@
 // Compares the index of the search with the rows that it is of, in plain SQL.
 
-import type { Connection } from "../../src/database/sqlite/connection.ts";
+import type { Connection } from "../../src/database/sqlite/connection/connection.ts";
 import type { Fault } from "./fault.ts";
 
 const COLUMNS = "title, composer, album, artist";

@@ -7,7 +7,7 @@ import {
   isSqliteError,
   openConnection,
   type Connection as SqlConnection,
-} from "../../src/database/sqlite/connection.ts";
+} from "../../src/database/sqlite/connection/connection.ts";
 import { StoreError } from "../../src/errors.ts";
 import type { FindingKind } from "../../src/repositories/finding.ts";
 import { runService, type TestService } from "../support/service.ts";

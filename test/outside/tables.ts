@@ -2,9 +2,9 @@
 // equal ones meet.
 // Knows no schema but Chinook's own: what a kind adds to it is in kinds.ts.
 
-import { openConnection } from "../../src/database/sqlite/connection.ts";
-import { readMigrationFiles } from "../../src/migrate/files.ts";
-import { RESOURCES } from "../../src/resources.ts";
+import { RESOURCES } from "../../src/chinook/resources.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
+import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
 import { planResources, type ResourcePlan, type TablePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import type { SqlValue } from "../../src/schema/sql-value.ts";

@@ -13,10 +13,10 @@ import {
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { WireType } from "@bufbuild/protobuf/wire";
 import { describe, expect, test } from "vitest";
+import { RESOURCES } from "../../src/chinook/resources.ts";
 import { canonicalBytes } from "../../src/query/canonical.ts";
 import { keepInMessage } from "../../src/query/field-mask/output-only.ts";
 import { applyMask, requiredFields, resolveMask } from "../../src/query/field-mask.ts";
-import { RESOURCES } from "../../src/resources.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import {
   EVERYTHING,

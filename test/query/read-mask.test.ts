@@ -12,8 +12,8 @@ import { reflect } from "@bufbuild/protobuf/reflect";
 import { WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { RESOURCES } from "../../src/chinook/resources.ts";
 import { applyReadMask, basicPaths, resolveReadMask } from "../../src/query/read-mask.ts";
-import { RESOURCES } from "../../src/resources.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import {
   EVERYTHING,

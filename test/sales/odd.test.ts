@@ -12,7 +12,7 @@ import { RpcError } from "../../src/client/client.ts";
 import {
   openConnection,
   type Connection as SqlConnection,
-} from "../../src/database/sqlite/connection.ts";
+} from "../../src/database/sqlite/connection/connection.ts";
 import { usd } from "../service/support.ts";
 import { runService, type TestService } from "../support/service.ts";
 

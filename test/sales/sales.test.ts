@@ -9,7 +9,7 @@ import {
   SummarizeSalesRequest_GroupBy as GroupBy,
   SalesService,
 } from "../../gen/chinook/v1/sales_service_pb.ts";
-import { adoptDatabase } from "../../src/migrate/adopt.ts";
+import { adoptDatabase } from "../../src/chinook/adopt/adopt.ts";
 import { runStore, startStore, type TestStore } from "../search/support.ts";
 import { realChinook } from "../support/chinook.ts";
 import { makeTempDir } from "../support/temp.ts";

@@ -5,7 +5,7 @@ import { fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { TimestampSchema, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { RESOURCES } from "../../src/resources.ts";
+import { RESOURCES } from "../../src/chinook/resources.ts";
 import { applyDefaults, clearOutputOnly } from "../../src/schema/behavior.ts";
 import { isCanonical } from "../../src/schema/canonical-bytes.ts";
 import { createWire } from "../../src/schema/create-wire.ts";

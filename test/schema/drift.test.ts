@@ -1,10 +1,13 @@
 // What differs between messages and tables is told by message, field and reason.
 
 import { expect, test } from "vitest";
-import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
-import { describeTables } from "../../src/database/sqlite/describe.ts";
-import { readMigrationFiles } from "../../src/migrate/files.ts";
-import { RESOURCES } from "../../src/resources.ts";
+import { RESOURCES } from "../../src/chinook/resources.ts";
+import {
+  type Connection,
+  openConnection,
+} from "../../src/database/sqlite/connection/connection.ts";
+import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
+import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
 import { findDifferences } from "../../src/schema/drift.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { tempDir } from "../support/temp.ts";

@@ -1,10 +1,10 @@
 // A wrong option stops the boot with the message, the field and the reason.
 
 import { describe, expect, test } from "vitest";
+import { RESOURCES } from "../../src/chinook/resources.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import { StoreError } from "../../src/errors.ts";
 import { assembleService, createHandlerTools } from "../../src/handlers/services.ts";
-import { RESOURCES } from "../../src/resources.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { openEverything } from "../support/everything.ts";

@@ -3,8 +3,8 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openConnection } from "../../src/database/sqlite/connection.ts";
-import { RESOURCES } from "../../src/resources.ts";
+import { RESOURCES } from "../../src/chinook/resources.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { sqlName } from "../../src/schema/sql-name.ts";
 import { REPO_ROOT } from "../support/tools.ts";

@@ -3,9 +3,9 @@
 
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { openConnection } from "../../src/database/sqlite/connection.ts";
-import { migrateUp } from "../../src/migrate/migrate.ts";
-import { RESOURCES } from "../../src/resources.ts";
+import { RESOURCES } from "../../src/chinook/resources.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
+import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { childTriggers, resourceTriggers } from "../../src/schema/triggers.ts";
 import { tempDir } from "../support/temp.ts";

@@ -1,7 +1,7 @@
 // Compares the index of the search with one that is made anew from the rows.
 
 import { expect } from "vitest";
-import { checkSearchIndex } from "../../src/repositories/search-repository.ts";
+import { checkSearchIndex } from "../../src/chinook/search/search-repository.ts";
 import { type TestStore, withConnection } from "./support.ts";
 
 /** Every word that the index knows and where it stands, beside what a new index of the rows knows. */

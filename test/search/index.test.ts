@@ -6,9 +6,12 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TrackService } from "../../gen/chinook/v1/track_pb.ts";
-import { MIGRATIONS_DIR, readMigrationFiles } from "../../src/migrate/files.ts";
-import { migrateDown, migrateUp } from "../../src/migrate/migrate.ts";
-import { checkSearchIndex, rebuildSearchIndex } from "../../src/repositories/search-repository.ts";
+import {
+  checkSearchIndex,
+  rebuildSearchIndex,
+} from "../../src/chinook/search/search-repository.ts";
+import { MIGRATIONS_DIR, readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { migrateDown, migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { dataOf, LOCK, schemaOf } from "../migrate/support.ts";
 import { tempDir } from "../support/temp.ts";
 import { outsideTool } from "../support/tools.ts";

@@ -1,7 +1,7 @@
 // What each form of a query finds, and which queries are refused.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { SEARCH_LIMITS, toMatchExpression } from "../../src/query/search-query.ts";
+import { SEARCH_LIMITS, toMatchExpression } from "../../src/chinook/search/search-query.ts";
 import { openSmallIndex, type SmallIndex } from "./small-index.ts";
 
 let index: SmallIndex;

@@ -1,9 +1,9 @@
 // A few tracks in an index, for queries that need no service.
 // Finds them the way that the search does, through an expression of FTS5.
 
-import { openConnection } from "../../src/database/sqlite/connection.ts";
-import { readMigrationFiles } from "../../src/migrate/files.ts";
-import { toMatchExpression } from "../../src/query/search-query.ts";
+import { toMatchExpression } from "../../src/chinook/search/search-query.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
+import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
 
 /** Title, composer, album, artist: words that are FTS5's own among them. */
 export const TRACKS: readonly (readonly [string, string | null, string | null, string | null])[] = [

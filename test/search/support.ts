@@ -1,10 +1,13 @@
 // A service, and beside it what another program does to the file of the service meanwhile.
 
 import { onTestFinished } from "vitest";
+import { DEFINITIONS, RESOURCES } from "../../src/chinook/resources.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
-import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
+import {
+  type Connection,
+  openConnection,
+} from "../../src/database/sqlite/connection/connection.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
-import { DEFINITIONS, RESOURCES } from "../../src/resources.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { runService, type TestService, type TestServiceOptions } from "../support/service.ts";
 

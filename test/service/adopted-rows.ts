@@ -20,7 +20,7 @@ import { type Invoice, InvoiceSchema } from "../../gen/chinook/v1/invoice_pb.ts"
 import { type MediaType, MediaTypeSchema } from "../../gen/chinook/v1/media_type_pb.ts";
 import { type Playlist, PlaylistSchema } from "../../gen/chinook/v1/playlist_pb.ts";
 import { type Track, TrackSchema } from "../../gen/chinook/v1/track_pb.ts";
-import { openConnection } from "../../src/database/sqlite/connection.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
 import { usd } from "./support.ts";
 
 /** All that the original file holds. */

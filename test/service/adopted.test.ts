@@ -14,9 +14,9 @@ import { InvoiceSchema, InvoiceService } from "../../gen/chinook/v1/invoice_pb.t
 import { MediaTypeSchema, MediaTypeService } from "../../gen/chinook/v1/media_type_pb.ts";
 import { PlaylistSchema, PlaylistService } from "../../gen/chinook/v1/playlist_pb.ts";
 import { TrackSchema, TrackService } from "../../gen/chinook/v1/track_pb.ts";
+import { adoptDatabase } from "../../src/chinook/adopt/adopt.ts";
 import type { Connection } from "../../src/client/client.ts";
-import { openConnection } from "../../src/database/sqlite/connection.ts";
-import { adoptDatabase } from "../../src/migrate/adopt.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
 import { realChinook } from "../support/chinook.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { tempDir } from "../support/temp.ts";

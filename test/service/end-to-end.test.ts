@@ -3,8 +3,8 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readMigrationFiles } from "../../src/migrate/files.ts";
-import { RESOURCES, SERVICES } from "../../src/resources.ts";
+import { RESOURCES, SERVICES } from "../../src/chinook/resources.ts";
+import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
 import { tempDir } from "../support/temp.ts";
 import { outsideTool } from "../support/tools.ts";
 import { runCli, startServerProcess } from "./cli.ts";

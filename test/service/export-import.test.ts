@@ -9,7 +9,7 @@ import { ArtistSchema, ArtistService } from "../../gen/chinook/v1/artist_pb.ts";
 import { PlaylistSchema } from "../../gen/chinook/v1/playlist_pb.ts";
 import { TrackSchema, TrackService } from "../../gen/chinook/v1/track_pb.ts";
 import { ExportResponseSchema } from "../../gen/protostore/v1/store_service_pb.ts";
-import { RESOURCES } from "../../src/resources.ts";
+import { RESOURCES } from "../../src/chinook/resources.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { connect } from "../grpc/support.ts";

@@ -5,11 +5,11 @@
 import { Client, credentials } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DatabaseService } from "../../gen/protostore/v1/database_service_pb.ts";
+import { RESOURCES } from "../../src/chinook/resources.ts";
 import {
   openConnection,
   type Connection as SqlConnection,
-} from "../../src/database/sqlite/connection.ts";
-import { RESOURCES } from "../../src/resources.ts";
+} from "../../src/database/sqlite/connection/connection.ts";
 import { planResources, type ResourcePlan, type TablePlan } from "../../src/schema/plan.ts";
 import { keyIn, type Reads, readsOf } from "../support/reads.ts";
 import { runService, type TestService } from "../support/service.ts";

@@ -1,10 +1,10 @@
 // Chinook files as they are in the wild: the tables of migration 1, declared in other ways. For each,
 // whether it is served, or what the refusal says.
 
-import { openConnection } from "../../src/database/sqlite/connection.ts";
-import { readChinookTables } from "../../src/migrate/chinook.ts";
-import { readMigrationFiles } from "../../src/migrate/files.ts";
-import { readNewNames } from "../../src/migrate/new-names.ts";
+import { readNewNames } from "../../src/chinook/adopt/new-names.ts";
+import { readChinookTables } from "../../src/chinook/adopt/tables.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
+import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
 
 /** A file: how it is declared, and what becomes of it. */
 export interface OddFile {

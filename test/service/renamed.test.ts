@@ -2,7 +2,7 @@
 // refused as SCHEMA_MISMATCH at once, before the next look of the health probe; none is INTERNAL.
 
 import { describe, expect, test } from "vitest";
-import { RESOURCES } from "../../src/resources.ts";
+import { RESOURCES } from "../../src/chinook/resources.ts";
 import { planResources, SYSTEM_COLUMNS } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { makeResource } from "../support/arbitrary-resource.ts";

@@ -2,8 +2,8 @@
 
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { openConnection } from "../../src/database/sqlite/connection.ts";
-import { migrateUp } from "../../src/migrate/migrate.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
+import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { tempDir } from "../support/temp.ts";
 import { runCli } from "./cli.ts";
 

@@ -11,13 +11,13 @@ import {
   ExportResponseSchema,
   StoreService,
 } from "../../gen/protostore/v1/store_service_pb.ts";
+import { DEFINITIONS } from "../../src/chinook/resources.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Database } from "../../src/database/database.ts";
+import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
 import { assembleService, createHandlerTools } from "../../src/handlers/services.ts";
 import { storeMethods } from "../../src/handlers/store-service.ts";
-import { migrateUp } from "../../src/migrate/migrate.ts";
-import { DEFINITIONS } from "../../src/resources.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { connect, serve, until } from "../grpc/support.ts";

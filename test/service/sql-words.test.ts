@@ -4,8 +4,8 @@
 import { readFileSync } from "node:fs";
 import { create, type Message, toBinary } from "@bufbuild/protobuf";
 import { expect, onTestFinished, test } from "vitest";
-import { openConnection } from "../../src/database/sqlite/connection.ts";
-import { createMigration } from "../../src/migrate/create.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
+import { createMigration } from "../../src/database/sqlite/migrate/create.ts";
 import { makeDatabase, planImage, serveImage } from "../support/image-service.ts";
 import { imageWith } from "../support/images.ts";
 import { outsideTriggers } from "../support/outside-triggers.ts";

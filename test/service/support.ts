@@ -22,7 +22,7 @@ import { type Connection, RpcError } from "../../src/client/client.ts";
 import {
   openConnection,
   type Connection as SqlConnection,
-} from "../../src/database/sqlite/connection.ts";
+} from "../../src/database/sqlite/connection/connection.ts";
 
 /** What a failed call says, decoded. */
 export interface Failure {

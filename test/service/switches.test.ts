@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Command, Option } from "commander";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { adoptCommand } from "../../src/cli/adopt.ts";
+import { adoptCommand } from "../../src/chinook/adopt/command.ts";
 import { migrateCommand } from "../../src/cli/migrate.ts";
 import { schemaCommand } from "../../src/cli/schema.ts";
 import { serveCommand } from "../../src/cli/serve.ts";

@@ -12,7 +12,7 @@ import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ArtistService } from "../../gen/chinook/v1/artist_pb.ts";
-import { RESOURCES } from "../../src/resources.ts";
+import { RESOURCES } from "../../src/chinook/resources.ts";
 import { FieldBehavior, hasBehavior } from "../../src/schema/options.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";

@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { toBinary } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { describe, expect, test } from "vitest";
-import { RESOURCES } from "../../src/resources.ts";
+import { RESOURCES } from "../../src/chinook/resources.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { makeResource } from "../support/arbitrary-resource.ts";

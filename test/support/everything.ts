@@ -3,9 +3,12 @@
 import { join } from "node:path";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Database, Operation } from "../../src/database/database.ts";
-import { type Connection, openConnection } from "../../src/database/sqlite/connection.ts";
+import {
+  type Connection,
+  openConnection,
+} from "../../src/database/sqlite/connection/connection.ts";
+import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
-import { readMigrationFiles } from "../../src/migrate/files.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { DEFINITIONS, EVERYTHING, RESOURCES } from "./everything-resources.ts";

@@ -2,11 +2,11 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openConnection } from "../../src/database/sqlite/connection.ts";
-import { migrateUp } from "../../src/migrate/migrate.ts";
+import type { Served } from "../../src/boot.ts";
+import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
+import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
-import type { Served } from "../../src/serve.ts";
 import { type ImageResource, resourcesOf } from "./images.ts";
 import { runService, type TestService, type TestServiceOptions } from "./service.ts";
 import { type StandardClient, standardClient } from "./standard-client.ts";

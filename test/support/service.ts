@@ -4,10 +4,10 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import pino from "pino";
 import { onTestFinished } from "vitest";
+import { type Served, serve } from "../../src/boot.ts";
+import { DEFINITIONS, RESOURCES, SERVICES } from "../../src/chinook/resources.ts";
 import { type Connection, connect } from "../../src/client/client.ts";
 import { DEFAULT_LIMITS, type Durability, type Limits } from "../../src/config.ts";
-import { DEFINITIONS, RESOURCES, SERVICES } from "../../src/resources.ts";
-import { type Served, serve } from "../../src/serve.ts";
 import { makeTempDir } from "./temp.ts";
 import { REPO_ROOT } from "./tools.ts";
 

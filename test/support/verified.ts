@@ -1,11 +1,11 @@
 // Verifies a database file as `protostore verify` does.
 
+import { DEFINITIONS, RESOURCES } from "../../src/chinook/resources.ts";
+import { checkSearchIndex } from "../../src/chinook/search/search-repository.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
 import type { Finding } from "../../src/repositories/finding.ts";
-import { checkSearchIndex } from "../../src/repositories/search-repository.ts";
 import { verifyDatabase } from "../../src/repositories/verify.ts";
-import { DEFINITIONS, RESOURCES } from "../../src/resources.ts";
 import { planResources, type ResourceDefinition } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 

@@ -3,11 +3,14 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { expect, test } from "vitest";
-import { type Connection, openConnection } from "../../../src/database/sqlite/connection.ts";
+import { RESOURCES } from "../../../src/chinook/resources.ts";
+import {
+  type Connection,
+  openConnection,
+} from "../../../src/database/sqlite/connection/connection.ts";
 import { compileFilter } from "../../../src/query/filter/compile.ts";
 import { parseFilter } from "../../../src/query/filter/parser.ts";
 import type { TableFacts } from "../../../src/query/filter/source.ts";
-import { RESOURCES } from "../../../src/resources.ts";
 import { planResources, type ResourcePlan } from "../../../src/schema/plan.ts";
 import { registryOf } from "../../../src/schema/registry.ts";
 import { EVERYTHING_PLAN, EVERYTHING_REGISTRY, TEXT_FORMS } from "../../support/everything.ts";

@@ -2,7 +2,10 @@
 // JSON fields, which the request does not name.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Connection, openConnection } from "../../../src/database/sqlite/connection.ts";
+import {
+  type Connection,
+  openConnection,
+} from "../../../src/database/sqlite/connection/connection.ts";
 import { compileFilter } from "../../../src/query/filter/compile.ts";
 import { generatedColumn } from "../../../src/query/filter/generated.ts";
 import type { TableFacts } from "../../../src/query/filter/source.ts";

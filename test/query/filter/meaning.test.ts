@@ -2,9 +2,12 @@
 // that another program has written in forms of its own.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Connection, openConnection } from "../../../src/database/sqlite/connection.ts";
+import { RESOURCES } from "../../../src/chinook/resources.ts";
+import {
+  type Connection,
+  openConnection,
+} from "../../../src/database/sqlite/connection/connection.ts";
 import { compileFilter } from "../../../src/query/filter/compile.ts";
-import { RESOURCES } from "../../../src/resources.ts";
 import { planResources, type ResourcePlan } from "../../../src/schema/plan.ts";
 import { EVERYTHING_PLAN, EVERYTHING_TABLES } from "../../support/everything.ts";
 import { runService, type TestService } from "../../support/service.ts";

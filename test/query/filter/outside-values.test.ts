@@ -4,8 +4,8 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { expect, test } from "vitest";
-import type { Connection } from "../../../src/database/sqlite/connection.ts";
-import { describeTables } from "../../../src/database/sqlite/describe.ts";
+import type { Connection } from "../../../src/database/sqlite/connection/connection.ts";
+import { describeTables } from "../../../src/database/sqlite/inspect/describe.ts";
 import { compileFilter } from "../../../src/query/filter/compile.ts";
 import { generatedColumn } from "../../../src/query/filter/generated.ts";
 import { parseFilter } from "../../../src/query/filter/parser.ts";

@@ -1,7 +1,10 @@
 // What a filter cannot do: put its text into SQL, crash the service, or make it work without end.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Connection, openConnection } from "../../../src/database/sqlite/connection.ts";
+import {
+  type Connection,
+  openConnection,
+} from "../../../src/database/sqlite/connection/connection.ts";
 import { StoreError } from "../../../src/errors.ts";
 import { compileFilter } from "../../../src/query/filter/compile.ts";
 import { FILTER_LIMITS } from "../../../src/query/filter/limits.ts";

@@ -1,0 +1,53 @@
+// Tries again, without blocking the event loop, what found the database locked by another process.
+// Must not be given what has changed anything before it found the lock taken.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { StoreError } from "../../../errors.ts";
+import type { CallLimits } from "../../database.ts";
+import { isBusy, translateSqliteError } from "./connection.ts";
+
+const FIRST_DELAY_MS = 2;
+const LAST_DELAY_MS = 100;
+
+/**
+ * The result of `attempt`, which is called again after a delay while SQLite is busy.
+ * @throws StoreError DATABASE_BUSY after `timeoutMs`, DEADLINE_EXCEEDED, CANCELLED, or what the
+ * attempt failed with.
+ */
+export async function retryWhileBusy<T>(
+  attempt: () => T,
+  timeoutMs: number,
+  limits: CallLimits = {},
+): Promise<T> {
+  const giveUpMs = Date.now() + timeoutMs;
+  for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, LAST_DELAY_MS)) {
+    checkLimits(limits);
+    try {
+      return attempt();
+    } catch (error) {
+      if (!isBusy(error) || Date.now() >= giveUpMs) throw translateSqliteError(error);
+    }
+    // The jitter keeps competitors from meeting again.
+    await sleep(delayMs * (0.5 + Math.random()));
+  }
+}
+
+/** @throws StoreError DEADLINE_EXCEEDED, CANCELLED if the call has ended. */
+function checkLimits(limits: CallLimits): void {
+  const reason = endReason(limits);
+  if (reason) throw reason;
+}
+
+/** Why a call must not go on, if it must not. */
+export function endReason({ signal, deadlineMs }: CallLimits): StoreError | undefined {
+  if (deadlineMs !== undefined && Date.now() >= deadlineMs) return deadlineExceeded();
+  if (!signal?.aborted) return undefined;
+  return signal.reason instanceof StoreError
+    ? signal.reason
+    : new StoreError("CANCELLED", "the call was cancelled");
+}
+
+/** The error of a call whose deadline has passed. */
+export function deadlineExceeded(): StoreError {
+  return new StoreError("DEADLINE_EXCEEDED", "the deadline has passed");
+}

@@ -1,0 +1,85 @@
+// Reads one message by its key, on the thread that asks: microseconds, so that nothing is sent for it.
+// Must not read anything whose size depends on the number of rows.
+
+import type { Registry } from "@bufbuild/protobuf";
+import type Database from "better-sqlite3";
+import { resolveReadMask } from "../../../query/read-mask.ts";
+import { selectWire } from "../../../query/statements.ts";
+import { hasCrc } from "../../../schema/checksum.ts";
+import type { ResourcePlan } from "../../../schema/plan.ts";
+import { damagedBytes, faultError } from "../../../schema/row-fault.ts";
+import type { SqlValue } from "../../../schema/sql-value.ts";
+import type { CallLimits } from "../../database.ts";
+import type { StoredMessage } from "../../page-request.ts";
+import { retryWhileBusy } from "../connection/busy-retry.ts";
+import { type Connection, isBusy } from "../connection/connection.ts";
+import { createStatementRunner } from "../connection/statement-cache.ts";
+import { type OnStatement, timed } from "../connection/timed.ts";
+import { inSnapshot } from "./reader.ts";
+import { isFault, rebuildByKeys } from "./rebuild.ts";
+
+type WireRow = [wire: SqlValue, revision: bigint, crc: SqlValue];
+
+/** Reads the message with a key; fails with StoreError only. */
+export type ReadPoint = (
+  plan: ResourcePlan,
+  key: bigint,
+  limits?: CallLimits,
+  mask?: readonly string[],
+) => Promise<StoredMessage>;
+
+export interface PointReaderOptions {
+  readonly registry: Registry;
+  /** Told of each read. */
+  readonly onStatement?: OnStatement | undefined;
+}
+
+/** The point reads of `connection`; they wait up to `timeoutMs` while the database is locked. */
+export function createPointReader(
+  connection: Connection,
+  { registry, onStatement }: PointReaderOptions,
+  timeoutMs: number,
+): ReadPoint {
+  const runner = createStatementRunner(connection);
+  const prepared = new Map<ResourcePlan, Database.Statement<[bigint], WireRow>>();
+
+  function statementOf(plan: ResourcePlan): Database.Statement<[bigint], WireRow> {
+    let statement = prepared.get(plan);
+    if (!statement) {
+      statement = connection.prepare<[bigint], WireRow>(selectWire(plan)).raw(true);
+      prepared.set(plan, statement);
+    }
+    return statement;
+  }
+
+  // One statement is a read transaction by itself.
+  function readOnce(plan: ResourcePlan, key: bigint, mask?: readonly string[]): StoredMessage {
+    const [wire = null, revision, crc = null] = statementOf(plan).get(key) ?? [];
+    if (wire === null || crc === null) return readWhole(plan, key, mask);
+    if (!hasCrc(wire, crc)) throw faultError(damagedBytes(plan, key));
+    return { message: wire, revision: revision as bigint };
+  }
+
+  /** A row without bytes that can be trusted, or none. */
+  function readWhole(plan: ResourcePlan, key: bigint, paths?: readonly string[]): StoredMessage {
+    const mask = resolveReadMask(plan, paths);
+    return inSnapshot(connection, runner, () => {
+      const message = rebuildByKeys(runner, plan, registry, [key], mask).get(key);
+      if (message && isFault(message)) throw faultError(message);
+      return { message };
+    });
+  }
+
+  return (plan, key, limits, mask) => {
+    // The first attempt takes no time in which a call could end, and is nearly always the last.
+    try {
+      return Promise.resolve(timed(() => readOnce(plan, key, mask), onStatement));
+    } catch (error) {
+      const attempt = () => {
+        if (!isBusy(error)) throw error;
+        return timed(() => readOnce(plan, key, mask), onStatement);
+      };
+      return retryWhileBusy(attempt, timeoutMs, limits);
+    }
+  };
+}

@@ -1,0 +1,73 @@
+// Reads snapshots on a connection of its own, each in one short transaction.
+// No transaction outlives the call: it is made of synchronous steps only.
+
+import type { Registry } from "@bufbuild/protobuf";
+import type { Statement } from "../../../query/statements.ts";
+import type { Snapshot } from "../../database.ts";
+import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../../page-request.ts";
+import { type Connection, checkWhileReading, schemaMismatch } from "../connection/connection.ts";
+import { createStatementRunner, type StatementRunner } from "../connection/statement-cache.ts";
+import { assembleBatch, assemblePage } from "./pages.ts";
+import { createWireReader } from "./wires.ts";
+
+/** Reads, blocking its thread. Every method fails with what SQLite or the rows fail with. */
+export interface Reader {
+  read(statements: readonly Statement[]): Snapshot;
+  page(request: PageRequest): PageBytes;
+  batch(request: BatchRequest): BatchBytes;
+}
+
+const BEGIN: Statement = { sql: "BEGIN", parameters: [] };
+const REVISION: Statement = { sql: "SELECT revision FROM store_state", parameters: [] };
+const COMMIT: Statement = { sql: "COMMIT", parameters: [] };
+
+/** The reader of `connection`; what `check` throws, before and within statements, ends a read. */
+export function createReader(
+  connection: Connection,
+  registry: Registry,
+  check: () => void = () => {},
+): Reader {
+  checkWhileReading(connection, check);
+  const runner = checked(createStatementRunner(connection), check);
+  const source = { runner, registry, readWires: createWireReader(connection, runner) };
+  return {
+    read: (statements) =>
+      inSnapshot(connection, runner, () => ({
+        rows: statements.map((statement) => runner.all(statement)),
+      })),
+    page: (request) => inSnapshot(connection, runner, () => assemblePage(source, request)),
+    batch: (request) => inSnapshot(connection, runner, () => assembleBatch(source, request)),
+  };
+}
+
+/** Checks before each statement that reads; those that begin and end a transaction are run always. */
+function checked({ all, get, run }: StatementRunner, check: () => void): StatementRunner {
+  return {
+    all(statement) {
+      check();
+      return all(statement);
+    },
+    get(statement) {
+      check();
+      return get(statement);
+    },
+    run,
+  };
+}
+
+/** What `work` reads, with the revision of the snapshot that it sees. */
+export function inSnapshot<T extends object>(
+  connection: Connection,
+  runner: StatementRunner,
+  work: () => T,
+): T & { readonly revision: bigint } {
+  runner.run(BEGIN);
+  try {
+    // The first statement opens the snapshot, so the revision is the snapshot's own.
+    const [revision] = runner.get(REVISION) ?? [];
+    if (typeof revision !== "bigint") throw schemaMismatch();
+    return { ...work(), revision };
+  } finally {
+    if (connection.inTransaction) runner.run(COMMIT);
+  }
+}

@@ -1,0 +1,82 @@
+// Makes the bytes of rows that have none, because another program wrote them or they were there
+// before the service was: from columns, JSON and child rows. Writes nothing.
+
+import { type Registry, toBinary } from "@bufbuild/protobuf";
+import { needsField, type ReadMask } from "../../../query/read-mask.ts";
+import type { WholeRow } from "../../../query/row-set.ts";
+import { selectByKeys, selectSizes } from "../../../query/statements.ts";
+import type { ResourcePlan } from "../../../schema/plan.ts";
+import { rebuildReadable, trustedWire, unreadableFields } from "../../../schema/row.ts";
+import { damagedBytes, type RowFault } from "../../../schema/row-fault.ts";
+import type { StatementRunner } from "../connection/statement-cache.ts";
+import { readWholeRows } from "./whole-rows.ts";
+
+/** The bytes of a row, or why there are none. */
+export type Rebuilt = Uint8Array | RowFault;
+
+/** True for a row that cannot be answered with. */
+export function isFault(rebuilt: Rebuilt): rebuilt is RowFault {
+  return !(rebuilt instanceof Uint8Array);
+}
+
+/** The bytes of texts and JSON that are in memory at once, and those of one row that is larger. */
+const REBUILT_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The bytes of the rows with these keys, in the transaction that is open. Fields that cannot be read
+ * are left out if the mask has no need of them.
+ */
+export function rebuildByKeys(
+  runner: StatementRunner,
+  plan: ResourcePlan,
+  registry: Registry,
+  keys: readonly bigint[],
+  mask: ReadMask,
+): Map<bigint, Rebuilt> {
+  const rebuilt = new Map<bigint, Rebuilt>();
+  for (const some of keysTogether(runner, plan, keys)) {
+    for (const whole of readWholeRows(runner, plan, selectByKeys(plan, some))) {
+      rebuilt.set(whole.row.key, rebuildWhole(plan, registry, whole, mask));
+    }
+  }
+  return rebuilt;
+}
+
+/** The keys, as many at a time as have few bytes together. */
+function* keysTogether(
+  runner: StatementRunner,
+  plan: ResourcePlan,
+  keys: readonly bigint[],
+): Generator<readonly bigint[]> {
+  if (keys.length === 1) return yield keys;
+  let some: bigint[] = [];
+  let bytes = 0;
+  for (const [key, size] of runner.all(selectSizes(plan, keys)) as [bigint, bigint][]) {
+    if (some.length > 0 && bytes + Number(size) > REBUILT_BYTES) {
+      yield some;
+      [some, bytes] = [[], 0];
+    }
+    some.push(key);
+    bytes += Number(size);
+  }
+  if (some.length > 0) yield some;
+}
+
+/** The bytes of a row. Fields that cannot be read are left out if the mask has no need of them. */
+export function rebuildWhole(
+  plan: ResourcePlan,
+  registry: Registry,
+  { row, children }: WholeRow,
+  mask: ReadMask,
+): Rebuilt {
+  try {
+    const wire = trustedWire(plan, row);
+    if (wire) return wire;
+    const { message, unreadable } = rebuildReadable(plan, row, children, registry);
+    const needed = [...unreadable].filter(([field]) => needsField(plan, mask, field));
+    if (needed.length > 0) return unreadableFields(plan, row.key, new Map(needed));
+    return toBinary(plan.desc, message);
+  } catch {
+    return damagedBytes(plan, row.key);
+  }
+}

@@ -1,0 +1,85 @@
+// Reads short pages on the thread that asks: to wake another one takes longer than to read them.
+// Leaves to the reader threads what is longer than it seemed, or must be made anew.
+
+import type { Row } from "../../../schema/sql-value.ts";
+import type { PageBytes, ShortPageRequest } from "../../page-request.ts";
+import { type Connection, isBusy, translateSqliteError } from "../connection/connection.ts";
+import { createStatementRunner } from "../connection/statement-cache.ts";
+import { type OnStatement, timed } from "../connection/timed.ts";
+import { createItemWriter } from "./item-bytes.ts";
+import { isIntact, joinsBytes, readNumbers, splitBytes } from "./wires.ts";
+
+/** Reads a short page; undefined if it is none. Fails with StoreError only. */
+export type ReadShortPage = (request: ShortPageRequest) => Promise<PageBytes | undefined>;
+
+/** What `selectJoinedPage` selects. */
+type JoinedRow = [
+  revision: bigint,
+  rows: bigint,
+  keys: string | null,
+  sizes: string | null,
+  bytes: Uint8Array | null,
+];
+
+/** Reads short pages on `connection`. */
+export function createShortPageReader(
+  connection: Connection,
+  onStatement?: OnStatement,
+): ReadShortPage {
+  const runner = createStatementRunner(connection);
+  const joins = joinsBytes(connection);
+  return async (request) => {
+    if (!joins) return undefined;
+    try {
+      const read = () => splitPage(request, runner.get(request.joined) as JoinedRow);
+      return timed(read, onStatement);
+    } catch (error) {
+      // The others wait for a lock without blocking this thread.
+      if (isBusy(error)) return undefined;
+      throw translateSqliteError(error);
+    }
+  };
+}
+
+/** What a length is multiplied by, where a CRC-32 is added to it. */
+const CRC_RANGE = 2 ** 32;
+
+/** The page, unless a message has no bytes, too many, or others than were written. */
+function splitPage(
+  { item, pageSize, pageBytes }: ShortPageRequest,
+  [revision, rows, keys, sizes, joined]: JoinedRow,
+): PageBytes | undefined {
+  const packed = readNumbers(sizes);
+  const bytes = joined ?? new Uint8Array();
+  const isWhole = packed.length === Number(rows) && bytes.length <= pageBytes;
+  if (!isWhole) return undefined;
+  const lengths = packed.map((number) => Math.floor(number / CRC_RANGE));
+  // The remainder, without a division of floats for each row.
+  const crcs = packed.map((number, i) => number - (lengths[i] as number) * CRC_RANGE);
+  if (!isIntact(bytes, lengths, crcs)) return undefined;
+  const messages = splitBytes(bytes, lengths.slice(0, pageSize));
+  const [last, following] = lastTwo(keys ?? "", packed.length > pageSize);
+  return {
+    bytes: createItemWriter(item).write(messages, []),
+    count: messages.length,
+    unreachable: [],
+    last: rowOf(last),
+    following: rowOf(following),
+    more: [],
+    revision,
+  };
+}
+
+/** The key of the last row of the page, and that of the row behind it; not all keys are looked at. */
+function lastTwo(keys: string, hasFollowing: boolean): readonly [string, string | undefined] {
+  const end = keys.lastIndexOf(",");
+  const newest = keys.slice(end + 1);
+  if (!hasFollowing) return [newest, undefined];
+  const before = keys.lastIndexOf(",", end - 1);
+  return [keys.slice(before + 1, end), newest];
+}
+
+/** A row of a page by key has its key as its extra value. */
+function rowOf(key: string | undefined): Row | undefined {
+  return key === undefined || key === "" ? undefined : [BigInt(key), BigInt(key)];
+}

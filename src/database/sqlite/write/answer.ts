@@ -1,0 +1,57 @@
+// What a commit answers with: the messages as they are stored when all of its operations are carried
+// out, whatever code of others has made of them. Runs inside the transaction, and writes nothing.
+
+import { toBinary } from "@bufbuild/protobuf";
+import { selectPresence, selectReferrers } from "../../../query/statements.ts";
+import type { ResourcePlan } from "../../../schema/plan.ts";
+import { trustedWire, unreadableRow } from "../../../schema/row.ts";
+import type { Commit, DeleteOperation, Operation } from "../../database.ts";
+import { refuseTooLarge } from "./answer-size.ts";
+import { identify, readStored, type Written } from "./stored.ts";
+import { type Transaction, writeRefused } from "./transaction.ts";
+
+/**
+ * The messages that the operations have stored.
+ * @throws StoreError WRITE_REFUSED if a row is not there that was written, or there that was deleted;
+ * ROW_UNREADABLE if it cannot be read as code of others has left it.
+ */
+export function storedMessages(
+  tx: Transaction,
+  operations: readonly Operation[],
+  written: readonly (Written | undefined)[],
+): Commit["messages"] {
+  if (!tx.watched) return written.map((row) => row?.wire);
+  return operations.map((operation, index) => {
+    const row = written[index];
+    if (operation.kind === "delete") return checkDeleted(tx, operation);
+    // No code of others has run for it.
+    if (operation.kind === "fill") return row?.wire;
+    if (!row || (operation.kind !== "create" && operation.kind !== "update")) return undefined;
+    return readAgain(tx, operation.plan, row.key);
+  });
+}
+
+function readAgain(tx: Transaction, plan: ResourcePlan, key: bigint): Uint8Array {
+  const stored = readStored(tx, plan, key);
+  if (!stored) throw writeRefused(identify(plan, key));
+  const { message, unreadable, row } = stored;
+  if (unreadable.size > 0) throw unreadableRow(plan, key, unreadable);
+  return trustedWire(plan, row) ?? toBinary(plan.desc, message);
+}
+
+function checkDeleted(tx: Transaction, { plan, key }: DeleteOperation): undefined {
+  const isThere = tx.runner.get(selectPresence(plan, key));
+  const hasChildren = plan.children.some((child) =>
+    tx.runner.get(selectReferrers(child, child.parentKey, key, 1)),
+  );
+  if (isThere || hasChildren) throw writeRefused(identify(plan, key));
+}
+
+/** Tag and length of a message in a list of the answer, at most. */
+const FRAME_BYTES = 6;
+
+/** @throws StoreError ANSWER_TOO_LARGE if the messages have more than `bytesMax` as they are sent. */
+export function refuseLargeAnswer(messages: Commit["messages"], bytesMax: number): void {
+  const lengths = messages.flatMap((message) => message?.length ?? []);
+  refuseTooLarge(lengths, (length) => length + FRAME_BYTES, bytesMax);
+}

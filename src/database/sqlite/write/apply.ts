@@ -1,0 +1,146 @@
+// Carries out the operations of a commit inside the open transaction: each message becomes a row,
+// three ways in one statement. Begins and ends no transaction.
+
+import { invalidField, notFound, StoreError } from "../../../errors.ts";
+import { applyMask } from "../../../query/field-mask.ts";
+import { selectPresence } from "../../../query/statements.ts";
+import { checkRanges } from "../../../schema/ranges.ts";
+import { formatName } from "../../../schema/resource-name.ts";
+import type { CheckOperation, ExecuteOperation, Operation } from "../../database.ts";
+import { applyDelete } from "./delete.ts";
+import { applyFill } from "./fill.ts";
+import { createsFrom, insertTogether, TOGETHER_MAX } from "./insert.ts";
+import {
+  checkNew,
+  type Prepared,
+  type PreparedCreate,
+  type PreparedUpdate,
+  prepareOperation,
+} from "./prepare.ts";
+import {
+  checkEtag,
+  identify,
+  insert,
+  isConstraint,
+  readStored,
+  replace,
+  type Stored,
+  type Written,
+} from "./stored.ts";
+import { keyTaken, nextKey, type Transaction, writeRefused } from "./transaction.ts";
+
+/** What the operations stored: for each its row, if it stored any. */
+type StoredRows = (Written | undefined)[];
+
+/** Prepares operations and carries them out, in their order. */
+export function applyOperations(tx: Transaction, operations: readonly Operation[]): StoredRows {
+  const stored: StoredRows = [];
+  const updated = new Set<string>();
+  // Some at a time: what all messages of a batch are decoded to would outlive the young generation.
+  for (let i = 0; i < operations.length; i += TOGETHER_MAX) {
+    const some = operations.slice(i, i + TOGETHER_MAX);
+    const prepared = some.map((each) => prepareOperation(each, tx.registry));
+    for (const each of prepared) if (each.kind === "update") refuseTwice(updated, each);
+    stored.push(...applyPrepared(tx, prepared));
+  }
+  return stored;
+}
+
+/** Both would be answered with the one etag, by which the first could then undo the second. */
+function refuseTwice(updated: Set<string>, { plan, key, path }: PreparedUpdate): void {
+  const name = formatName(plan.resource, key);
+  if (updated.has(name)) throw invalidField(`${path}.name`, `${name} is updated twice`);
+  updated.add(name);
+}
+
+/** Carries out operations in their order. */
+export function applyPrepared(tx: Transaction, operations: readonly Prepared[]): StoredRows {
+  const stored: StoredRows = [];
+  while (stored.length < operations.length) {
+    const creates = createsFrom(operations, stored.length, (operation) => operation);
+    const news = creates.map((create) => ({ create, revision: tx.revision }));
+    const together = news.length > 1 ? insertTogether(tx, news) : undefined;
+    // One that cannot be inserted is found, and given its name, where they go one by one.
+    const some = operations.slice(stored.length, stored.length + Math.max(news.length, 1));
+    stored.push(...(together ?? some.map((operation) => applyOperation(tx, operation))));
+  }
+  return stored;
+}
+
+function applyOperation(tx: Transaction, operation: Prepared): Written | undefined {
+  try {
+    return apply(tx, operation);
+  } catch (error) {
+    throw nameItem(error, operation.item);
+  }
+}
+
+function apply(tx: Transaction, operation: Prepared): Written | undefined {
+  switch (operation.kind) {
+    case "create":
+      return applyCreate(tx, operation);
+    case "update":
+      return applyUpdate(tx, operation);
+    case "delete":
+      return applyDelete(tx, operation);
+    case "check":
+      return applyCheck(tx, operation);
+    case "fill":
+      return applyFill(tx, operation);
+    case "execute":
+      return applyExecute(tx, operation);
+  }
+}
+
+/** Tells which item of a batch failed, unless the paths of its fields tell it already. */
+function nameItem(error: unknown, item: string | undefined): unknown {
+  if (item === undefined || !(error instanceof StoreError) || error.details.fields) return error;
+  const metadata = { ...error.details.metadata, item };
+  return new StoreError(error.code, `${item}: ${error.message}`, { ...error.details, metadata });
+}
+
+function applyCreate(tx: Transaction, create: PreparedCreate): Written {
+  const { plan } = create;
+  const key = create.key ?? nextKey(tx, plan);
+  keyTaken(tx, plan, key);
+  const identity = { key, revision: tx.revision, createdAt: tx.now, updatedAt: tx.now };
+  return insert(tx, plan, identity, create);
+}
+
+function applyUpdate(tx: Transaction, operation: PreparedUpdate): Written {
+  const { plan, key, patch: message, path, etag } = operation;
+  const previous = readStored(tx, plan, key);
+  if (previous) return applyChange(tx, operation, previous);
+  const resource = identify(plan, key);
+  if (!operation.allowMissing) throw notFound(resource);
+  // An etag is that of a row that was there.
+  if (etag !== "") {
+    throw new StoreError("ETAG_MISMATCH", `${resource.name} is not there any more`, { resource });
+  }
+  const cells = checkNew(plan, message, path, tx.registry);
+  return applyCreate(tx, { kind: "create", plan, message, given: undefined, key, path, cells });
+}
+
+function applyChange(tx: Transaction, operation: PreparedUpdate, previous: Stored): Written {
+  const { plan, patch, mask, etag, path } = operation;
+  checkEtag(plan, previous.row, etag);
+  const message = applyMask(plan, previous.message, patch, mask, path);
+  checkRanges(plan.desc, message, path, mask.selection);
+  return replace(tx, plan, { previous, message, selection: mask.selection, path });
+}
+
+function applyCheck(tx: Transaction, { plan, key }: CheckOperation): undefined {
+  if (!tx.runner.get(selectPresence(plan, key))) throw notFound(identify(plan, key));
+}
+
+function applyExecute(tx: Transaction, { statement, check }: ExecuteOperation): undefined {
+  try {
+    const changes = tx.runner.run(statement);
+    if (changes === 0 && check?.noRow) throw check.noRow;
+    if (check?.rows !== undefined && changes !== check.rows) throw writeRefused();
+  } catch (error) {
+    if (check?.exists && isConstraint(error, "PRIMARYKEY")) throw check.exists;
+    if (check?.foreignKey && isConstraint(error, "FOREIGNKEY")) throw check.foreignKey;
+    throw error;
+  }
+}

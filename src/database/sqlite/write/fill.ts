@@ -1,0 +1,66 @@
+// Gives a row that another program wrote its bytes, inside the open transaction: made by the same code
+// that reads answer with, from what stands there now, so that no write can come between.
+
+import { fromBinary } from "@bufbuild/protobuf";
+import { resolveReadMask } from "../../../query/read-mask.ts";
+import type { WholeRow } from "../../../query/row-set.ts";
+import { selectByKey } from "../../../query/statements.ts";
+import { fillResource } from "../../../query/write-statements.ts";
+import type { ResourcePlan } from "../../../schema/plan.ts";
+import { storedTypes } from "../../../schema/stored-types.ts";
+import { WRITING } from "../../../schema/triggers.ts";
+import { hasUnknownFields } from "../../../schema/unknown-members.ts";
+import type { FillOperation } from "../../database.ts";
+import { isFault, rebuildWhole } from "../readers/rebuild.ts";
+import { readWholeRows } from "../readers/whole-rows.ts";
+import { hasUnknownMark, identify, type Written } from "./stored.ts";
+import { type Transaction, write, writeRefused } from "./transaction.ts";
+
+const SET_WRITING = "UPDATE store_state SET writing = ?";
+
+/** It is told that there are new bytes; nobody has asked for them. */
+const NOTHING = new Uint8Array();
+
+/**
+ * The row, if it has been given bytes; undefined if it has some, is gone, cannot be read or sent, or has
+ * JSON of another proto.
+ * @throws StoreError WRITE_REFUSED if a trigger of others would be set off.
+ */
+export function applyFill(tx: Transaction, { plan, key }: FillOperation): Written | undefined {
+  if (tx.foreign.unfillableTables.has(plan.table.toLowerCase())) {
+    throw writeRefused(identify(plan, key));
+  }
+  const [whole] = readWholeRows(tx.runner, plan, selectByKey(plan, key));
+  if (!whole || (whole.row.wire !== null && whole.row.checksum !== null)) return undefined;
+  const wire = rebuildWhole(plan, tx.registry, whole, resolveReadMask(plan, undefined));
+  if (isFault(wire) || wire.length > tx.messageBytesMax) return undefined;
+  if (hasForeignJson(tx, plan, whole, wire)) return undefined;
+  // A row from before the service was has no revision: clients read it as 0, and so it stays.
+  const revision = whole.row.revision ?? 0n;
+  unwatched(tx, () => write(tx, plan, fillResource(plan, { key, revision, wire }), 1));
+  return { key, wire: NOTHING };
+}
+
+/**
+ * True if JSON has what only another server's proto knows, under its own names: with bytes beside it, an
+ * update would not look for that any more.
+ */
+function hasForeignJson(
+  { registry }: Transaction,
+  { desc }: ResourcePlan,
+  { row, children }: WholeRow,
+  wire: Uint8Array,
+): boolean {
+  // One is the server's own.
+  if (storedTypes(registry).length <= 1 || hasUnknownMark([row, ...children.flat()])) return false;
+  return hasUnknownFields(desc, fromBinary(desc, wire));
+}
+
+/** Runs what sets off no code of others: to our triggers, an update that leaves the revision is theirs. */
+function unwatched({ watched, runner }: Transaction, run: () => void): void {
+  const set = (writing: number) =>
+    watched && runner.run({ sql: SET_WRITING, parameters: [BigInt(writing)] });
+  set(WRITING.own);
+  run();
+  set(WRITING.watched);
+}

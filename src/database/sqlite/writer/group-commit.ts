@@ -1,0 +1,297 @@
+// The commit path: commits that arrived together share one BEGIN IMMEDIATE transaction and its sync,
+// a savepoint each; one that fails is rolled back alone. Runs in the writer thread, which may wait.
+
+import type { Registry } from "@bufbuild/protobuf";
+import { StoreError } from "../../../errors.ts";
+import type { Statement } from "../../../query/statements.ts";
+import type { ResourcePlan } from "../../../schema/plan.ts";
+import { WRITING } from "../../../schema/triggers.ts";
+import type { Commit } from "../../database.ts";
+import { deadlineExceeded } from "../connection/busy-retry.ts";
+import {
+  BUSY_RETRY_DELAY_MS,
+  type Connection,
+  isBusy,
+  isConstraintError,
+  schemaMismatch,
+  translateSqliteError,
+} from "../connection/connection.ts";
+import { createStatementRunner } from "../connection/statement-cache.ts";
+import { refuseLargeAnswer, storedMessages } from "../write/answer.ts";
+import { applyOperations, applyPrepared } from "../write/apply.ts";
+import { createsFrom, insertTogether } from "../write/insert.ts";
+import { type Prepared, type PreparedCreate, prepareOperation } from "../write/prepare.ts";
+import { findCompleted, rememberCompleted } from "../write/requests.ts";
+import type { Transaction } from "../write/transaction.ts";
+import type { PendingCommit } from "./commit-transport.ts";
+import { type ForeignCode, readForeignCode } from "./foreign-code.ts";
+import { waitForLock } from "./lock-wait.ts";
+import { guardTables } from "./table-guards.ts";
+
+/** How a commit ended. */
+export type Outcome =
+  | { readonly id: number; readonly commit: Commit; readonly error?: undefined }
+  | { readonly id: number; readonly error: StoreError };
+
+export interface CommitterOptions {
+  readonly plans: readonly ResourcePlan[];
+  readonly registry: Registry;
+  /** The largest message that is stored. */
+  readonly messageBytesMax: number;
+  /** The most bytes of messages that one answer can have. */
+  readonly answerBytesMax: number;
+  /** How long a request_id is remembered. */
+  readonly requestRetentionMs: number;
+}
+
+/** Carries out the commits of a group, which end before it returns. Each is reported once. */
+export type CommitGroup = (
+  group: readonly PendingCommit[],
+  report: (outcomes: readonly Outcome[]) => void,
+) => void;
+
+/** A commit that waits for the transaction. */
+interface Entry extends PendingCommit {
+  /** The operation of a commit that has only one, decoded and checked. */
+  readonly only: Prepared | undefined;
+}
+
+/** The open transaction, as all of its commits share it. */
+type Shared = Omit<Transaction, "revision">;
+
+/** How far the open transaction has come. */
+interface Group {
+  readonly shared: Shared;
+  /** That of the newest commit in it. */
+  revision: bigint;
+  /** Whether there is anything to commit. */
+  changed: boolean;
+}
+
+const statement = (sql: string): Statement => ({ sql, parameters: [] });
+
+const BEGIN = statement("BEGIN IMMEDIATE");
+const SCHEMA_VERSION = statement("PRAGMA schema_version");
+// The triggers on our tables are for other programs' writes; `writing` keeps them still.
+const START = "UPDATE store_state SET writing = ? WHERE id = 1 AND writing = 0 RETURNING revision";
+/** Of the commit that is being carried out, for rows that code of others writes meanwhile. */
+const CURRENT = "UPDATE store_state SET revision = ?";
+const FINISH = "UPDATE store_state SET revision = ?, writing = 0";
+const COMMIT = statement("COMMIT");
+const ROLLBACK = statement("ROLLBACK");
+const SAVEPOINT = statement("SAVEPOINT one");
+const ROLLBACK_TO = statement("ROLLBACK TO one");
+const RELEASE = statement("RELEASE one");
+
+/** Commits groups on `connection`, which must not be used for anything else meanwhile. */
+export function createCommitter(connection: Connection, options: CommitterOptions): CommitGroup {
+  const runner = createStatementRunner(connection);
+  const { plans, registry, messageBytesMax, answerBytesMax } = options;
+  const { requestRetentionMs: retentionMs } = options;
+  let seen: { readonly version: unknown; readonly foreign: ForeignCode } | undefined;
+
+  /** What acts on our statements; read again, and guarded against, only after a change of the schema. */
+  function foreignCode(): { readonly foreign: ForeignCode; readonly isGuarded: boolean } {
+    const [version] = runner.get(SCHEMA_VERSION) ?? [];
+    if (seen && seen.version === version) return { foreign: seen.foreign, isGuarded: false };
+    const isGuarded = guardTables(connection, plans);
+    const foreign = readForeignCode(connection, plans);
+    // What may be rolled back is no version to remember.
+    seen = isGuarded ? undefined : { version, foreign };
+    return { foreign, isGuarded };
+  }
+
+  /** Those that wait for the lock no longer are reported, and run no SQL. */
+  function begin(entries: readonly Entry[], report: (outcomes: Outcome[]) => void): Entry[] {
+    let waiting = [...entries];
+    for (let attempt = 0; waiting.length > 0; attempt++) {
+      const nowMs = Date.now();
+      const overdue = waiting.flatMap((entry) => whyOverdue(entry, nowMs, attempt) ?? []);
+      if (overdue.length > 0) {
+        report(overdue);
+        waiting = waiting.filter(({ id }) => !overdue.some((outcome) => outcome.id === id));
+        continue;
+      }
+      try {
+        runner.run(BEGIN);
+        return waiting;
+      } catch (error) {
+        if (!isBusy(error)) {
+          report(failAll(waiting, error));
+          return [];
+        }
+      }
+      waitForLock(attempt);
+    }
+    return [];
+  }
+
+  function carryOut(entries: readonly Entry[]): Outcome[] {
+    try {
+      const { outcomes, changed } = applyGroup(entries);
+      runner.run(changed ? COMMIT : ROLLBACK);
+      return outcomes;
+    } catch (error) {
+      // SQLite has rolled back already after some errors, for example a full disk.
+      if (connection.inTransaction) runner.run(ROLLBACK);
+      else if (isConstraintError(error) && entries.length > 1) return carryOutEach(entries);
+      return failAll(entries, error);
+    }
+  }
+
+  /** After a constraint of one commit has taken back the others too: each in its own transaction. */
+  function carryOutEach(entries: readonly Entry[]): Outcome[] {
+    const outcomes: Outcome[] = [];
+    const report = (more: readonly Outcome[]) => outcomes.push(...more);
+    for (const entry of entries) commitTogether([entry], report);
+    return outcomes;
+  }
+
+  /** Those that still wait when the lock is there share a transaction; without any there is none. */
+  function commitTogether(
+    entries: readonly Entry[],
+    report: (outcomes: readonly Outcome[]) => void,
+  ): void {
+    const begun = begin(entries, report);
+    if (begun.length > 0) report(carryOut(begun));
+  }
+
+  function applyGroup(entries: readonly Entry[]): { outcomes: Outcome[]; changed: boolean } {
+    const { foreign, isGuarded } = foreignCode();
+    const watched = foreign.hasTriggers || (foreign.hasActions && entries.some(deletes));
+    const writing = BigInt(watched ? WRITING.watched : WRITING.own);
+    const [before] = runner.get({ sql: START, parameters: [writing] }) ?? [];
+    // The row is gone, or says that somebody writes: nobody can, inside our own transaction.
+    if (typeof before !== "bigint") throw schemaMismatch();
+    const now = new Date().toISOString();
+    const isOpen = () => connection.inTransaction;
+    const given = { runner, plans, registry, messageBytesMax, now, foreign, watched, isOpen };
+    const shared = { ...given, nextKeys: new Map() };
+    const group: Group = { shared, revision: before, changed: isGuarded };
+    const outcomes: Outcome[] = [];
+    while (outcomes.length < entries.length) {
+      const creates = createsFrom(entries, outcomes.length, onlyOperation);
+      const some = entries.slice(outcomes.length, outcomes.length + Math.max(creates.length, 1));
+      const together = applyTogether(group, some, creates);
+      outcomes.push(...(together ?? some.map((entry) => applyAlone(group, entry))));
+    }
+    runner.run({ sql: FINISH, parameters: [group.revision] });
+    return { outcomes, changed: group.changed };
+  }
+
+  /** Inserts the rows of several commits with one statement; undefined if that cannot be. */
+  function applyTogether(
+    group: Group,
+    entries: readonly Entry[],
+    creates: readonly PreparedCreate[],
+  ): Outcome[] | undefined {
+    const first = group.revision + 1n;
+    const news = creates.map((create, i) => ({ create, revision: first + BigInt(i) }));
+    const stored = news.length > 1 ? insertTogether(group.shared, news) : undefined;
+    if (!stored) return undefined;
+    group.revision += BigInt(stored.length);
+    group.changed = true;
+    return entries.map(({ id }, i) => ({
+      id,
+      commit: { revision: first + BigInt(i), messages: [stored[i]?.wire] },
+    }));
+  }
+
+  function applyAlone(group: Group, entry: Entry): Outcome {
+    const { id, validateOnly } = entry;
+    const revision = isSeen(entry) ? group.revision + 1n : group.revision;
+    runner.run(SAVEPOINT);
+    try {
+      const commit = applyEntry({ ...group.shared, revision }, entry);
+      if (validateOnly) takeBack(group.shared);
+      runner.run(RELEASE);
+      // A request that was carried out before keeps the revision that it had.
+      if (!validateOnly && commit.revision === revision) {
+        group.revision = revision;
+        group.changed = true;
+      }
+      return { id, commit };
+    } catch (error) {
+      // If the whole transaction is gone, so is what others did in it.
+      if (!connection.inTransaction) throw error;
+      takeBack(group.shared);
+      runner.run(RELEASE);
+      return { id, error: translateSqliteError(error) };
+    }
+  }
+
+  function takeBack({ nextKeys }: Shared): void {
+    runner.run(ROLLBACK_TO);
+    nextKeys.clear();
+  }
+
+  function applyEntry(tx: Transaction, entry: Entry): Commit {
+    const { only, operations, request, validateOnly, answered } = entry;
+    const nowMs = Date.parse(tx.now);
+    const notBeforeMs = nowMs - retentionMs;
+    const identity = validateOnly ? undefined : request;
+    const completed = identity && findCompleted(runner, identity, notBeforeMs);
+    if (completed) return completed;
+    if (tx.watched) runner.run({ sql: CURRENT, parameters: [tx.revision] });
+    const written = only ? applyPrepared(tx, [only]) : applyOperations(tx, operations);
+    const stored = storedMessages(tx, operations, written);
+    const messages = answered ? stored : [];
+    refuseLargeAnswer(messages, answerBytesMax);
+    const commit = { revision: tx.revision, messages };
+    if (identity) rememberCompleted(runner, identity, commit, nowMs, notBeforeMs);
+    return commit;
+  }
+
+  return (group, report) => {
+    const [entries, refused] = prepareAll(group, registry);
+    if (refused.length > 0) report(refused);
+    commitTogether(entries, report);
+  };
+}
+
+/** The operation of a commit that is nothing else. */
+function onlyOperation({ only, request, validateOnly }: Entry): Prepared | undefined {
+  return request || validateOnly ? undefined : only;
+}
+
+function deletes({ operations }: Entry): boolean {
+  return operations.some(({ kind }) => kind === "delete");
+}
+
+function isSeen({ operations }: Entry): boolean {
+  return operations.some(
+    (each) => each.kind !== "fill" && !(each.kind === "execute" && each.unseen),
+  );
+}
+
+/** What is wrong with the message of a commit that has only one is found before the lock is taken. */
+function prepareAll(group: readonly PendingCommit[], registry: Registry): [Entry[], Outcome[]] {
+  const entries: Entry[] = [];
+  const refused: Outcome[] = [];
+  for (const pending of group) {
+    try {
+      const [first, ...others] = pending.operations;
+      const only = first && others.length === 0 ? prepareOperation(first, registry) : undefined;
+      entries.push({ ...pending, only });
+    } catch (error) {
+      refused.push({ id: pending.id, error: translateSqliteError(error) });
+    }
+  }
+  return [entries, refused];
+}
+
+function whyOverdue(
+  { id, deadlineMs, giveUpMs }: Entry,
+  nowMs: number,
+  attempt: number,
+): Outcome | undefined {
+  if (nowMs >= deadlineMs) return { id, error: deadlineExceeded() };
+  if (attempt === 0 || nowMs < giveUpMs) return undefined;
+  const retry = { retryDelayMs: BUSY_RETRY_DELAY_MS };
+  return { id, error: new StoreError("DATABASE_BUSY", "the database is busy", retry) };
+}
+
+function failAll(entries: readonly Entry[], cause: unknown): Outcome[] {
+  const error = translateSqliteError(cause);
+  return entries.map(({ id }) => ({ id, error }));
+}

@@ -1,0 +1,87 @@
+// Care of the write-ahead log: it is checkpointed by the server, so that the server knows when.
+// Must not wait for readers: what they still need stays in the log.
+
+import { type Connection, isSqliteError } from "../connection/connection.ts";
+
+/** What the log holds. */
+export interface WalState {
+  /** Frames (pages) in the log. */
+  readonly frames: number;
+  /** Frames that are not yet copied into the database file. */
+  readonly pendingFrames: number;
+}
+
+/** Watches the log of one write connection. */
+export interface WalKeeper {
+  /**
+   * Copies the log into the database if it has grown long; called after each commit. The time if all
+   * of it was copied, in milliseconds since the epoch.
+   */
+  afterCommit(): number | undefined;
+  /** Copies all of the log into the database and empties it, if that can be done without waiting. */
+  save(): boolean;
+}
+
+/**
+ * The frames after which the log is copied, 16 MiB. SQLite's own default is 1000; but a page that is
+ * written again and again is copied once, and so the fewer copies the less work.
+ */
+export const CHECKPOINT_FRAMES = 4000;
+
+/** The frames after which other processes are kept from writing during the copy. */
+const LONG_LOG_FRAMES = 2 * CHECKPOINT_FRAMES;
+
+/**
+ * Reads, without any side effect, what the log holds; zeros if the journal mode is not WAL, or if the
+ * index of the log cannot be written, so that SQLite does not look.
+ */
+export function createWalLook(connection: Connection): () => WalState {
+  const look = connection.prepare(LOOK).raw();
+  return () => {
+    try {
+      return toState(look.get());
+    } catch (error) {
+      if (isSqliteError(error) && error.code.startsWith("SQLITE_READONLY")) return toState([]);
+      throw error;
+    }
+  };
+}
+
+/** What the log holds at this moment. */
+export function readWal(connection: Connection): WalState {
+  return createWalLook(connection)();
+}
+
+/** The answer is whether it was busy, the frames of the log, and those that are copied. */
+const LOOK = "PRAGMA wal_checkpoint(NOOP)";
+
+/** Takes over checkpoints from SQLite. A log is cut to `sizeBytes` when it is reset. */
+export function keepWal(connection: Connection, sizeBytes: number): WalKeeper {
+  connection.pragma("wal_autocheckpoint = 0");
+  connection.pragma(`journal_size_limit = ${sizeBytes}`);
+  const look = createWalLook(connection);
+  return {
+    save() {
+      // What is then left of the log, wherever it is, can neither be lost nor taken for another's.
+      const [busy] = connection.prepare("PRAGMA wal_checkpoint(TRUNCATE)").raw().get() as [bigint];
+      return busy === 0n;
+    },
+    afterCommit() {
+      const { frames, pendingFrames } = look();
+      if (pendingFrames < CHECKPOINT_FRAMES) return undefined;
+      // Neither waits for a reader: what it still needs is left for the next time. But PASSIVE never
+      // catches up while other processes write, and the log would grow for ever: FULL keeps them from
+      // writing until all of it is copied, and the next of them can begin it again.
+      const mode = frames < LONG_LOG_FRAMES ? "PASSIVE" : "FULL";
+      const after = toState(connection.prepare(`PRAGMA wal_checkpoint(${mode})`).raw().get());
+      return after.pendingFrames === 0 ? Date.now() : undefined;
+    },
+  };
+}
+
+function toState(answer: unknown): WalState {
+  const [, log, checkpointed] = (answer ?? []) as (bigint | undefined)[];
+  const frames = Math.max(Number(log ?? 0), 0);
+  const copied = Math.max(Number(checkpointed ?? 0), 0);
+  return { frames, pendingFrames: frames - copied };
+}

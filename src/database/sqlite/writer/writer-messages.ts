@@ -1,0 +1,33 @@
+// What the main thread and the writer thread say to each other.
+// Types only.
+
+import type { Durability, Limits } from "../../../config.ts";
+import type { StoreFiles } from "../connection/file-guard.ts";
+import type { PlainError } from "../threads/thread-errors.ts";
+import type { WriterCode } from "../threads/thread-start.ts";
+import type { PortableCommits, PortableOutcomes } from "./commit-transport.ts";
+
+/** What the writer thread opens, when it has loaded: its first message. */
+export interface WriterData extends WriterCode {
+  readonly path: string;
+  /** The files that it must be. */
+  readonly files: StoreFiles;
+  readonly durability: Durability;
+  readonly limits: Limits;
+}
+
+/** What the writer thread is asked to do after that, in this order. */
+export type WriterRequest =
+  | { readonly kind: "commit"; readonly group: PortableCommits }
+  /** The files are not as they should be: save what can be. */
+  | "mend"
+  | "close";
+
+/** What the writer thread tells. */
+export type WriterReply =
+  | { readonly kind: "opened" }
+  | { readonly kind: "failed"; readonly error: PlainError }
+  | { readonly kind: "outcomes"; readonly outcomes: PortableOutcomes }
+  /** Every commit of the group has its outcome. */
+  | { readonly kind: "group-done" }
+  | { readonly kind: "checkpointed"; readonly atMs: number };
