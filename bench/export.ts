@@ -14,7 +14,7 @@ import { MediaTypeSchema } from "../gen/chinook/v1/media_type_pb.ts";
 import { ExportRequestSchema } from "../gen/protostore/v1/store_service_pb.ts";
 import { DEFAULT_LIMITS } from "../src/config.ts";
 import { openConnection } from "../src/database/sqlite/connection/connection.ts";
-import { migrateUp } from "../src/database/sqlite/migrate/migrate.ts";
+import { migrateUp } from "../test/support/migrate.ts";
 
 const { values: flags } = parseArgs({
   options: {

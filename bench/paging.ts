@@ -7,16 +7,16 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fromBinary } from "@bufbuild/protobuf";
 import { ListArtistsResponseSchema } from "../gen/chinook/v1/artist_pb.ts";
-import { DEFINITIONS, RESOURCES } from "../src/chinook/resources.ts";
+import { CHINOOK_RESOURCES, RESOURCES } from "../src/chinook/resources.ts";
 import { DEFAULT_LIMITS } from "../src/config.ts";
 import { openConnection } from "../src/database/sqlite/connection/connection.ts";
 import { createSchemaView } from "../src/database/sqlite/inspect/schema-view.ts";
-import { migrateUp } from "../src/database/sqlite/migrate/migrate.ts";
 import { openSqlite } from "../src/database/sqlite/sqlite-database.ts";
 import type { ListQuery } from "../src/repositories/list.ts";
 import { createRepository } from "../src/repositories/resource-repository.ts";
 import { planResources } from "../src/schema/plan.ts";
 import { registryOf } from "../src/schema/registry.ts";
+import { migrateUp } from "../test/support/migrate.ts";
 import { quantile } from "./quantile.ts";
 
 const { values: flags } = parseArgs({
@@ -42,7 +42,7 @@ async function run(path: string): Promise<void> {
   fill(path);
   const plans = planResources(RESOURCES);
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
-  const tools = { registry, definitions: DEFINITIONS };
+  const tools = { registry, definitions: CHINOOK_RESOURCES.definitions };
   const limits = DEFAULT_LIMITS;
   const database = openSqlite({ path, readOnly: true, ...tools, limits });
   const plan = plans.find(({ table }) => table === "artists");

@@ -4,13 +4,13 @@
 import { statSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { DatabaseService, DatabaseStatusSchema } from "../gen/protostore/v1/database_service_pb.ts";
-import { loadFixtures } from "./chinook/fixtures.ts";
+import { StoreService } from "../gen/protostore/v1/store_service_pb.ts";
 import type { Config } from "./config.ts";
 import { type Connection, readPragma } from "./database/sqlite/connection/connection.ts";
 import { createDescriptorCheck } from "./database/sqlite/descriptors/descriptors.ts";
 import { detectDatabase, refuseUnmanaged } from "./database/sqlite/migrate/detect.ts";
-import { type MigrationFile, readMigrationFiles } from "./database/sqlite/migrate/files.ts";
-import { migrateUp, readSkipped } from "./database/sqlite/migrate/migrate.ts";
+import { readMigrationFiles } from "./database/sqlite/migrate/files.ts";
+import { type MigrateOptions, migrateUp, readSkipped } from "./database/sqlite/migrate/migrate.ts";
 import {
   nameDatabase,
   openDatabase,
@@ -18,15 +18,13 @@ import {
   requireWriteAheadLog,
 } from "./database/sqlite/migrate/target.ts";
 import { openSqlite, type SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
+import type { Definition } from "./definition.ts";
 import { StoreError } from "./errors.ts";
+import { loadFixtures } from "./fixtures.ts";
 import { tryAddress } from "./grpc/address.ts";
 import { createRowFaults } from "./handlers/row-faults.ts";
-import {
-  assembleService,
-  createHandlerTools,
-  type OwnService,
-  type ResourceService,
-} from "./handlers/services.ts";
+import { assembleServices, createHandlerTools, implement } from "./handlers/services.ts";
+import { storeMethods } from "./handlers/store-service.ts";
 import { databaseService } from "./health/database-service.ts";
 import { type Filler, startFiller } from "./health/filler.ts";
 import { createHealthMonitor } from "./health/monitor.ts";
@@ -37,16 +35,9 @@ import { healthService } from "./health/service.ts";
 import { createListCosts } from "./list-costs.ts";
 import { watchEventLoop } from "./observe/event-loop.ts";
 import type { Log } from "./observe/log.ts";
-import { planResources } from "./schema/plan.ts";
+import { planResources, type ResourcePlan } from "./schema/plan.ts";
 import { registryOf } from "./schema/registry.ts";
-
-/** What is served. */
-export interface Served {
-  readonly resources: readonly ResourceService[];
-  /** The URL of the module that exports the resources as RESOURCES: threads import it. */
-  readonly definitions: string;
-  readonly services?: readonly OwnService[];
-}
+import { serviceNameOf } from "./schema/resource-name.ts";
 
 /** A service that answers. */
 export interface RunningService {
@@ -61,18 +52,18 @@ export interface RunningService {
  */
 export async function serve(
   config: Config,
-  served: Served,
+  definition: Definition,
   log: Log,
   signal: AbortSignal = NEVER,
 ): Promise<RunningService> {
   // Before a file is made for nothing; it is bound only when there is something to answer with.
   await tryAddress(config.address);
-  const store = await openStore(config, served, log, prepareFile);
+  const store = await openStore(config, definition, log, prepareFile);
   return closeIfFailed(store, async () => {
     signal.throwIfAborted();
-    await prepareStore(store, config, log);
+    await prepareStore(store, config, definition, log);
     signal.throwIfAborted();
-    const { port, stop } = await serveStore(store, config, served, log, signal);
+    const { port, stop } = await serveStore(store, config, definition, log, signal);
     const told = tellOfUnindexed(store, log);
     return { port, stop: () => told.then(stop) };
   });
@@ -84,16 +75,16 @@ export async function serve(
  */
 export async function prepare(
   config: Config,
-  served: Served,
+  definition: Definition,
   log: Log,
   signal: AbortSignal = NEVER,
 ): Promise<void> {
   // Before a file is made for nothing; it is bound only when there is something to answer with.
   await tryAddress(config.address);
-  const store = await openStore(config, served, log, prepareFile);
+  const store = await openStore(config, definition, log, prepareFile);
   await closeIfFailed(store, async () => {
     signal.throwIfAborted();
-    await prepareStore(store, config, log);
+    await prepareStore(store, config, definition, log);
     await tellOfUnindexed(store, log);
   });
   await closeStore(store);
@@ -105,16 +96,18 @@ export async function prepare(
  */
 export async function servePrepared(
   config: Config,
-  served: Served,
+  definition: Definition,
   log: Log,
   signal: AbortSignal = NEVER,
 ): Promise<RunningService> {
-  const store = await openStore(config, served, log);
-  return closeIfFailed(store, () => serveStore(store, config, served, log, signal));
+  const store = await openStore(config, definition, log);
+  return closeIfFailed(store, () => serveStore(store, config, definition, log, signal));
 }
 
 /** For who cannot be told to stop while it starts. */
 const NEVER: AbortSignal = new AbortController().signal;
+
+type Migrations = Pick<MigrateOptions, "files" | "foreign">;
 
 /** An open database and what is known of it. */
 type Store = Awaited<ReturnType<typeof openStore>>;
@@ -126,19 +119,16 @@ type Store = Awaited<ReturnType<typeof openStore>>;
  */
 async function openStore(
   config: Config,
-  { resources, definitions }: Served,
+  definition: Definition,
   log: Log,
-  makeReady?: (
-    config: Config,
-    files: readonly MigrationFile[],
-    log: Log,
-  ) => Promise<Connection | undefined>,
+  makeReady?: (config: Config, migrations: Migrations, log: Log) => Promise<Connection | undefined>,
 ) {
+  const { resources, definitions, foreign } = definition;
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
-  const files = readMigrationFiles(config.migrations);
+  const files = readMigrationFiles(config.migrations ?? definition.migrations);
   if (!config.readOnly) requireWritable(config.database, "to serve it as it is, add --read-only");
-  const first = await makeReady?.(config, files, log);
+  const first = await makeReady?.(config, { files, foreign }, log);
   const metrics = watchEventLoop();
   let database: SqliteDatabase;
   try {
@@ -183,12 +173,17 @@ async function closeIfFailed<T>(store: Store, action: () => Promise<T>): Promise
 }
 
 /** Refuses tables and rows that do not fit, derives rows anew, and loads the fixtures. */
-async function prepareStore(store: Store, { fixtures }: Config, log: Log): Promise<void> {
+async function prepareStore(
+  store: Store,
+  { fixtures }: Config,
+  { linkFixtures }: Definition,
+  log: Log,
+): Promise<void> {
   const { database, plans, registry, schema, checkDescriptors } = store;
   schema.refuseDifferences();
   if (schema.look().serving) await checkDescriptors();
   if (fixtures !== undefined && schema.look().serving && (await isUntouched(database))) {
-    const count = await loadFixtures(database, plans, registry, fixtures);
+    const count = await loadFixtures(database, plans, registry, fixtures, linkFixtures);
     log.info({ count }, "loaded the fixtures");
   }
 }
@@ -206,13 +201,14 @@ async function tellOfUnindexed({ costs, schema }: Store, log: Log): Promise<void
 async function serveStore(
   store: Store,
   { address, readOnly, limits, strictReads = false, reflection = true }: Config,
-  { resources, services: others = [] }: Served,
+  { resources, methods = [] }: Definition,
   log: Log,
   signal: AbortSignal,
 ): Promise<RunningService> {
   const { plans, registry, database, schema, checkDescriptors, costs, metrics } = store;
+  const own = [...methods, implement(StoreService, storeMethods)];
   const monitor = createHealthMonitor({
-    services: [...resources, ...others].map(({ service }) => service.typeName),
+    services: [...new Set([...resources, ...own].map(({ service }) => service.typeName))],
     alwaysServing: [DatabaseService.typeName],
     probe: async () => {
       const error = database.checkFiles();
@@ -236,7 +232,7 @@ async function serveStore(
     const faults = createRowFaults(strictReads);
     const tools = createHandlerTools(database, plans, registry, limits, costs.extras, faults);
     const services = [
-      ...[...resources, ...others].map((entry) => assembleService(entry, tools)),
+      ...assembleServices(resources, own, tools),
       databaseService(async () => {
         const refusal = monitor.gate();
         const reason = refusal ?? database.writeRefusal();
@@ -261,6 +257,7 @@ async function serveStore(
       address,
       limits,
       log,
+      errorDomain: errorDomainOf(plans),
       gate: monitor.gate,
       onStopping: monitor.stop,
     });
@@ -278,6 +275,11 @@ async function serveStore(
   }
 }
 
+/** The reasons of errors are of the service that the resource types name. */
+function errorDomainOf([plan]: readonly ResourcePlan[]): string {
+  return plan ? serviceNameOf(plan.resource) : "protostore.v1";
+}
+
 /** Says when a read transaction begins, and ends, to keep the write-ahead log from being cut. */
 function tellOfHold({ logHold }: SqliteDatabase, log: Log): void {
   const change = logHold.look();
@@ -292,7 +294,7 @@ function tellOfHold({ logHold }: SqliteDatabase, log: Log): void {
  */
 async function prepareFile(
   { database: path, readOnly, limits }: Config,
-  files: readonly MigrationFile[],
+  migrations: Migrations,
   log: Log,
 ): Promise<Connection | undefined> {
   const file = statSync(path, { throwIfNoEntry: false });
@@ -300,10 +302,10 @@ async function prepareFile(
     throw new StoreError("DATABASE_UNAVAILABLE", `${path} is not a file`);
   }
   const isThere = file !== undefined && file.size > 0;
-  const connection = isThere ? openUnlessEmpty(path, files, log) : undefined;
+  const connection = isThere ? openUnlessEmpty(path, migrations, log) : undefined;
   if (connection || readOnly) return connection;
   const lockTimeoutMs = limits.migrationLockTimeoutMs;
-  const { notices } = await migrateUp(path, { files, lockTimeoutMs });
+  const { notices } = await migrateUp(path, { ...migrations, lockTimeoutMs });
   for (const notice of notices) log.warn(notice);
   return undefined;
 }
@@ -311,17 +313,17 @@ async function prepareFile(
 /** Undefined if nothing is in it: a first migration that failed, or was killed, leaves such a file. */
 function openUnlessEmpty(
   path: string,
-  files: readonly MigrationFile[],
+  { files, foreign }: Migrations,
   log: Log,
 ): Connection | undefined {
   const connection = openDatabase(path, { readOnly: true });
   let isEmpty = true;
   try {
-    refuseUnmanaged(connection, path);
+    refuseUnmanaged(connection, path, foreign);
     for (const name of readSkipped(connection, files)) {
       log.warn({ migration: name }, "this migration arrived below the version and is not run");
     }
-    isEmpty = detectDatabase(connection).kind === "empty";
+    isEmpty = detectDatabase(connection, foreign) === "empty";
   } catch (error) {
     throw nameDatabase(path, error);
   } finally {

@@ -78,7 +78,7 @@ export interface Limits {
   readonly scanRowsMax: number;
   readonly pageSizeDefault: number;
   readonly pageSizeMax: number;
-  /** The most names in one request, for example tracks added to a playlist. */
+  /** The most names in one request, for example books put on a shelf. */
   readonly batchSizeMax: number;
   /** The most commits that wait for the writer; more are refused. */
   readonly commitQueueMax: number;
@@ -149,5 +149,4 @@ export function itemBytesMax({ sendMessageBytes }: Limits): number {
   return sendMessageBytes - RESPONSE_REST_BYTES;
 }
 
-export const DEFAULT_DATABASE = "data/chinook.db";
 export const DEFAULT_ADDRESS = "127.0.0.1:50051";

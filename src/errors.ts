@@ -35,7 +35,7 @@ export type ErrorCode =
   | "INVALID_PLAN"
   | "SCHEMA_INCOMPATIBLE"
   | "UNMANAGED_DATABASE"
-  | "NOT_CHINOOK"
+  | "NOT_ADOPTABLE"
   | "MIGRATION_DIRTY"
   | "MIGRATION_EDITED"
   | "MIGRATION_MISSING"
@@ -57,7 +57,7 @@ export interface Precondition {
   readonly description: string;
 }
 
-/** A resource by its type (`chinook.example.com/Track`) and name (`tracks/7`). */
+/** A resource by its type (`library.example.com/Book`) and name (`books/7`). */
 export interface ResourceIdentity {
   readonly type: string;
   readonly name: string;

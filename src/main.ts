@@ -14,5 +14,8 @@ keepWasmCode();
 keepCompiled();
 if (isServer)
   startAhead({ definitions: import.meta.url.replace(/main(\.[jt]s)$/, "chinook/resources$1") });
-const { run } = await import("./cli/run.ts");
-await run();
+const [{ run }, { CHINOOK }] = await Promise.all([
+  import("./cli/run.ts"),
+  import("./chinook/program.ts"),
+]);
+await run(CHINOOK);

@@ -14,16 +14,18 @@ const REPOSITORIES = [...DATABASE, "database"];
 const HANDLERS = [...REPOSITORIES, "repositories"];
 const BESIDE_HANDLERS = [...HANDLERS, "handlers"];
 const BOOT = [...BESIDE_HANDLERS, "list-costs", "health", "grpc"];
-const COMMANDS = [...BOOT, "boot", "client", "package-root"];
+const COMMANDS = [...BOOT, "boot", "definition", "client", "package-root"];
 
 /** What each layer may import beside itself: a layer is a folder, or a file directly, under src/. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  main: ["cli", "database", "runtime", "stop-signals"],
+  main: ["cli", "chinook", "database", "runtime", "stop-signals"],
   runtime: ["package-root"],
   "stop-signals": [],
-  cli: [...COMMANDS, "chinook", "processes", "runtime", "stop-signals"],
-  chinook: [...COMMANDS, "cli"],
-  boot: [...BOOT, "chinook"],
+  cli: [...COMMANDS, "processes", "runtime", "stop-signals"],
+  chinook: [...COMMANDS, "cli", "fixtures"],
+  boot: [...BOOT, "definition", "fixtures"],
+  fixtures: [...BESIDE_HANDLERS, "definition"],
+  definition: BESIDE_HANDLERS,
   processes: [...FLOOR, "observe", "stop-signals"],
   "list-costs": BESIDE_HANDLERS,
   grpc: [...FLOOR, "gen", "handlers", "observe"],
@@ -31,7 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   health: BESIDE_HANDLERS,
   handlers: HANDLERS,
   repositories: REPOSITORIES,
-  database: [...DATABASE, "package-root", "chinook"],
+  database: [...DATABASE, "package-root"],
   query: [...SCHEMA, "schema"],
   schema: SCHEMA,
   observe: FLOOR,
@@ -90,6 +92,20 @@ describe("imports", () => {
           : [];
       });
     expect([...unplaced, ...upward]).toEqual([]);
+  });
+
+  test("Chinook is known to its own folder only, and to main, which serves it", () => {
+    const domain = /chinook|artist|playlist|invoice/i;
+    const strays = sources
+      .filter(({ path }) => !path.startsWith("src/chinook/") && path !== "src/main.ts")
+      .flatMap(({ path, text }) =>
+        text
+          .split("\n")
+          .flatMap((line, index) =>
+            domain.test(line) ? [`${path}:${index + 1} ${line.trim()}`] : [],
+          ),
+      );
+    expect(strays).toEqual([]);
   });
 
   test("of packages stay where they belong, and are of what is installed with the service", () => {

@@ -2,7 +2,7 @@
 // Words only: what they do is in ../database/sqlite/migrate.
 
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
-import { DEFAULT_DATABASE, DEFAULT_LIMITS } from "../config.ts";
+import { DEFAULT_LIMITS } from "../config.ts";
 import { createMigration, type NewTable } from "../database/sqlite/migrate/create.ts";
 import { VERSION_MAX } from "../database/sqlite/migrate/file-name.ts";
 import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
@@ -25,6 +25,7 @@ import {
 import { NO_VERSION } from "../database/sqlite/migrate/version.ts";
 import { StoreError } from "../errors.ts";
 import { parseDatabasePath } from "./database-path.ts";
+import type { Program } from "./program.ts";
 
 interface DatabaseOptions {
   readonly database: string;
@@ -38,25 +39,26 @@ interface LockOptions extends DatabaseOptions {
 }
 
 /** The command `migrate` with its subcommands; they throw StoreError. */
-export function migrateCommand(): Command {
+export function migrateCommand(program: Program): Command {
   return new Command("migrate")
     .description("bring the schema of a database to another version")
-    .addCommand(upCommand())
-    .addCommand(downCommand())
-    .addCommand(statusCommand())
-    .addCommand(planCommand())
-    .addCommand(forceCommand())
-    .addCommand(createCommand());
+    .addCommand(upCommand(program))
+    .addCommand(downCommand(program))
+    .addCommand(statusCommand(program))
+    .addCommand(planCommand(program))
+    .addCommand(forceCommand(program))
+    .addCommand(createCommand(program));
 }
 
 /** The option that names the database file. */
 export function databaseOption(
+  program: Program,
   description = "the database file",
   parse: (text: string) => string = parseDatabasePath,
 ): Option {
   return new Option("--database <file>", description)
     .env("PROTOSTORE_DATABASE")
-    .default(DEFAULT_DATABASE)
+    .default(program.database)
     .argParser(parse);
 }
 
@@ -76,66 +78,66 @@ export function lockTimeoutOption(): Option {
     .argParser(parseCount);
 }
 
-function upCommand(): Command {
+function upCommand(program: Program): Command {
   return new Command("up")
     .description("apply the migrations that are pending; creates the database if it is absent")
     .argument("[version]", "stop after this version", parseVersion)
-    .addOption(databaseOption())
+    .addOption(databaseOption(program))
     .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
-    .addHelpText("after", example("protostore migrate up --database data/chinook.db"))
+    .addHelpText("after", example("protostore migrate up"))
     .action(async (target: bigint | undefined, options: LockOptions) => {
       const report = await migrateUp(options.database, {
-        ...toMigrateOptions(options),
+        ...toMigrateOptions(program, options),
         ...(target === undefined ? {} : { target }),
       });
       printReport(report, "applied");
     });
 }
 
-function downCommand(): Command {
+function downCommand(program: Program): Command {
   return new Command("down")
     .description("undo migrations, the last one first; what their down files drop is lost")
     .argument("[steps]", "how many (default: 1)", parseCount)
     .option("--all", "undo all of them")
-    .addOption(databaseOption())
+    .addOption(databaseOption(program))
     .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
-    .addHelpText("after", example("protostore migrate down 1 --database data/chinook.db"))
+    .addHelpText("after", example("protostore migrate down 1"))
     .action(async (steps: number | undefined, options: LockOptions & { all?: boolean }) => {
       if (options.all && steps !== undefined) {
         throw new StoreError("INVALID_CONFIG", "give a number of steps or --all, not both");
       }
       const report = await migrateDown(options.database, {
-        ...toMigrateOptions(options),
+        ...toMigrateOptions(program, options),
         steps: options.all ? "all" : (steps ?? 1),
       });
       printReport(report, "undone");
     });
 }
 
-function statusCommand(): Command {
+function statusCommand(program: Program): Command {
   return new Command("status")
     .description("show the version of a database and each migration; changes nothing")
-    .addOption(databaseOption())
+    .addOption(databaseOption(program))
     .addOption(migrationsOption())
-    .addHelpText("after", example("protostore migrate status --database data/chinook.db"))
-    .action((options: DatabaseOptions) => printStatus(options));
+    .addHelpText("after", example("protostore migrate status"))
+    .action((options: DatabaseOptions) => printStatus(program, options));
 }
 
-function planCommand(): Command {
+function planCommand(program: Program): Command {
   return new Command("plan")
     .description("run the pending migrations on a copy and show what they would change")
-    .addOption(databaseOption())
+    .addOption(databaseOption(program))
     .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
-    .addHelpText("after", example("protostore migrate plan --database data/chinook.db"))
+    .addHelpText("after", example("protostore migrate plan"))
     .action(async (options: LockOptions) => {
-      printPlan(await planMigrations(options.database, toMigrateOptions(options)));
+      printPlan(await planMigrations(options.database, toMigrateOptions(program, options)));
     });
 }
 
-function forceCommand(): Command {
+function forceCommand(program: Program): Command {
   return new Command("force")
     .description("record a version as it is, without running anything, after a repair by hand")
     .addArgument(
@@ -143,17 +145,17 @@ function forceCommand(): Command {
         parseForced,
       ),
     )
-    .addOption(databaseOption())
+    .addOption(databaseOption(program))
     .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
-    .addHelpText("after", example("protostore migrate force 2 --database data/chinook.db"))
+    .addHelpText("after", example("protostore migrate force 2"))
     .action(async (version: bigint, options: LockOptions) => {
-      await forceVersion(options.database, version, toMigrateOptions(options));
+      await forceVersion(options.database, version, toMigrateOptions(program, options));
       print(`recorded version ${version}`);
     });
 }
 
-function createCommand(): Command {
+function createCommand(program: Program): Command {
   return new Command("create")
     .description("write the files of a new migration")
     .argument("<name>", "what it does: lower-case letters, digits and _")
@@ -164,11 +166,8 @@ function createCommand(): Command {
     .addHelpText("after", example("protostore migrate create labels --table labels --key LabelId"))
     .action((name: string, { dir: older, migrations, table, key }: CreateFlags) => {
       const newTable = toNewTable(table, key);
-      const dir = older ?? migrations;
-      const paths = createMigration(name, {
-        ...(dir === undefined ? {} : { dir }),
-        ...(newTable ? { table: newTable } : {}),
-      });
+      const dir = older ?? migrations ?? program.migrations;
+      const paths = createMigration(name, { dir, ...(newTable ? { table: newTable } : {}) });
       for (const path of paths) print(path);
     });
 }
@@ -186,8 +185,12 @@ function toNewTable(table: string | undefined, key: string | undefined): NewTabl
   throw new StoreError("INVALID_CONFIG", "--table and --key belong together");
 }
 
-function toMigrateOptions({ lockTimeout, migrations }: LockOptions): MigrateOptions {
-  return { lockTimeoutMs: lockTimeout, files: readMigrationFiles(migrations) };
+function toMigrateOptions(
+  program: Program,
+  { lockTimeout, migrations }: LockOptions,
+): MigrateOptions {
+  const files = readMigrationFiles(migrations ?? program.migrations);
+  return { lockTimeoutMs: lockTimeout, files, foreign: program.foreign };
 }
 
 function printReport(report: MigrationReport, verb: string): void {
@@ -205,9 +208,9 @@ function printNotes({ notices, skipped, to }: Omit<MigrationReport, "migrations"
   }
 }
 
-function printStatus({ database, migrations }: DatabaseOptions): void {
+function printStatus(program: Program, { database, migrations }: DatabaseOptions): void {
   requireDatabase(database);
-  const files = readMigrationFiles(migrations);
+  const files = readMigrationFiles(migrations ?? program.migrations);
   const connection = openForReading(database);
   try {
     const status = readMigrationStatus(connection, files);

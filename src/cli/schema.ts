@@ -7,16 +7,17 @@ import { readSchemaState, readStoredImage } from "../database/sqlite/descriptors
 import { nameDatabase, openForReading } from "../database/sqlite/migrate/target.ts";
 import { StoreError } from "../errors.ts";
 import { databaseOption } from "./migrate.ts";
+import type { Program } from "./program.ts";
 
 /** The command `schema` with its own commands; they throw StoreError. */
-export function schemaCommand(): Command {
+export function schemaCommand(program: Program): Command {
   return new Command("schema")
     .description("look at the descriptors of the stored messages")
     .addCommand(
       new Command("export")
         .description("write the descriptors to a new file, as an image that buf and protoc read")
         .argument("<file>", "for example schema.binpb")
-        .addOption(databaseOption())
+        .addOption(databaseOption(program))
         .addHelpText(
           "after",
           "\nExample:\n  $ protostore schema export schema.binpb --database store.db\n" +

@@ -4,14 +4,12 @@
 import cluster from "node:cluster";
 import { existsSync, realpathSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { prepare, serve, servePrepared } from "../boot.ts";
-import { DEFINITIONS, RESOURCES, SERVICES } from "../chinook/resources.ts";
 import { type Config, DEFAULT_ADDRESS, DEFAULT_LIMITS, type Durability } from "../config.ts";
 import { StoreError } from "../errors.ts";
 import { createLog } from "../observe/log.ts";
-import { PACKAGE_ROOT } from "../package-root.ts";
 import { isServerChild, runServerChild, startServerProcesses } from "../processes.ts";
 import { saveCompiled } from "../runtime.ts";
 import { catchStopSignals, endStopped, startUnlessStopped, stopSignal } from "../stop-signals.ts";
@@ -22,11 +20,10 @@ import {
   refuseUnsafePath,
 } from "./database-path.ts";
 import { databaseOption, lockTimeoutOption, migrationsOption, parseCount } from "./migrate.ts";
+import type { Program } from "./program.ts";
 import { switchOption } from "./switch-option.ts";
 
 const PROCESSES_MAX = 256;
-
-const SERVED = { resources: RESOURCES, definitions: DEFINITIONS, services: SERVICES };
 
 interface ServeOptions {
   readonly database: string;
@@ -46,11 +43,12 @@ interface ServeOptions {
 }
 
 /** The command `serve`; it throws StoreError if the server cannot start. */
-export function serveCommand(): Command {
+export function serveCommand(program: Program): Command {
   return new Command("serve")
     .description("serve a database over gRPC; creates it if it is absent")
     .addOption(
       databaseOption(
+        program,
         `the database file; ${PRIVATE_DATABASE} is one that is gone with the server`,
         parseServedDatabase,
       ),
@@ -102,7 +100,7 @@ export function serveCommand(): Command {
     .addOption(processesOption())
     .addOption(lockTimeoutOption())
     .addHelpText("after", "\nExample:\n  $ protostore serve --database store.db --fixtures")
-    .action(runServe);
+    .action((options: ServeOptions) => runServe(program, options));
 }
 
 /** The option that names where a server listens. */
@@ -123,7 +121,7 @@ function processesOption(): Option {
     });
 }
 
-async function runServe(options: ServeOptions): Promise<void> {
+async function runServe(program: Program, options: ServeOptions): Promise<void> {
   const config: Config = Object.freeze({
     database: chooseDatabase(options),
     address: options.address,
@@ -133,7 +131,7 @@ async function runServe(options: ServeOptions): Promise<void> {
     reflection: options.reflection,
     processes: options.processes,
     ...(options.migrations !== undefined && { migrations: resolve(options.migrations) }),
-    ...(options.fixtures && { fixtures: join(PACKAGE_ROOT, "fixtures") }),
+    ...(options.fixtures && { fixtures: program.fixtures }),
     limits: {
       ...DEFAULT_LIMITS,
       migrationLockTimeoutMs: options.lockTimeout,
@@ -144,16 +142,18 @@ async function runServe(options: ServeOptions): Promise<void> {
   });
   const log = config.processes === 1 ? createLog() : createLog().child({ pid: process.pid });
   if (isServerChild(config)) {
-    return runServerChild(config, (own, signal) => servePrepared(own, SERVED, log, signal));
+    return runServerChild(config, (own, signal) => servePrepared(own, program, log, signal));
   }
   const told = new Promise<void>((stop) => stopSignal.addEventListener("abort", () => stop()));
   const service = await startUnlessStopped(stopSignal, async (signal) => {
-    if (config.processes === 1) return serve(config, SERVED, log, signal);
-    await prepare(config, SERVED, log, signal);
+    if (config.processes === 1) return serve(config, program, log, signal);
+    await prepare(config, program, log, signal);
     return startServerProcesses(config, log, signal);
   });
   if (!service) return endStopped();
-  process.stdout.write(welcome(boundAddress(options.address, service.port), options.database));
+  process.stdout.write(
+    welcome(program, boundAddress(options.address, service.port), options.database),
+  );
   saveCompiled();
   if (!stopSignal.aborted) await told;
   await service.stop();
@@ -183,13 +183,11 @@ function boundAddress(address: string, port: number): string {
   return address.startsWith("unix:") ? address : address.replace(/:\d+$/, `:${port}`);
 }
 
-function welcome(address: string, database: string): string {
+function welcome({ examples }: Program, address: string, database: string): string {
   return `
 protostore serves ${database} on ${address}. Try:
 
-  grpcurl -plaintext ${address} list
-  grpcurl -plaintext -d '{"name": "tracks/1"}' ${address} chinook.v1.TrackService/GetTrack
-  grpcurl -plaintext -d '{"page_size": 3}' ${address} chinook.v1.ArtistService/ListArtists
+  ${examples(address).join("\n  ")}
 
 `;
 }

@@ -2,8 +2,6 @@
 // Writes nothing unless it is told to repair; what is checked is in ../repositories/verify.ts.
 
 import { Command } from "commander";
-import { DEFINITIONS, RESOURCES } from "../chinook/resources.ts";
-import { checkSearchIndex, rebuildSearchIndex } from "../chinook/search/search-repository.ts";
 import { DEFAULT_LIMITS } from "../config.ts";
 import { refuseUnmanaged } from "../database/sqlite/migrate/detect.ts";
 import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
@@ -16,6 +14,7 @@ import { verifyDatabase } from "../repositories/verify.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
 import { databaseOption, migrationsOption } from "./migrate.ts";
+import type { Program } from "./program.ts";
 import { createProgress } from "./progress.ts";
 
 interface VerifyOptions {
@@ -25,25 +24,29 @@ interface VerifyOptions {
 }
 
 /** The command `verify`; it throws StoreError VERIFY_FAILED if anything is not as it must be. */
-export function verifyCommand(): Command {
+export function verifyCommand(program: Program): Command {
   return new Command("verify")
     .description("recompute every row and compare columns, JSON and bytes; check pages and keys")
-    .addOption(databaseOption())
+    .addOption(databaseOption(program))
     .addOption(migrationsOption())
     .option(
       "--repair",
-      "make the bytes of damaged rows and a wrong search index anew from the columns",
+      "make the bytes of damaged rows and wrong indexes anew from the columns",
       false,
     )
     .addHelpText("after", "\nExample:\n  $ protostore verify --database store.db")
-    .action(runVerify);
+    .action((options: VerifyOptions) => runVerify(program, options));
 }
 
-async function runVerify({ database: path, migrations, repair }: VerifyOptions): Promise<void> {
+async function runVerify(
+  program: Program,
+  { database: path, migrations, repair }: VerifyOptions,
+): Promise<void> {
+  const { resources, definitions, foreign, indexes = [] } = program;
   requireDatabase(path);
-  const plans = planResources(RESOURCES);
-  const registry = registryOf(RESOURCES.map(({ resource }) => resource));
-  const tools = { registry, definitions: DEFINITIONS };
+  const plans = planResources(resources);
+  const registry = registryOf(resources.map(({ resource }) => resource));
+  const tools = { registry, definitions };
   // It may take as long as it takes: whoever waits can end it.
   const limits = { ...DEFAULT_LIMITS, readTimeoutMs: Number.POSITIVE_INFINITY };
   const database = openSqlite({ path, readOnly: !repair, ...tools, limits });
@@ -67,8 +70,8 @@ async function runVerify({ database: path, migrations, repair }: VerifyOptions):
     return rest;
   };
   try {
-    refuseUnmanaged(database.connection, path);
-    const files = readMigrationFiles(migrations);
+    refuseUnmanaged(database.connection, path, foreign);
+    const files = readMigrationFiles(migrations ?? program.migrations);
     const { error } = createSchemaProbe(database.connection, plans, files).look();
     if (error) throw error;
     for await (const step of verifyDatabase(database, plans, registry)) {
@@ -76,12 +79,14 @@ async function runVerify({ database: path, migrations, repair }: VerifyOptions):
       progress.update(step.rowsDone, step.rowsTotal);
       report(await mend(step.findings));
     }
-    const stale = await checkSearchIndex(database);
-    if (repair && stale.length > 0) {
-      await rebuildSearchIndex(database);
-      process.stdout.write("the search index was made anew\n");
+    for (const index of indexes) {
+      const stale = await index.check(database);
+      if (repair && stale.length > 0) {
+        await index.rebuild(database);
+        process.stdout.write(`the ${index.name} was made anew\n`);
+      }
+      report(repair ? await index.check(database) : stale);
     }
-    report(repair ? await checkSearchIndex(database) : stale);
   } finally {
     progress.end();
     await database.close();

@@ -55,7 +55,7 @@ export interface CreateOperation extends ResourceOperation {
   readonly key?: bigint;
   /** Whether its child rows keep the keys that are in the message; they are given new ones if not. */
   readonly keepChildKeys?: boolean;
-  /** Where the message is in the request, for example `artist`. */
+  /** Where the message is in the request, for example `book`. */
   readonly path: string;
 }
 
@@ -67,7 +67,7 @@ export interface UpdateOperation extends ResourceOperation {
   readonly mask: readonly string[];
   /** Creates the row from the message if there is none. */
   readonly allowMissing: boolean;
-  /** Where the message is in the request, for example `artist`. */
+  /** Where the message is in the request, for example `book`. */
   readonly path: string;
 }
 

@@ -13,16 +13,14 @@ import type {
 import type { StoreError } from "../errors.ts";
 import type { Handler, Response, Service } from "../handlers/handler.ts";
 import { decodeRequest } from "../handlers/raw-request.ts";
-import type { Log } from "../observe/log.ts";
 import { type OpenCall, openCall, type RawBidiStream, type RawServerStream } from "./call.ts";
 import { encodeResponse } from "./codec.ts";
-import { failureStatus, logLateFailure } from "./failure.ts";
+import { type FailureOptions, failureStatus, logLateFailure } from "./failure.ts";
 import type { OpenStreams } from "./open-streams.ts";
 import { receiveRequests, sendResponses } from "./streams.ts";
 
 /** What the handlers of a service are run with. */
-export interface AdapterOptions {
-  readonly log: Log;
+export interface AdapterOptions extends FailureOptions {
   readonly openStreams: OpenStreams;
   /** Refuses every call of the service with the error it returns. */
   readonly gate?: (() => StoreError | undefined) | undefined;
@@ -54,7 +52,7 @@ export function adaptService(service: Service, options: AdapterOptions): Adapted
   return { definition, implementation };
 }
 
-/** The path of a method's requests, for example `/chinook.v1.TrackService/GetTrack`. */
+/** The path of a method's requests, for example `/library.v1.BookService/GetBook`. */
 export function methodPath(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`;
 }
@@ -86,10 +84,10 @@ function adaptUnary(
         ? await implement(decodeRequest(method.input, call.request), open.context)
         : await implementRaw(call.request, open.context);
       const bytes = encodeResponse(method.output, response);
-      call.sendMetadata(open.metadata);
+      call.sendMetadata(open.answerMetadata);
       callback(null, bytes);
     } catch (error) {
-      callback(failureStatus(error, methodPath(method), options.log));
+      callback(failureStatus(error, methodPath(method), options));
     } finally {
       open.close();
     }
@@ -117,10 +115,10 @@ function adaptClientStreaming(
       refuse(open, options);
       const requests = receiveRequests(call, method.input, open.context.signal);
       const bytes = encodeResponse(method.output, await implement(requests, open.context));
-      call.sendMetadata(open.metadata);
+      call.sendMetadata(open.answerMetadata);
       callback(null, bytes);
     } catch (error) {
-      callback(failureStatus(error, methodPath(method), options.log));
+      callback(failureStatus(error, methodPath(method), options));
     } finally {
       unregister();
       open.close();
@@ -156,9 +154,9 @@ async function answerStream(
       onLateFailure: (thrown) => logLateFailure(thrown, methodPath(method), options.log),
     });
     // A revision that came after the first response is told at the end.
-    call.end(open.metadata);
+    call.end(open.answerMetadata);
   } catch (error) {
-    const status = failureStatus(error, methodPath(method), options.log);
+    const status = failureStatus(error, methodPath(method), options);
     // A call that is over takes no status.
     if (!call.cancelled) call.emit("error", status);
   } finally {

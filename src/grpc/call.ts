@@ -27,7 +27,7 @@ export const REVISION_KEY = "protostore-revision";
 export interface OpenCall {
   readonly context: CallContext;
   /** The response metadata collected so far. */
-  readonly metadata: Metadata;
+  readonly answerMetadata: Metadata;
   /** @throws StoreError DEADLINE_EXCEEDED, CANCELLED if nobody waits for an answer any more. */
   throwIfOver(): void;
   abort(reason: StoreError): void;
@@ -38,6 +38,8 @@ export interface OpenCall {
 /** The part of any raw call that this file needs. */
 interface CancellableCall {
   readonly cancelled: boolean;
+  readonly metadata: Metadata;
+  getPeer(): string;
   getDeadline(): Date | number;
   on(event: "cancelled", listener: () => void): unknown;
   off(event: "cancelled", listener: () => void): unknown;
@@ -53,7 +55,7 @@ export function openCall(
 
 /** Most calls are answered at once: what watches for their end is made when it is asked for. */
 class Call implements OpenCall, CallContext {
-  readonly metadata = new Metadata();
+  readonly answerMetadata = new Metadata();
   readonly deadlineMs?: number;
   readonly #call: CancellableCall;
   readonly #onRevision: ((metadata: Metadata) => void) | undefined;
@@ -76,9 +78,17 @@ class Call implements OpenCall, CallContext {
     return this.#watch().signal;
   }
 
+  get peer(): string {
+    return this.#call.getPeer();
+  }
+
+  metadata(key: string): readonly (string | Uint8Array)[] {
+    return this.#call.metadata.get(key);
+  }
+
   setRevision(revision: bigint): void {
-    this.metadata.set(REVISION_KEY, String(revision));
-    this.#onRevision?.(this.metadata);
+    this.answerMetadata.set(REVISION_KEY, String(revision));
+    this.#onRevision?.(this.answerMetadata);
   }
 
   throwIfOver(): void {

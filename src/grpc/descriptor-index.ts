@@ -12,7 +12,7 @@ import {
 
 /** Looks up serialized FileDescriptorProtos; an answer begins with the file that was asked for. */
 export interface DescriptorIndex {
-  /** The file of that name, for example `chinook/v1/track.proto`, and all that it imports. */
+  /** The file of that name, for example `library/v1/book.proto`, and all that it imports. */
   filesByName(name: string): Uint8Array[] | undefined;
   /** The file that declares a symbol by its full name, and all that it imports. */
   filesBySymbol(symbol: string): Uint8Array[] | undefined;

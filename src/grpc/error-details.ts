@@ -13,9 +13,6 @@ import {
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 import type { ErrorCode, ErrorDetails } from "../errors.ts";
 
-/** Who the reasons in `ErrorInfo` belong to. */
-export const ERROR_DOMAIN = "chinook.example.com";
-
 /** The most that `grpc-message` and `grpc-status-details-bin` take together, in bytes. */
 export const STATUS_BYTES_MAX = 8_000;
 
@@ -27,16 +24,17 @@ const TEXT_BYTES = 512;
 
 /**
  * The bytes of a `google.rpc.Status`: ErrorInfo always, each other detail at most once and only if
- * there is something to say in it. Lists are cut until message and bytes fit STATUS_BYTES_MAX.
+ * there is something to say in it; `domain` is whose reasons they are. Lists are cut until message and bytes fit STATUS_BYTES_MAX.
  */
 export function encodeStatus(
   code: number,
   message: string,
   reason: ErrorCode,
   details: ErrorDetails,
+  domain: string,
 ): Uint8Array {
   for (let entries = ENTRIES_MAX; ; entries >>= 1) {
-    const status = { code, message, details: buildDetails(reason, details, entries) };
+    const status = { code, message, details: buildDetails(reason, details, domain, entries) };
     const bytes = toBinary(StatusSchema, create(StatusSchema, status));
     if (entries === 0 || headerBytes(message, bytes) <= STATUS_BYTES_MAX) return bytes;
   }
@@ -53,12 +51,17 @@ function headerBytes(message: string, details: Uint8Array): number {
   return encodeURI(message).length + Math.ceil(details.length / 3) * 4;
 }
 
-function buildDetails(reason: ErrorCode, details: ErrorDetails, entries: number): Any[] {
+function buildDetails(
+  reason: ErrorCode,
+  details: ErrorDetails,
+  domain: string,
+  entries: number,
+): Any[] {
   const { fields = [], preconditions = [], resource, retryDelayMs } = details;
   const metadata = Object.entries(details.metadata ?? {}).slice(0, entries);
   const info = create(ErrorInfoSchema, {
     reason,
-    domain: ERROR_DOMAIN,
+    domain,
     metadata: Object.fromEntries(metadata.map(([key, value]) => [clip(key), clip(value)])),
   });
   const packed = [anyPack(ErrorInfoSchema, info)];

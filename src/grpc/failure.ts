@@ -8,6 +8,13 @@ import { StoreError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import { type CallStatus, STATUS_BY_CODE, toCallStatus } from "./status.ts";
 
+/** Where failures are told. */
+export interface FailureOptions {
+  readonly log: Log;
+  /** Whose the reasons in `ErrorInfo` are. */
+  readonly errorDomain: string;
+}
+
 /** The errors that an operator must hear of, whoever caused them. */
 const LOGGED = [status.INTERNAL, status.DATA_LOSS, status.RESOURCE_EXHAUSTED];
 
@@ -15,7 +22,8 @@ const LOGGED = [status.INTERNAL, status.DATA_LOSS, status.RESOURCE_EXHAUSTED];
  * The status for `thrown`, which a handler of `method` threw or rejected with. What is not a
  * StoreError is INTERNAL; the log gets its text and stack, the client only an id to find them by.
  */
-export function failureStatus(thrown: unknown, method: string, log: Log): CallStatus {
+export function failureStatus(thrown: unknown, method: string, to: FailureOptions): CallStatus {
+  const { log, errorDomain } = to;
   const error = toStoreError(thrown);
   const errorId = randomUUID();
   // Of many calls that are refused because they are many, no line each.
@@ -23,7 +31,7 @@ export function failureStatus(thrown: unknown, method: string, log: Log): CallSt
     const { code, message, details } = error;
     logSafely(log, { errorId, method, code, message }, details.cause ?? error);
   }
-  return toCallStatus(error, errorId);
+  return toCallStatus(error, errorDomain, errorId);
 }
 
 /** Logs an error that no client can be told of any more. */

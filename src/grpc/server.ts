@@ -19,6 +19,8 @@ export interface ServerConfig {
   readonly address: string;
   readonly limits: Limits;
   readonly log: Log;
+  /** Whose the reasons of errors are: the service name of the resource types. */
+  readonly errorDomain: string;
   /** While it returns an error, every call that is not in UNGATED_SERVICES is refused with it. */
   readonly gate?: () => StoreError | undefined;
   /** Runs first when the server stops: health says NOT_SERVING here. */
@@ -46,14 +48,19 @@ export const UNGATED_SERVICES: ReadonlySet<string> = new Set([
  * @throws StoreError INVALID_CONFIG if it cannot listen at the address.
  */
 export async function startServer(config: ServerConfig): Promise<RunningServer> {
-  const { services, address, limits, log } = config;
+  const { services, address, limits, log, errorDomain } = config;
   parseAddress(address);
   routeLibraryLog(log);
   const openStreams = createOpenStreams();
   const server = new Server(serverOptions(limits));
   for (const service of services) {
     const gate = UNGATED_SERVICES.has(service.desc.typeName) ? undefined : config.gate;
-    const { definition, implementation } = adaptService(service, { log, openStreams, gate });
+    const { definition, implementation } = adaptService(service, {
+      log,
+      errorDomain,
+      openStreams,
+      gate,
+    });
     server.addService(definition, implementation);
   }
   const port = await listen(server, address);

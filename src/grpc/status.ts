@@ -36,7 +36,7 @@ export const STATUS_BY_CODE: Readonly<Record<ErrorCode, status>> = {
   INVALID_PLAN: status.INTERNAL,
   SCHEMA_INCOMPATIBLE: status.INTERNAL,
   UNMANAGED_DATABASE: status.INTERNAL,
-  NOT_CHINOOK: status.INTERNAL,
+  NOT_ADOPTABLE: status.INTERNAL,
   MIGRATION_DIRTY: status.INTERNAL,
   MIGRATION_EDITED: status.INTERNAL,
   MIGRATION_MISSING: status.INTERNAL,
@@ -63,12 +63,13 @@ const MESSAGE_BYTES = 1_024;
  * The status that a client is sent for `error`. One that is INTERNAL is not the client's to
  * understand: it gets no message and no details but `errorId`, by which the log can be searched.
  */
-export function toCallStatus(error: StoreError, errorId = ""): CallStatus {
+export function toCallStatus(error: StoreError, domain: string, errorId = ""): CallStatus {
   const code = STATUS_BY_CODE[error.code];
   const hidden = code === status.INTERNAL;
   const message = hidden ? "internal error" : clipText(error.message, MESSAGE_BYTES);
   const details = hidden ? { metadata: { error_id: errorId } } : error.details;
   const metadata = new Metadata();
-  metadata.set(STATUS_DETAILS_KEY, Buffer.from(encodeStatus(code, message, error.code, details)));
+  const bytes = encodeStatus(code, message, error.code, details, domain);
+  metadata.set(STATUS_DETAILS_KEY, Buffer.from(bytes));
   return { code, details: message, metadata };
 }

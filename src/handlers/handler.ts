@@ -2,6 +2,7 @@
 // be a stream of them. Errors are thrown as StoreError; the edge (grpc/) gives them their status.
 
 import type {
+  DescMethod,
   DescMethodBiDiStreaming,
   DescMethodClientStreaming,
   DescMethodServerStreaming,
@@ -18,6 +19,10 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** When the client stops waiting, in milliseconds since the epoch; absent if it never does. */
   readonly deadlineMs?: number;
+  /** Who calls: `host:port`, or `unix:` and a path. */
+  readonly peer: string;
+  /** What the client has sent beside the request, by key in lower case; `-bin` keys have bytes. */
+  metadata(key: string): readonly (string | Uint8Array)[];
   /** Tells the client, in the metadata `protostore-revision`, the revision that the answer is of. */
   setRevision(revision: bigint): void;
 }
@@ -96,15 +101,22 @@ export interface Service {
   readonly handlers: readonly Handler[];
 }
 
+/** The function of some method, whatever its kind. */
+export type AnyImplementation = NonNullable<Handler["implement"]>;
+
+/** The handler of `method`; types have seen to it that `implement` is a function of its kind. */
+export function toHandler(method: DescMethod, implement: AnyImplementation): Handler {
+  return { kind: method.methodKind, method, implement } as Handler;
+}
+
 /** A service all of whose methods are written by hand. */
 export function implementService<S extends GenServiceMethods>(
   desc: GenService<S>,
   implementations: Implementations<S>,
 ): Service {
-  const handlers = desc.methods.map((method) => ({
-    kind: method.methodKind,
-    method,
-    implement: implementations[method.localName as keyof S],
-  }));
-  return { desc, handlers: handlers as unknown as Handler[] };
+  const byName = implementations as Readonly<Record<string, AnyImplementation>>;
+  const handlers = desc.methods.map((method) =>
+    toHandler(method, byName[method.localName] as AnyImplementation),
+  );
+  return { desc, handlers };
 }

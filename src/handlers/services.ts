@@ -2,6 +2,7 @@
 // standard one. A method that has neither stops the boot.
 
 import type { DescMessage, DescMethod, DescService, Registry } from "@bufbuild/protobuf";
+import type { GenService, GenServiceMethods } from "@bufbuild/protobuf/codegenv2";
 import type { Limits } from "../config.ts";
 import type { Database } from "../database/database.ts";
 import { StoreError } from "../errors.ts";
@@ -12,7 +13,13 @@ import {
   type ResourceRepository,
 } from "../repositories/resource-repository.ts";
 import type { ResourceDefinition, ResourcePlan } from "../schema/plan.ts";
-import type { Handler, Service } from "./handler.ts";
+import {
+  type AnyImplementation,
+  type Handler,
+  type Implementations,
+  type Service,
+  toHandler,
+} from "./handler.ts";
 import { createRowFaults, type RowFaults } from "./row-faults.ts";
 import { implementStandard } from "./standard.ts";
 
@@ -31,23 +38,24 @@ export interface HandlerTools {
   repositoryOf(desc: DescMessage): ResourceRepository;
 }
 
-/** Functions written by hand, by `DescMethod.localName`. */
-export type OwnMethods = Readonly<Record<string, unknown>>;
-
-/** Makes the functions of methods that are written by hand. */
-export type MakeOwnMethods = (tools: HandlerTools) => OwnMethods;
-
 /** A resource and the service whose standard methods are of it. */
 export interface ResourceService extends ResourceDefinition {
   readonly service: DescService;
-  /** The methods that are not answered from descriptors alone. */
-  readonly own?: MakeOwnMethods;
 }
 
-/** A service without a resource: all of its methods are written by hand. */
-export interface OwnService {
+/** The methods of a service that are written by hand: all of them, or those that are not standard. */
+export interface OwnMethods {
   readonly service: DescService;
-  readonly own: MakeOwnMethods;
+  /** The functions, by `DescMethod.localName`. */
+  readonly make: (tools: HandlerTools) => Readonly<Record<string, AnyImplementation>>;
+}
+
+/** The methods of `service` that `make` has functions for. */
+export function implement<S extends GenServiceMethods>(
+  service: GenService<S>,
+  make: (tools: HandlerTools) => Partial<Implementations<S>>,
+): OwnMethods {
+  return { service, make: make as OwnMethods["make"] };
 }
 
 /** The tools over the plans of all resources. */
@@ -86,22 +94,28 @@ export function createHandlerTools(
 }
 
 /**
- * The service with a handler for each of its methods.
+ * Every service with a handler for each of its methods.
  * @throws StoreError INVALID_PLAN, naming the method that nothing implements.
  */
-export function assembleService(entry: ResourceService | OwnService, tools: HandlerTools): Service {
-  const own = entry.own?.(tools) ?? {};
-  const standard = "resource" in entry && {
-    ...tools,
-    repository: tools.repositoryOf(entry.resource),
-  };
-  const handlers = entry.service.methods.map((method) => {
-    const implement = own[method.localName];
-    const functions = implement ? { implement } : standard && implementStandard(method, standard);
-    if (!functions) throw unimplemented(method);
-    return { kind: method.methodKind, method, ...functions };
+export function assembleServices(
+  resources: readonly ResourceService[],
+  own: readonly OwnMethods[],
+  tools: HandlerTools,
+): readonly Service[] {
+  const services = new Set([...resources, ...own].map(({ service }) => service));
+  return [...services].map((desc) => {
+    const written = own.find(({ service }) => service === desc)?.make(tools) ?? {};
+    const resource = resources.find(({ service }) => service === desc)?.resource;
+    const standard = resource && { ...tools, repository: tools.repositoryOf(resource) };
+    const handlers = desc.methods.map((method) => {
+      const implement = written[method.localName];
+      if (implement) return toHandler(method, implement);
+      const functions = standard && implementStandard(method, standard);
+      if (!functions) throw unimplemented(method);
+      return { kind: method.methodKind, method, ...functions } as Handler;
+    });
+    return { desc, handlers };
   });
-  return { desc: entry.service, handlers: handlers as unknown as Handler[] };
 }
 
 function unimplemented(method: DescMethod): StoreError {

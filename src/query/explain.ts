@@ -135,7 +135,7 @@ function keyOfTerm(term: string): string {
   return term.replace(/[<>=]+\?$/, "");
 }
 
-/** Statements name tables by their own name, but for those of subqueries: `invoice_items AS e1`. */
+/** Statements name tables by their own name, but for those of subqueries: `order_lines AS e1`. */
 function planNamed(
   name: string,
   { plan, sql }: ExplainedQuery,

@@ -1,5 +1,5 @@
-// Finds rows that belong to a resource which is not there: lines without an invoice, entries of
-// playlists without a playlist or a track. Pure: makes statements and reads their rows.
+// Finds rows that belong to a resource which is not there: lines without an order, links
+// of which one end is missing. Pure: makes statements and reads their rows.
 
 import type { Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";

@@ -1,4 +1,4 @@
-// Codecs of columns for Timestamp, Duration, Date and Money, in the forms that Chinook uses.
+// Codecs of columns for Timestamp, Duration, Date and Money, in the forms of existing databases.
 // Money is converted by its decimal digits and never passes through float arithmetic.
 
 import { create, type DescMessage, type Message } from "@bufbuild/protobuf";

@@ -72,7 +72,7 @@ export interface ResourcePlan extends TablePlan {
   readonly indexedFields: readonly string[];
 }
 
-/** A table without messages whose rows refer to a resource, such as the tracks on playlists. */
+/** A table without messages whose rows refer to a resource, such as the books on a shelf. */
 export interface LinkTable {
   readonly table: string;
   /** The column that holds the resource's key. */

@@ -5,13 +5,18 @@ import { invalidField } from "../errors.ts";
 
 /** The kind of a resource: its type and the collection that its names begin with. */
 export interface ResourceType {
-  /** For example `chinook.example.com/Artist`. */
+  /** For example `library.example.com/Book`. */
   readonly type: string;
-  /** For example `artists`. */
+  /** For example `books`. */
   readonly collection: string;
 }
 
-/** The collection of a pattern such as `artists/{artist}`; undefined if it has another form. */
+/** The service name of a type: `library.example.com` of `library.example.com/Book`. */
+export function serviceNameOf({ type }: ResourceType): string {
+  return type.split("/", 1)[0] as string;
+}
+
+/** The collection of a pattern such as `books/{book}`; undefined if it has another form. */
 export function collectionOf(pattern: string): string | undefined {
   return /^([a-z][a-zA-Z0-9]*)\/\{[a-z][a-z0-9_]*\}$/.exec(pattern)?.[1];
 }

@@ -7,14 +7,13 @@ import type { ResourceDefinition } from "../../src/schema/plan.ts";
 /** The artist whose name ends the thread. */
 export const LAST_ARTIST = "the last artist";
 
-export const RESOURCES: readonly ResourceDefinition[] = SERVED.map((definition) =>
+const RESOURCES: readonly ResourceDefinition[] = SERVED.map((definition) =>
   definition.resource === ArtistSchema
     ? { ...definition, derive: (message) => endThread(message as Artist) }
     : definition,
 );
 
-/** Where this list is. */
-export const DEFINITIONS: string = import.meta.url;
+export const DYING = { definitions: import.meta.url, resources: RESOURCES };
 
 function endThread({ displayName }: Artist): void {
   // In a thread of its own it ends the thread only.

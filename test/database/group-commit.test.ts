@@ -7,7 +7,7 @@ import { type Album, AlbumSchema } from "../../gen/chinook/v1/album_pb.ts";
 import { ArtistSchema } from "../../gen/chinook/v1/artist_pb.ts";
 import type { Commit, Operation } from "../../src/database/database.ts";
 import { StoreError } from "../../src/errors.ts";
-import { DEFINITIONS as DYING, LAST_ARTIST } from "./dying-resources.ts";
+import { DYING, LAST_ARTIST } from "./dying-resources.ts";
 import { createOf, deleteOf, type Opened, openDatabase, pluck, updateOf } from "./writer.ts";
 
 const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31);
@@ -222,7 +222,7 @@ test("rows of one call that cannot be inserted together are still refused by the
 });
 
 test("a writer that dies leaves no commit without an answer, and is replaced", async () => {
-  const opened = await openDatabase({}, DYING);
+  const opened = await openDatabase({}, DYING.definitions);
   const { database, outside } = opened;
   const names = ["one", LAST_ARTIST, "three"];
   const settled = await gathered(opened, () =>

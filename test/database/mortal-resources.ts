@@ -2,9 +2,8 @@
 // Must not be imported by a test itself.
 
 import { parentPort } from "node:worker_threads";
-import type { ResourceDefinition } from "../../src/schema/plan.ts";
 
-export const RESOURCES: readonly ResourceDefinition[] = [];
+export const MORTAL = { definitions: import.meta.url, resources: [] };
 
 parentPort?.on("message", (job: { readonly statements?: readonly { readonly sql: string }[] }) => {
   if (job.statements?.some(({ sql }) => sql.includes("-- die"))) process.exit(1);

@@ -3,14 +3,14 @@
 import { once } from "node:events";
 import type { Worker } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
-import { DEFINITIONS } from "../../src/chinook/resources.ts";
+import { CHINOOK_RESOURCES } from "../../src/chinook/resources.ts";
 import {
   endAhead,
   startAhead,
   takeThread,
 } from "../../src/database/sqlite/threads/thread-start.ts";
 
-const CODE = { definitions: DEFINITIONS };
+const CODE = { definitions: CHINOOK_RESOURCES.definitions };
 
 /** A thread that is ended when the test is over. */
 function take(code: { readonly definitions: string }): Worker {

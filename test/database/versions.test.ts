@@ -272,7 +272,7 @@ test(`newer, older and newer again over ${MESSAGES} messages (SEED=${SEED})`, as
     try {
       expect(stampsOf(database)).toEqual(before);
       await work(service);
-      const { definitions, resources } = service.served;
+      const { definitions, resources } = service.definition;
       expect(await findingsIn(database, definitions, resources)).toEqual([]);
     } finally {
       await service.stop();

@@ -3,17 +3,17 @@
 import { join } from "node:path";
 import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { onTestFinished } from "vitest";
-import { DEFINITIONS, RESOURCES } from "../../src/chinook/resources.ts";
+import { CHINOOK_RESOURCES, RESOURCES } from "../../src/chinook/resources.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config.ts";
 import type { Database, Operation } from "../../src/database/database.ts";
 import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
-import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
+import { migrateUp } from "../support/migrate.ts";
 import { tempDir } from "../support/temp.ts";
 
 const PLANS = planResources(RESOURCES);
@@ -29,7 +29,7 @@ export interface Opened {
 /** A new database without rows, closed when the test is over. */
 export async function openDatabase(
   limits: Partial<Limits> = {},
-  definitions = DEFINITIONS,
+  definitions = CHINOOK_RESOURCES.definitions,
 ): Promise<Opened> {
   const path = join(tempDir(), "test.db");
   await migrateUp(path, { lockTimeoutMs: 15_000 });

@@ -13,8 +13,8 @@ import {
 import { DatabaseService } from "../../gen/protostore/v1/database_service_pb.ts";
 import { type Connection, connect } from "../../src/client/client.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
-import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { failureOf } from "../service/support.ts";
+import { migrateUp } from "../support/migrate.ts";
 import { tempDir } from "../support/temp.ts";
 import { HARMS, type Harm, OTHER } from "./harms.ts";
 import { type Server, startServer } from "./server.ts";

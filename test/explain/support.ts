@@ -3,8 +3,8 @@
 
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { loadFixtures } from "../../src/chinook/fixtures.ts";
-import { DEFINITIONS, RESOURCES } from "../../src/chinook/resources.ts";
+import { CHINOOK } from "../../src/chinook/program.ts";
+import { CHINOOK_RESOURCES, RESOURCES } from "../../src/chinook/resources.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Database } from "../../src/database/database.ts";
 import {
@@ -12,8 +12,8 @@ import {
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
 import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
-import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
+import { loadFixtures } from "../../src/fixtures.ts";
 import type { TableFacts } from "../../src/query/filter/source.ts";
 import { readTableFacts } from "../../src/query/generated.ts";
 import type { Statement } from "../../src/query/statements.ts";
@@ -21,8 +21,8 @@ import type { ListText } from "../../src/repositories/explain.ts";
 import { listStatement as firstPage } from "../../src/repositories/list.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
+import { migrateUp } from "../support/migrate.ts";
 import { tempDir } from "../support/temp.ts";
-import { REPO_ROOT } from "../support/tools.ts";
 
 export const PLANS = planResources(RESOURCES);
 export const REGISTRY = registryOf(RESOURCES.map(({ resource }) => resource));
@@ -45,7 +45,11 @@ export async function migrated(): Promise<Migrated> {
   const path = join(tempDir(), "test.db");
   await migrateUp(path, { lockTimeoutMs: 15_000 });
   const options = { path, readOnly: false, registry: REGISTRY };
-  const database = openSqlite({ ...options, definitions: DEFINITIONS, limits: DEFAULT_LIMITS });
+  const database = openSqlite({
+    ...options,
+    definitions: CHINOOK_RESOURCES.definitions,
+    limits: DEFAULT_LIMITS,
+  });
   const connection = openConnection(path, { busyTimeoutMs: 1_000 });
   onTestFinished(async () => {
     connection.close();
@@ -56,7 +60,7 @@ export async function migrated(): Promise<Migrated> {
 
 /** Loads the fixtures. */
 export async function fill({ database }: Migrated): Promise<void> {
-  await loadFixtures(database, PLANS, REGISTRY, join(REPO_ROOT, "fixtures"));
+  await loadFixtures(database, PLANS, REGISTRY, CHINOOK.fixtures, CHINOOK.linkFixtures);
 }
 
 /** Adds rows to each table with declared fields until it has `count`, with values of all kinds. */

@@ -104,6 +104,7 @@ const services: Service[] = [Health, ServerReflection].map((desc) => ({
 
 const log = createLog();
 const server = await startServer({
+  errorDomain: "test.example.com",
   services,
   address: "127.0.0.1:0",
   limits: DEFAULT_LIMITS,

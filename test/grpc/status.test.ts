@@ -6,10 +6,12 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { type ErrorCode, type ErrorDetails, StoreError } from "../../src/errors.ts";
-import { ERROR_DOMAIN, STATUS_BYTES_MAX } from "../../src/grpc/error-details.ts";
+import { STATUS_BYTES_MAX } from "../../src/grpc/error-details.ts";
 import { STATUS_BY_CODE, STATUS_DETAILS_KEY, toCallStatus } from "../../src/grpc/status.ts";
 import { REPO_ROOT } from "../support/tools.ts";
 import { statusOf } from "./support.ts";
+
+const DOMAIN = "test.example.com";
 
 const codes = Object.keys(STATUS_BY_CODE) as ErrorCode[];
 
@@ -24,12 +26,12 @@ const full: ErrorDetails = {
 
 describe.each(codes)("%s", (code) => {
   test("decodes to the same code and message, with every detail once", () => {
-    const sent = toCallStatus(new StoreError(code, "what is wrong", full), "id-1");
+    const sent = toCallStatus(new StoreError(code, "what is wrong", full), DOMAIN, "id-1");
     const { status: decoded, ...details } = statusOf(sent);
     expect(sent.code).toBe(STATUS_BY_CODE[code]);
     expect(decoded.code).toBe(sent.code);
     expect(decoded.message).toBe(sent.details);
-    expect(details.errorInfo).toMatchObject({ reason: code, domain: ERROR_DOMAIN });
+    expect(details.errorInfo).toMatchObject({ reason: code, domain: DOMAIN });
     expect(code.length).toBeLessThanOrEqual(63);
     expect(JSON.stringify(sent.metadata.toJSON())).not.toContain("secret");
     if (sent.code === status.INTERNAL) {
@@ -51,7 +53,9 @@ describe.each(codes)("%s", (code) => {
   });
 
   test("has ErrorInfo alone if there is nothing else to say", () => {
-    const { status: decoded, errorInfo } = statusOf(toCallStatus(new StoreError(code, "why")));
+    const { status: decoded, errorInfo } = statusOf(
+      toCallStatus(new StoreError(code, "why"), DOMAIN),
+    );
     expect(decoded.details).toHaveLength(1);
     expect(errorInfo?.reason).toBe(code);
   });
@@ -115,7 +119,7 @@ describe("an error that is too large", () => {
     ],
     ["its metadata", { metadata: huge.metadata }],
   ] as [string, ErrorDetails][])("is cut to fit: %s", (_, details) => {
-    const sent = toCallStatus(new StoreError("INVALID_FIELD", long, details));
+    const sent = toCallStatus(new StoreError("INVALID_FIELD", long, details), DOMAIN);
     const [bytes] = sent.metadata.get(STATUS_DETAILS_KEY) as [Buffer];
     const headers = encodeURI(sent.details).length + bytes.toString("base64").length;
     expect(headers).toBeLessThanOrEqual(STATUS_BYTES_MAX);
@@ -130,14 +134,16 @@ describe("an error that is too large", () => {
 
   test("with few entries loses none", () => {
     const fields = huge.fields?.slice(0, 3).map(({ field }) => ({ field, description: "x" })) ?? [];
-    const { badRequest } = statusOf(toCallStatus(new StoreError("INVALID_FIELD", "x", { fields })));
+    const { badRequest } = statusOf(
+      toCallStatus(new StoreError("INVALID_FIELD", "x", { fields }), DOMAIN),
+    );
     expect(badRequest?.fieldViolations).toHaveLength(3);
   });
 });
 
 test("a message that is not well-formed Unicode is sent all the same", () => {
   // grpc-js would throw where nobody can catch it.
-  const sent = toCallStatus(new StoreError("INVALID_FIELD", "\ud800 is half a character"));
+  const sent = toCallStatus(new StoreError("INVALID_FIELD", "\ud800 is half a character"), DOMAIN);
   expect(sent.details).toBe("\ufffd is half a character");
   expect(statusOf(sent).status.message).toBe(sent.details);
 });

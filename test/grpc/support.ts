@@ -50,6 +50,7 @@ export async function serve(
 ): Promise<RunningServer & { address: string; client: Client }> {
   const server = await startServer({
     services: [],
+    errorDomain: "test.example.com",
     address: "127.0.0.1:0",
     log: pino({ level: "silent" }),
     ...config,

@@ -29,6 +29,7 @@ beforeAll(async () => {
   });
   await monitor.start();
   server = await startServer({
+    errorDomain: "test.example.com",
     services: [healthService(monitor)],
     address: "127.0.0.1:0",
     limits: DEFAULT_LIMITS,

@@ -7,7 +7,7 @@ import { type Message, toBinary } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { describe, expect, test } from "vitest";
 import { DatabaseService } from "../../gen/protostore/v1/database_service_pb.ts";
-import { DEFINITIONS, RESOURCES } from "../../src/chinook/resources.ts";
+import { CHINOOK_RESOURCES, RESOURCES } from "../../src/chinook/resources.ts";
 import { type Connection, connect } from "../../src/client/client.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
@@ -387,7 +387,7 @@ describe("what cannot be filled", () => {
       path,
       readOnly: false,
       registry: REGISTRY,
-      definitions: DEFINITIONS,
+      definitions: CHINOOK_RESOURCES.definitions,
       limits,
     });
     const tried: bigint[] = [];

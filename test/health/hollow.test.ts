@@ -10,8 +10,6 @@ import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
-import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import {
   readMigratedSchema,
   type SchemaObject,
@@ -20,6 +18,7 @@ import { createSchemaProbe } from "../../src/health/schema-probe.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { runCli } from "../service/cli.ts";
 import { failureOf, openSql } from "../service/support.ts";
+import { migrateUp, readMigrationFiles } from "../support/migrate.ts";
 import { startTestService } from "../support/service.ts";
 import { makeTempDir, tempDir } from "../support/temp.ts";
 

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { adoptDatabase } from "../../src/chinook/adopt/adopt.ts";
+import { CHINOOK_FILES, detectChinook } from "../../src/chinook/adopt/detect.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
 import { detectDatabase } from "../../src/database/sqlite/migrate/detect.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
-import { migrateDown, migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { realChinook } from "../support/chinook.ts";
+import { migrateDown, migrateUp, readMigrationFiles } from "../support/migrate.ts";
 import {
   dataOf,
   hashFile,
@@ -85,7 +85,10 @@ function pluralChinook(): string {
 }
 
 function kindOf(database: string): string {
-  return withConnection(database, (connection) => detectDatabase(connection).kind);
+  return withConnection(database, (connection) => {
+    const kind = detectDatabase(connection, CHINOOK_FILES);
+    return kind === "adoptable" ? `chinook-${detectChinook(connection).naming}` : kind;
+  });
 }
 
 describe.skipIf(!chinook)("adoption of a Chinook file", () => {
@@ -222,7 +225,7 @@ describe.skipIf(!chinook)("what is refused is unchanged", () => {
     const database = copyChinook(sql);
     const before = hashFile(database);
     await expect(adoptDatabase(database, LOCK)).rejects.toMatchObject({
-      code: "NOT_CHINOOK",
+      code: "NOT_ADOPTABLE",
       message: expect.stringContaining(reason),
     });
     expect(hashFile(database)).toBe(before);
@@ -267,13 +270,13 @@ test("a file that is absent, empty or something else is refused with the reason"
   });
   openConnection(database, { create: true, busyTimeoutMs: 0 }).close();
   await expect(adoptDatabase(database, LOCK)).rejects.toMatchObject({
-    code: "NOT_CHINOOK",
+    code: "NOT_ADOPTABLE",
     message: expect.stringContaining("it has no tables"),
   });
   withConnection(database, (connection) => connection.exec("CREATE TABLE notes (x)"));
-  expect(withConnection(database, detectDatabase)).toMatchObject({ kind: "foreign" });
+  expect(kindOf(database)).toBe("foreign");
   await expect(adoptDatabase(database, LOCK)).rejects.toMatchObject({
-    code: "NOT_CHINOOK",
+    code: "NOT_ADOPTABLE",
     message: expect.stringContaining("none of Chinook's tables"),
   });
 });

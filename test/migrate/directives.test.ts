@@ -5,8 +5,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { MigrationMode } from "../../src/database/sqlite/migrate/directives.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
-import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
+import { migrateUp, readMigrationFiles } from "../support/migrate.ts";
+
 import { LOCK, pluck, tempFolder, withConnection, writeMigrations } from "./support.ts";
 
 const ENDINGS = { LF: "\n", CRLF: "\r\n" };

@@ -6,9 +6,8 @@ import { execFileSync, spawn } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
-import { forceVersion } from "../../src/database/sqlite/migrate/force.ts";
-import { migrateDown, migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
+import { forceVersion, migrateDown, migrateUp, readMigrationFiles } from "../support/migrate.ts";
+
 import { outsideTool } from "../support/tools.ts";
 import {
   LOCK,

@@ -7,8 +7,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseMigrationName } from "../../src/database/sqlite/migrate/file-name.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
-import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
+import { migrateUp, readMigrationFiles } from "../support/migrate.ts";
+
 import { outsideTool } from "../support/tools.ts";
 import { LOCK, pluck, tempFolder } from "./support.ts";
 

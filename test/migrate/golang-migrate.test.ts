@@ -2,13 +2,9 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { MIGRATIONS_DIR, readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
-import { forceVersion } from "../../src/database/sqlite/migrate/force.ts";
-import {
-  migrateDown,
-  migrateUp,
-  readMigrationStatus,
-} from "../../src/database/sqlite/migrate/migrate.ts";
+import { CHINOOK_MIGRATIONS } from "../../src/chinook/migrations.ts";
+import { readMigrationStatus } from "../../src/database/sqlite/migrate/migrate.ts";
+import { forceVersion, migrateDown, migrateUp, readMigrationFiles } from "../support/migrate.ts";
 import { outsideTool } from "../support/tools.ts";
 import { LOCK, pluck, schemaOf, tempFolder, withConnection, writeMigrations } from "./support.ts";
 
@@ -29,7 +25,7 @@ function stateOf(database: string) {
 
 test.skipIf(!program)("golang-migrate and we take turns on our database", async () => {
   const database = join(tempFolder(), "a.db");
-  const dir = MIGRATIONS_DIR;
+  const dir = CHINOOK_MIGRATIONS;
   await migrateUp(database, { ...LOCK, target: 2 });
   const schema = schemaOf(database);
   expect(golangMigrate(database, dir, "version").trim()).toBe("2");
@@ -56,7 +52,7 @@ test.skipIf(!program)("golang-migrate and we take turns on our database", async 
 
 test.skipIf(!program)("we go on where golang-migrate began, and the log says so", async () => {
   const database = join(tempFolder(), "a.db");
-  golangMigrate(database, MIGRATIONS_DIR, "up", "1");
+  golangMigrate(database, CHINOOK_MIGRATIONS, "up", "1");
   expect(await migrateUp(database, { ...LOCK, target: 2 })).toMatchObject({ from: 1n, to: 2n });
   expect(stateOf(database)).toEqual({ version: ["2 0"], log: ["1 recorded", "2 applied"] });
   await migrateDown(database, { ...LOCK, steps: "all" });

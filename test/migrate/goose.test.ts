@@ -5,8 +5,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { createMigration } from "../../src/database/sqlite/migrate/create.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
-import { migrateDown, migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
+import { migrateDown, migrateUp, readMigrationFiles } from "../support/migrate.ts";
+
 import { LOCK, pluck, tempFolder } from "./support.ts";
 
 const WHOLE = `-- What it is for.

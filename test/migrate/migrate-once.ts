@@ -3,8 +3,7 @@
 
 import { writeSync } from "node:fs";
 import { adoptDatabase } from "../../src/chinook/adopt/adopt.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
-import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
+import { migrateUp, readMigrationFiles } from "../support/migrate.ts";
 
 const [command, database = "", dir] = process.argv.slice(2);
 const lockTimeoutMs = 15_000;

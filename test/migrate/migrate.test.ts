@@ -3,15 +3,15 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { adoptDatabase } from "../../src/chinook/adopt/adopt.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
-import { forceVersion } from "../../src/database/sqlite/migrate/force.ts";
+import { readMigrationStatus } from "../../src/database/sqlite/migrate/migrate.ts";
+import { realChinook } from "../support/chinook.ts";
 import {
+  forceVersion,
   migrateDown,
   migrateUp,
-  readMigrationStatus,
-} from "../../src/database/sqlite/migrate/migrate.ts";
-import { planMigrations } from "../../src/database/sqlite/migrate/plan.ts";
-import { realChinook } from "../support/chinook.ts";
+  planMigrations,
+  readMigrationFiles,
+} from "../support/migrate.ts";
 import {
   dataOf,
   hashFile,

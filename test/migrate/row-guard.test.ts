@@ -3,8 +3,8 @@
 
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
-import { migrateDown, migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
+import { migrateDown, migrateUp, readMigrationFiles } from "../support/migrate.ts";
+
 import {
   dataOf,
   LOCK,

@@ -5,9 +5,8 @@
 import { adoptDatabase } from "../../src/chinook/adopt/adopt.ts";
 import { readChinookTables } from "../../src/chinook/adopt/tables.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
-import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import type { Random } from "../durability/random.ts";
+import { migrateUp, readMigrationFiles } from "../support/migrate.ts";
 import { CHINOOK_SQL, TABLES } from "./tables.ts";
 import { USER_TRIGGERS, type UserTrigger } from "./user-triggers.ts";
 

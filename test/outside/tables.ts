@@ -4,11 +4,11 @@
 
 import { RESOURCES } from "../../src/chinook/resources.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
 import { planResources, type ResourcePlan, type TablePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import type { SqlValue } from "../../src/schema/sql-value.ts";
 import type { Random } from "../durability/random.ts";
+import { readMigrationFiles } from "../support/migrate.ts";
 
 /** The plans of all resources. */
 export const PLANS: readonly ResourcePlan[] = planResources(RESOURCES);

@@ -7,9 +7,9 @@ import {
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
 import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
 import { findDifferences } from "../../src/schema/drift.ts";
 import { planResources } from "../../src/schema/plan.ts";
+import { readMigrationFiles } from "../support/migrate.ts";
 import { tempDir } from "../support/temp.ts";
 
 const PLANS = planResources(RESOURCES);

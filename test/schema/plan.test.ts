@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { RESOURCES } from "../../src/chinook/resources.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import { StoreError } from "../../src/errors.ts";
-import { assembleService, createHandlerTools } from "../../src/handlers/services.ts";
+import { assembleServices, createHandlerTools } from "../../src/handlers/services.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { openEverything } from "../support/everything.ts";
@@ -68,7 +68,7 @@ test("a method that nothing implements stops the boot with its name", () => {
   const registry = registryOf([entry.resource]);
   const { database } = openEverything(tempDir());
   const tools = createHandlerTools(database, plans, registry, DEFAULT_LIMITS);
-  expect(() => assembleService(entry, tools)).toThrow(
+  expect(() => assembleServices([entry], [], tools)).toThrow(
     new StoreError(
       "INVALID_PLAN",
       "bad.v1.GoodService.PolishGood: is no standard method of the service's resource and has no handler",

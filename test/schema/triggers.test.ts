@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { RESOURCES } from "../../src/chinook/resources.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
-import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { childTriggers, resourceTriggers } from "../../src/schema/triggers.ts";
+import { migrateUp } from "../support/migrate.ts";
 import { tempDir } from "../support/temp.ts";
 
 test("the triggers of a migrated database are those of the plans", async () => {

@@ -6,13 +6,13 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TrackService } from "../../gen/chinook/v1/track_pb.ts";
+import { CHINOOK_MIGRATIONS } from "../../src/chinook/migrations.ts";
 import {
   checkSearchIndex,
   rebuildSearchIndex,
 } from "../../src/chinook/search/search-repository.ts";
-import { MIGRATIONS_DIR, readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
-import { migrateDown, migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { dataOf, LOCK, schemaOf } from "../migrate/support.ts";
+import { migrateDown, migrateUp, readMigrationFiles } from "../support/migrate.ts";
 import { tempDir } from "../support/temp.ts";
 import { outsideTool } from "../support/tools.ts";
 import { findingsOf } from "../support/verified.ts";
@@ -175,7 +175,7 @@ describe("migration 4", () => {
     const folder = tempDir();
     const [ours, theirs] = [join(folder, "ours.db"), join(folder, "theirs.db")];
     const run = (...words: string[]) => {
-      const args = ["-path", MIGRATIONS_DIR, "-database", `sqlite3://${theirs}`, ...words];
+      const args = ["-path", CHINOOK_MIGRATIONS, "-database", `sqlite3://${theirs}`, ...words];
       return execFileSync("sh", ["-c", '"$0" "$@" 2>&1 || true', migrate ?? "", ...args], {
         encoding: "utf8",
       });

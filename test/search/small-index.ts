@@ -3,7 +3,7 @@
 
 import { toMatchExpression } from "../../src/chinook/search/search-query.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { readMigrationFiles } from "../support/migrate.ts";
 
 /** Title, composer, album, artist: words that are FTS5's own among them. */
 export const TRACKS: readonly (readonly [string, string | null, string | null, string | null])[] = [

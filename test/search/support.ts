@@ -1,7 +1,7 @@
 // A service, and beside it what another program does to the file of the service meanwhile.
 
 import { onTestFinished } from "vitest";
-import { DEFINITIONS, RESOURCES } from "../../src/chinook/resources.ts";
+import { CHINOOK_RESOURCES, RESOURCES } from "../../src/chinook/resources.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import {
   type Connection,
@@ -44,7 +44,7 @@ export async function runStore(options: TestServiceOptions = {}): Promise<TestSt
     path,
     readOnly: false,
     registry,
-    definitions: DEFINITIONS,
+    definitions: CHINOOK_RESOURCES.definitions,
     limits,
   });
   return {

@@ -3,8 +3,10 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { RESOURCES, SERVICES } from "../../src/chinook/resources.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { METHODS } from "../../src/chinook/methods.ts";
+import { RESOURCES } from "../../src/chinook/resources.ts";
+import { readMigrationFiles } from "../support/migrate.ts";
+
 import { tempDir } from "../support/temp.ts";
 import { outsideTool } from "../support/tools.ts";
 import { runCli, startServerProcess } from "./cli.ts";
@@ -26,7 +28,7 @@ for (const [program, find] of Object.entries(CURLS)) {
     const { address } = await startServerProcess("--fixtures", "--database", database);
     const call = (method: string, request: object) => curl.call(address, method, request);
 
-    const own = [...RESOURCES, ...SERVICES].map(({ service }) => service.typeName);
+    const own = new Set([...RESOURCES, ...METHODS].map(({ service }) => service.typeName));
     expect((await curl.list(address)).toSorted()).toEqual(
       [
         ...own,
@@ -34,6 +36,7 @@ for (const [program, find] of Object.entries(CURLS)) {
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
         "protostore.v1.DatabaseService",
+        "protostore.v1.StoreService",
       ].toSorted(),
     );
 

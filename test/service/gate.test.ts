@@ -11,10 +11,9 @@ import { DatabaseService } from "../../gen/protostore/v1/database_service_pb.ts"
 import { RESOURCES } from "../../src/chinook/resources.ts";
 import type { Connection } from "../../src/client/client.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
-import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { StoreError } from "../../src/errors.ts";
 import { collect, connect, openBidi } from "../grpc/support.ts";
+import { migrateUp, readMigrationFiles } from "../support/migrate.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { tempDir } from "../support/temp.ts";
 import { runCli } from "./cli.ts";

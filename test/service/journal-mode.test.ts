@@ -7,7 +7,8 @@ import { expect, onTestFinished, test } from "vitest";
 import { ArtistService } from "../../gen/chinook/v1/artist_pb.ts";
 import { connect } from "../../src/client/client.ts";
 import { openConnection, readPragma } from "../../src/database/sqlite/connection/connection.ts";
-import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
+import { migrateUp } from "../support/migrate.ts";
+
 import { tempDir } from "../support/temp.ts";
 import { runCli, startServerProcess } from "./cli.ts";
 import { openSql } from "./support.ts";

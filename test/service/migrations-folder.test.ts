@@ -6,8 +6,9 @@ import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ArtistService } from "../../gen/chinook/v1/artist_pb.ts";
 import { DatabaseService } from "../../gen/protostore/v1/database_service_pb.ts";
+import { CHINOOK_MIGRATIONS } from "../../src/chinook/migrations.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
-import { MIGRATIONS_DIR, readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { readMigrationFiles } from "../support/migrate.ts";
 import { startTestService } from "../support/service.ts";
 import { tempDir } from "../support/temp.ts";
 import { runCli, runProgram, startServerProcess } from "./cli.ts";
@@ -20,9 +21,9 @@ const OWN = `${timestamp(50)}_Own`;
 function makeFolder(directory: string): string {
   const dir = join(directory, "migrations");
   mkdirSync(dir);
-  for (const file of readdirSync(MIGRATIONS_DIR)) {
+  for (const file of readdirSync(CHINOOK_MIGRATIONS)) {
     const name = timestamp(Number(file.slice(0, 6))) + file.slice(6);
-    copyFileSync(join(MIGRATIONS_DIR, file), join(dir, name));
+    copyFileSync(join(CHINOOK_MIGRATIONS, file), join(dir, name));
   }
   writeFileSync(join(dir, `${OWN}.up.SQL`), "CREATE TABLE own (x);\n");
   return dir;
@@ -122,7 +123,7 @@ describe("a folder of one's own", () => {
     const migrations = makeFolder(directory);
     const database = join(directory, "chinook.db");
     const connection = openConnection(database, { create: true, busyTimeoutMs: 0 });
-    connection.exec(readFileSync(join(MIGRATIONS_DIR, "000001_chinook.up.sql"), "utf8"));
+    connection.exec(readFileSync(join(CHINOOK_MIGRATIONS, "000001_chinook.up.sql"), "utf8"));
     connection.close();
     const other = join(directory, "other");
     mkdirSync(other);

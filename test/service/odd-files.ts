@@ -4,7 +4,7 @@
 import { readNewNames } from "../../src/chinook/adopt/new-names.ts";
 import { readChinookTables } from "../../src/chinook/adopt/tables.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { readMigrationFiles } from "../support/migrate.ts";
 
 /** A file: how it is declared, and what becomes of it. */
 export interface OddFile {

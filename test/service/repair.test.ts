@@ -3,7 +3,8 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
-import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
+import { migrateUp } from "../support/migrate.ts";
+
 import { tempDir } from "../support/temp.ts";
 import { runCli } from "./cli.ts";
 

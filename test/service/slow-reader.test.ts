@@ -11,16 +11,16 @@ import {
   ExportResponseSchema,
   StoreService,
 } from "../../gen/protostore/v1/store_service_pb.ts";
-import { DEFINITIONS } from "../../src/chinook/resources.ts";
+import { CHINOOK_RESOURCES } from "../../src/chinook/resources.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Database } from "../../src/database/database.ts";
-import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
-import { assembleService, createHandlerTools } from "../../src/handlers/services.ts";
+import { assembleServices, createHandlerTools, implement } from "../../src/handlers/services.ts";
 import { storeMethods } from "../../src/handlers/store-service.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { connect, serve, until } from "../grpc/support.ts";
+import { migrateUp } from "../support/migrate.ts";
 import { tempDir } from "../support/temp.ts";
 import { chinookType, exportPages } from "./store-streams.ts";
 import { openSql } from "./support.ts";
@@ -47,7 +47,7 @@ async function serveGenres() {
   const database = openSqlite({
     path,
     readOnly: true,
-    definitions: DEFINITIONS,
+    definitions: CHINOOK_RESOURCES.definitions,
     registry,
     limits,
   });
@@ -61,8 +61,8 @@ async function serveGenres() {
     },
   };
   const tools = createHandlerTools(counting, plans, registry, limits);
-  const service = assembleService({ service: StoreService, own: storeMethods }, tools);
-  const { address } = await serve({ services: [service] });
+  const services = assembleServices([], [implement(StoreService, storeMethods)], tools);
+  const { address } = await serve({ services });
   return { address, seen };
 }
 

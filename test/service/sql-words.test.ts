@@ -96,7 +96,7 @@ test.for(["name desc", "index desc", "select desc", "where desc", "limit", "from
 );
 
 test("is updated, changed by plain SQL, verified and deleted", async () => {
-  const { client, database, first, second, served, list } = await start();
+  const { client, database, first, second, definition, list } = await start();
   const changed = { ...second, index: "c", checks: [second.checks[1]] } as Group;
   const updated = (await client.update(changed, ["index", "checks"])) as Group;
   expect(updated).toMatchObject({ index: "c", checks: [{ unique: "w" }] });
@@ -108,7 +108,7 @@ test("is updated, changed by plain SQL, verified and deleted", async () => {
   expect(await client.get(second.name)).toMatchObject({ select: 7n, checks: [{ unique: "z" }] });
   expect(await client.get(first.name)).toMatchObject({ checks: [{ unique: "new" }] });
   expect(await list('checks.unique:"new"')).toEqual([first.name]);
-  expect(await findingsIn(database, served.definitions, served.resources)).toEqual([]);
+  expect(await findingsIn(database, definition.definitions, definition.resources)).toEqual([]);
   await expect(client.delete(first.name)).rejects.toThrow("in use");
   await client.delete(second.name);
   await client.delete(first.name);

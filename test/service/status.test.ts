@@ -11,7 +11,8 @@ import {
   DatabaseStatus_Synchronous,
 } from "../../gen/protostore/v1/database_service_pb.ts";
 import type { CallOptions, Connection } from "../../src/client/client.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { readMigrationFiles } from "../support/migrate.ts";
+
 import { startTestService } from "../support/service.ts";
 import { runCli } from "./cli.ts";
 import { createRows, failureOf, openSql } from "./support.ts";

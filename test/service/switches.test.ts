@@ -7,6 +7,7 @@ import type { Command, Option } from "commander";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { adoptCommand } from "../../src/chinook/adopt/command.ts";
+import { CHINOOK } from "../../src/chinook/program.ts";
 import { migrateCommand } from "../../src/cli/migrate.ts";
 import { schemaCommand } from "../../src/cli/schema.ts";
 import { serveCommand } from "../../src/cli/serve.ts";
@@ -28,8 +29,8 @@ const MEANINGS = [
   [false, ["false", "0", "no", "off"]],
 ] as const;
 
-const options = MAKERS.flatMap((make) => allOptions(make()));
-const switches = serveCommand().options.filter(
+const options = MAKERS.flatMap((make) => allOptions(make(CHINOOK)));
+const switches = serveCommand(CHINOOK).options.filter(
   ({ defaultValue }) => typeof defaultValue === "boolean",
 );
 
@@ -39,7 +40,7 @@ function allOptions(command: Command): readonly Option[] {
 
 /** What `serve` makes of a switch; throws what it refuses. */
 function readSwitch(option: Option, ...args: readonly string[]): unknown {
-  const command = serveCommand()
+  const command = serveCommand(CHINOOK)
     .exitOverride()
     .configureOutput({ writeErr() {} });
   command.action(() => {});

@@ -7,5 +7,5 @@ export const EVERYTHING = testMessage("everything.v1.Everything");
 
 export const RESOURCES: readonly ResourceDefinition[] = [{ resource: EVERYTHING }];
 
-/** Where this list is. */
-export const DEFINITIONS: string = import.meta.url;
+/** The same for threads. */
+export const EVERYTHING_RESOURCES = { definitions: import.meta.url, resources: RESOURCES };

@@ -7,11 +7,11 @@ import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
-import { DEFINITIONS, EVERYTHING, RESOURCES } from "./everything-resources.ts";
+import { EVERYTHING, EVERYTHING_RESOURCES, RESOURCES } from "./everything-resources.ts";
+import { readMigrationFiles } from "./migrate.ts";
 
 export { EVERYTHING };
 export const EVERYTHING_PLAN = planResources(RESOURCES)[0] as ResourcePlan;
@@ -72,7 +72,7 @@ export function openEverything(
   const database = openSqlite({
     path,
     readOnly: false,
-    definitions: DEFINITIONS,
+    definitions: EVERYTHING_RESOURCES.definitions,
     registry: EVERYTHING_REGISTRY,
     limits: DEFAULT_LIMITS,
   });

@@ -2,11 +2,12 @@
 // the image, and which messages are resources. Must not need the test runner.
 
 import { readFileSync } from "node:fs";
-import { type ImageResource, resourcesOf } from "./images.ts";
+import { defineResources } from "../../src/definition.ts";
+import { resourcesOf } from "./images.ts";
 
 const { searchParams } = new URL(import.meta.url);
 
-export const RESOURCES: readonly ImageResource[] = resourcesOf(
-  readFileSync(searchParams.get("image") ?? ""),
-  searchParams.getAll("resource"),
+export const OF_IMAGE = defineResources(
+  import.meta.url,
+  resourcesOf(readFileSync(searchParams.get("image") ?? ""), searchParams.getAll("resource")),
 );

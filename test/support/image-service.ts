@@ -2,19 +2,20 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Served } from "../../src/boot.ts";
+import { CHINOOK_MIGRATIONS } from "../../src/chinook/migrations.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
-import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
+import type { Definition } from "../../src/definition.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { type ImageResource, resourcesOf } from "./images.ts";
+import { migrateUp } from "./migrate.ts";
 import { runService, type TestService, type TestServiceOptions } from "./service.ts";
 import { type StandardClient, standardClient } from "./standard-client.ts";
 
 /** What a server of an image has. */
 export interface ImageService extends TestService {
   readonly plans: readonly ResourcePlan[];
-  readonly served: Served;
+  readonly definition: Definition;
   /** The standard methods of the first resource. */
   readonly client: StandardClient;
 }
@@ -44,14 +45,18 @@ export async function serveImage(
   url.searchParams.set("image", path);
   for (const name of names) url.searchParams.append("resource", name);
   const resources = resourcesOf(image, names);
-  const served: Served = { resources, definitions: url.href };
-  const service = await runService({ ...options, served });
+  const definition: Definition = {
+    resources,
+    definitions: url.href,
+    migrations: CHINOOK_MIGRATIONS,
+  };
+  const service = await runService({ ...options, definition });
   const plans = planResources(resources);
   const [{ service: desc }] = resources as [ImageResource];
   return {
     ...service,
     plans,
-    served,
+    definition,
     client: standardClient(service.connection, desc, plans[0] as ResourcePlan),
   };
 }

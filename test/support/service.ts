@@ -4,10 +4,11 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import pino from "pino";
 import { onTestFinished } from "vitest";
-import { type Served, serve } from "../../src/boot.ts";
-import { DEFINITIONS, RESOURCES, SERVICES } from "../../src/chinook/resources.ts";
+import { serve } from "../../src/boot.ts";
+import { CHINOOK } from "../../src/chinook/program.ts";
 import { type Connection, connect } from "../../src/client/client.ts";
 import { DEFAULT_LIMITS, type Durability, type Limits } from "../../src/config.ts";
+import type { Definition } from "../../src/definition.ts";
 import { makeTempDir } from "./temp.ts";
 import { REPO_ROOT } from "./tools.ts";
 
@@ -23,7 +24,7 @@ export interface TestServiceOptions {
   readonly strictReads?: boolean;
   readonly limits?: Partial<Limits>;
   /** What is served; everything that the service has if absent. */
-  readonly served?: Served;
+  readonly definition?: Definition;
 }
 
 /** A service that answers. */
@@ -62,7 +63,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       // Rows that a test writes beside it stay as they are, unless it asks for more.
       limits: { ...DEFAULT_LIMITS, fillRowsPerSecond: 0, ...options.limits },
     },
-    options.served ?? { resources: RESOURCES, definitions: DEFINITIONS, services: SERVICES },
+    options.definition ?? CHINOOK,
     pino({ level: "silent" }),
   ).catch((error: unknown) => {
     removeDirectory();

@@ -1,6 +1,6 @@
 // Verifies a database file as `protostore verify` does.
 
-import { DEFINITIONS, RESOURCES } from "../../src/chinook/resources.ts";
+import { CHINOOK_RESOURCES, RESOURCES } from "../../src/chinook/resources.ts";
 import { checkSearchIndex } from "../../src/chinook/search/search-repository.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
@@ -11,7 +11,7 @@ import { registryOf } from "../../src/schema/registry.ts";
 
 /** Everything in the file that is not as it must be: empty if columns, JSON and bytes agree. */
 export async function findingsOf(path: string): Promise<Finding[]> {
-  return findingsIn(path, DEFINITIONS, RESOURCES, checkSearchIndex);
+  return findingsIn(path, CHINOOK_RESOURCES.definitions, RESOURCES, checkSearchIndex);
 }
 
 /** The same for the rows of other resources, which the module with this URL exports. */

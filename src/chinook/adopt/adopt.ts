@@ -25,6 +25,8 @@ import {
 } from "../../database/sqlite/migrate/target.ts";
 import { readVersion } from "../../database/sqlite/migrate/version.ts";
 import { StoreError } from "../../errors.ts";
+import { CHINOOK_MIGRATIONS } from "../migrations.ts";
+import { CHINOOK_FILES, detectChinook } from "./detect.ts";
 import { checkNewNames } from "./new-names.ts";
 import { readChinookTables } from "./tables.ts";
 import { countRows, isSameCount, type TableCount, takeOver } from "./take-over.ts";
@@ -55,19 +57,19 @@ export interface AdoptionReport {
 /**
  * Makes the Chinook file at `path` a managed database. If this process is killed, the file is
  * untouched, or it is managed and the next `migrate up` or adoption completes it.
- * @throws StoreError NOT_CHINOOK with the reason, INVALID_CONFIG if it is managed already, or what
+ * @throws StoreError NOT_ADOPTABLE with the reason, INVALID_CONFIG if it is managed already, or what
  *   a migration throws.
  */
 export async function adoptDatabase(path: string, options: AdoptOptions): Promise<AdoptionReport> {
   requireDatabase(path);
   const database = realpathSync(path);
-  const files = options.files ?? readMigrationFiles();
+  const files = options.files ?? readMigrationFiles(CHINOOK_MIGRATIONS);
   requireChinook(files);
   return await withDatabase(database, options.lockTimeoutMs, async (target) => {
     const backup = isInterrupted(target, files)
       ? undefined
       : await adoptUnmanaged(target, files, options);
-    const migration = await runUp(target, files, options);
+    const migration = await runUp(target, { ...options, files });
     const tables = countRows(
       target.connection,
       readChinookTables(files).map(({ name }) => name),
@@ -78,7 +80,7 @@ export async function adoptDatabase(path: string, options: AdoptOptions): Promis
 
 /** What is recorded as adopted must be the file that makes Chinook's tables. */
 function requireChinook(files: readonly MigrationFile[]): void {
-  const [own] = readMigrationFiles();
+  const [own] = readMigrationFiles(CHINOOK_MIGRATIONS);
   if (own && files[0]?.checksum === own.checksum) return;
   throw new StoreError(
     "INVALID_CONFIG",
@@ -94,7 +96,7 @@ function requireChinook(files: readonly MigrationFile[]): void {
 export async function checkAdoption(path: string, options: AdoptOptions): Promise<void> {
   requireDatabase(path);
   const database = realpathSync(path);
-  const files = options.files ?? readMigrationFiles();
+  const files = options.files ?? readMigrationFiles(CHINOOK_MIGRATIONS);
   requireChinook(files);
   await withDatabase(database, options.lockTimeoutMs, async (target) => {
     if (isInterrupted(target, files)) return;
@@ -108,7 +110,7 @@ export async function checkAdoption(path: string, options: AdoptOptions): Promis
 
 /** True if an earlier adoption of the file was killed after its transaction. */
 function isInterrupted({ connection, database }: Target, files: readonly MigrationFile[]): boolean {
-  if (detectDatabase(connection).kind !== "managed") return false;
+  if (detectDatabase(connection, CHINOOK_FILES) !== "managed") return false;
   const { version } = readVersion(connection);
   const adopted = readLog(connection).some((entry) => entry.kind === "adopted");
   if (adopted && version < (files.at(-1)?.version ?? version)) return true;
@@ -139,7 +141,7 @@ async function adoptUnmanaged(
 /**
  * Runs `action` in a transaction that it may commit: a backup is then the file as it is when it is
  * adopted. `action` is told whether the tables have their upstream names.
- * @throws StoreError NOT_CHINOOK, or what `action` throws; then nothing is changed.
+ * @throws StoreError NOT_ADOPTABLE, or what `action` throws; then nothing is changed.
  */
 async function whileNobodyWrites<T>(
   target: Target,
@@ -163,14 +165,15 @@ function copying({ onProgress }: AdoptOptions): BackupProgress {
 
 /** @returns true for the upstream naming, false for the plural one. */
 function refuseUnlessChinook({ connection, database }: Target): boolean {
-  const detection = detectDatabase(connection);
-  const isUpstream = detection.kind === "chinook-upstream";
-  if (isUpstream || detection.kind === "chinook-plural") {
-    checkNewNames(connection, readMigrationFiles(), isUpstream);
+  const found = detectChinook(connection);
+  if (found.naming !== undefined) {
+    const isUpstream = found.naming === "upstream";
+    checkNewNames(connection, readMigrationFiles(CHINOOK_MIGRATIONS), isUpstream);
     return isUpstream;
   }
-  const reason = detection.kind === "foreign" ? detection.reason : "it has no tables";
-  throw new StoreError("NOT_CHINOOK", `${database} is no Chinook file: ${reason}`);
+  const isEmpty = detectDatabase(connection) === "empty";
+  const reason = isEmpty ? "it has no tables" : found.reason;
+  throw new StoreError("NOT_ADOPTABLE", `${database} is no Chinook file: ${reason}`);
 }
 
 /** Does the whole adoption on a copy of `backup`, so that whatever can fail fails there. */
@@ -190,7 +193,7 @@ async function rehearse(
       connection.pragma("synchronous = OFF");
       const target = { connection, database, lockTimeoutMs };
       const before = await inTransaction(target, () => takeOver(connection, files, isUpstream));
-      await runUp(target, files, {});
+      await runUp(target, { files });
       const names = before.map(({ table }) => table);
       if (!isSameCount(before, countRows(connection, names))) {
         throw new StoreError("MIGRATION_FAILED", "the migrations would add or delete rows");

@@ -11,6 +11,7 @@ import { StoreError } from "../../errors.ts";
 import type { FindingSummary } from "../../repositories/finding.ts";
 import { planResources } from "../../schema/plan.ts";
 import { registryOf } from "../../schema/registry.ts";
+import { CHINOOK_MIGRATIONS } from "../migrations.ts";
 import { RESOURCES } from "../resources.ts";
 import { type AdoptionReport, adoptDatabase, checkAdoption } from "./adopt.ts";
 import { examineAdopted } from "./examine.ts";
@@ -49,7 +50,7 @@ async function runAdopt(
   { lockTimeout, migrations, check, strict }: AdoptFlags,
 ): Promise<void> {
   const progress = createSteps();
-  const files = readMigrationFiles(migrations);
+  const files = readMigrationFiles(migrations ?? CHINOOK_MIGRATIONS);
   const examination = createExamination(files, strict);
   const options = {
     lockTimeoutMs: lockTimeout,

@@ -20,7 +20,7 @@ const RECORDS = ["schema_migrations_log", "version_unique"];
 
 /**
  * Makes sure that the file has no column, table, index, view or trigger that a migration would add.
- * @throws StoreError NOT_CHINOOK, naming all of them.
+ * @throws StoreError NOT_ADOPTABLE, naming all of them.
  */
 export function checkNewNames(
   connection: Connection,
@@ -35,7 +35,7 @@ export function checkNewNames(
   ];
   if (taken.length === 0) return;
   throw new StoreError(
-    "NOT_CHINOOK",
+    "NOT_ADOPTABLE",
     `${taken.join(", and ")}; protostore needs to add one of this name: rename it first`,
   );
 }

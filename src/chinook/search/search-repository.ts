@@ -1,6 +1,6 @@
 // The full-text search of tracks, and the care of its index: the table track_search, which triggers
 // keep in step (migration 4). All SQL that knows the index is in this file; what users type is made
-// an expression in query/search-query.ts.
+// an expression in search-query.ts.
 
 import {
   SearchTracksResponse_ResultSchema,
@@ -9,6 +9,7 @@ import {
 import { itemBytesMax, type Limits } from "../../config.ts";
 import type { CallLimits, Database, Operation } from "../../database/database.ts";
 import type { ItemForm } from "../../database/page-request.ts";
+import type { DerivedIndex } from "../../definition.ts";
 import { StoreError } from "../../errors.ts";
 import { interruptible } from "../../query/interrupt.ts";
 import { itemColumns, LIMIT, type Statement } from "../../query/statements.ts";
@@ -224,3 +225,10 @@ export async function rebuildSearchIndex(database: Database): Promise<{ revision
   );
   return { revision };
 }
+
+/** The index as `verify` sees it. */
+export const SEARCH_INDEX: DerivedIndex = {
+  name: "search index",
+  check: checkSearchIndex,
+  rebuild: rebuildSearchIndex,
+};

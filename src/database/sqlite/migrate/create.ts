@@ -9,7 +9,7 @@ import { sqlName } from "../../../schema/sql-name.ts";
 import { resourceTriggers } from "../../../schema/triggers.ts";
 import { openConnection } from "../connection/connection.ts";
 import { VERSION_MAX } from "./file-name.ts";
-import { MIGRATIONS_DIR, type MigrationFile, readMigrationFiles } from "./files.ts";
+import { type MigrationFile, readMigrationFiles } from "./files.ts";
 
 /** The table of a new resource; both are plain SQL identifiers. */
 export interface NewTable {
@@ -20,8 +20,8 @@ export interface NewTable {
 
 /** How a new migration is written. */
 export interface CreateOptions {
-  /** The folder of the migrations; the package's own if absent. */
-  readonly dir?: string;
+  /** The folder of the migrations. */
+  readonly dir: string;
   readonly table?: NewTable;
 }
 
@@ -33,14 +33,14 @@ const COLUMNS_OF_STORE = new Set<string>(SYSTEM_COLUMNS);
  * @throws StoreError MIGRATION_INVALID if a name cannot be used; INVALID_CONFIG if the folder cannot be
  * read or written.
  */
-export function createMigration(name: string, options: CreateOptions = {}): readonly string[] {
+export function createMigration(name: string, options: CreateOptions): readonly string[] {
   if (!/^[a-z0-9][a-z0-9_]*$/.test(name)) {
     throw new StoreError(
       "MIGRATION_INVALID",
       `"${name}" is no name for a migration: use lower-case letters, digits and _`,
     );
   }
-  const dir = options.dir ?? MIGRATIONS_DIR;
+  const dir = options.dir;
   const last = readMigrationFiles(dir).at(-1);
   const base = join(dir, `${nextVersion(last, new Date())}_${name}`);
   const [up, down] = options.table ? tableScripts(options.table) : emptyScripts();

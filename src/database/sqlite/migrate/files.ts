@@ -5,7 +5,6 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { StoreError } from "../../../errors.ts";
-import { PACKAGE_ROOT } from "../../../package-root.ts";
 import { decodeScript, findIneffective, type MigrationMode, readMode } from "./directives.ts";
 import { type MigrationName, parseMigrationName } from "./file-name.ts";
 import { hasGooseMarkers, splitGoose } from "./goose.ts";
@@ -39,15 +38,12 @@ export interface MigrationFile {
   readonly otherEndings: readonly string[];
 }
 
-/** The folder of the migrations that come with this package. */
-export const MIGRATIONS_DIR: string = join(PACKAGE_ROOT, "migrations", "sqlite");
-
 /**
  * The migrations in `dir`, in order of version, which may have gaps.
  * @throws StoreError MIGRATION_INVALID for a file that looks like a migration and is none, or that
  *   has the version of another; INVALID_CONFIG if the folder cannot be read.
  */
-export function readMigrationFiles(dir: string = MIGRATIONS_DIR): readonly MigrationFile[] {
+export function readMigrationFiles(dir: string): readonly MigrationFile[] {
   const versions = new Map<bigint, Sources>();
   for (const file of listFiles(dir)) {
     const name = parseMigrationName(file);

@@ -4,7 +4,7 @@
 import { StoreError } from "../../../errors.ts";
 import type { Connection } from "../connection/connection.ts";
 import { refuseUnmanaged } from "./detect.ts";
-import { checkSequence, type MigrationFile, readMigrationFiles } from "./files.ts";
+import { checkSequence, type MigrationFile } from "./files.ts";
 import { createLogTable, findSkipped, healLog, readLog, writeLogEntry } from "./log.ts";
 import type { MigrateOptions } from "./migrate.ts";
 import { inTransaction, withDatabase } from "./target.ts";
@@ -20,7 +20,7 @@ export async function forceVersion(
   version: bigint,
   options: MigrateOptions,
 ): Promise<void> {
-  const files = options.files ?? readMigrationFiles();
+  const { files, foreign } = options;
   checkSequence(files);
   const file = files.find((candidate) => candidate.version === version);
   if (version > 0n && !file) {
@@ -28,7 +28,7 @@ export async function forceVersion(
   }
   await withDatabase(database, options.lockTimeoutMs, async (target) => {
     const { connection } = target;
-    if (!hasVersionTable(connection)) refuseUnmanaged(connection, database);
+    if (!hasVersionTable(connection)) refuseUnmanaged(connection, database, foreign);
     await inTransaction(target, () => recordForced(connection, files, file));
   });
 }

@@ -4,8 +4,8 @@
 import { StoreError } from "../../../errors.ts";
 import type { Connection } from "../connection/connection.ts";
 import { applyMigration, type Direction, dirtyError, type Step } from "./apply.ts";
-import { refuseUnmanaged } from "./detect.ts";
-import { checkSequence, type MigrationFile, readMigrationFiles, requireScript } from "./files.ts";
+import { type ForeignFiles, refuseUnmanaged } from "./detect.ts";
+import { checkSequence, type MigrationFile, requireScript } from "./files.ts";
 import { checkLog, createLogTable, findSkipped, healLog, isLogStale, readLog } from "./log.ts";
 import {
   createDatabase,
@@ -39,8 +39,9 @@ export interface MigrationStatus {
 
 /** How a command that migrates runs. */
 export interface MigrateOptions {
-  /** The migrations; the package's own if absent. */
-  readonly files?: readonly MigrationFile[];
+  readonly files: readonly MigrationFile[];
+  /** What becomes of files of others; all are refused if absent. */
+  readonly foreign?: ForeignFiles | undefined;
   /** How long to wait for other processes, in milliseconds. */
   readonly lockTimeoutMs: number;
   /** Called before each migration, and once more after the last with `done` equal to `total`. */
@@ -97,11 +98,8 @@ export async function migrateUp(
   database: string,
   options: MigrateOptions & Bound,
 ): Promise<MigrationReport> {
-  const files = options.files ?? readMigrationFiles();
   createDatabase(database);
-  return await withDatabase(database, options.lockTimeoutMs, (target) =>
-    runUp(target, files, options),
-  );
+  return await withDatabase(database, options.lockTimeoutMs, (target) => runUp(target, options));
 }
 
 /**
@@ -113,10 +111,10 @@ export async function migrateDown(
   database: string,
   options: MigrateOptions & { readonly steps?: number | "all" },
 ): Promise<MigrationReport> {
-  const files = options.files ?? readMigrationFiles();
+  const { files, foreign } = options;
   return await withDatabase(database, options.lockTimeoutMs, async (target) => {
     const { connection } = target;
-    refuseUnmanaged(connection, database);
+    refuseUnmanaged(connection, database, foreign);
     const from = await prepare(target, files);
     const log = readLog(connection);
     const skipped = new Set(findSkipped(log, files, from));
@@ -144,14 +142,14 @@ export async function migrateDown(
  */
 export async function runUp(
   target: Target,
-  files: readonly MigrationFile[],
-  options: Pick<MigrateOptions, "onProgress"> & Bound,
+  options: Omit<MigrateOptions, "lockTimeoutMs"> & Bound,
 ): Promise<MigrationReport> {
+  const { files, foreign } = options;
   const to = BigInt(options.target ?? files.at(-1)?.version ?? NO_VERSION);
   if (to > 0n && !files.some(({ version }) => version === to)) {
     throw new StoreError("MIGRATION_INVALID", `there is no migration ${to}`);
   }
-  refuseUnmanaged(target.connection, target.database);
+  refuseUnmanaged(target.connection, target.database, foreign);
   await useWriteAheadLog(target);
   const from = await prepare(target, files);
   const pending = files.filter(({ version }) => version > from && version <= to);

@@ -5,7 +5,6 @@ import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Connection } from "../connection/connection.ts";
-import { readMigrationFiles } from "./files.ts";
 import { retryWhileBusy } from "./lock.ts";
 import { type Bound, type MigrateOptions, type MigrationReport, runUp } from "./migrate.ts";
 import {
@@ -39,7 +38,6 @@ export async function planMigrations(
   database: string,
   options: MigrateOptions & Bound,
 ): Promise<MigrationPlan> {
-  const files = options.files ?? readMigrationFiles();
   const exists = existsSync(database);
   const copy = exists
     ? `${database}-plan-${process.pid}`
@@ -53,7 +51,7 @@ export async function planMigrations(
       connection.pragma("synchronous = OFF");
       const before = readSchema(connection);
       const target = { connection, database, lockTimeoutMs: options.lockTimeoutMs };
-      const report = await runUp(target, files, options);
+      const report = await runUp(target, options);
       return {
         ...report,
         migrations: report.migrations.map(({ name }) => name),

@@ -2,6 +2,7 @@
 // Must not know what the thread is for.
 
 import type { Registry } from "@bufbuild/protobuf";
+import { StoreError } from "../../../errors.ts";
 import { planResources, type ResourceDefinition, type ResourcePlan } from "../../../schema/plan.ts";
 import { registryOf } from "../../../schema/registry.ts";
 
@@ -11,18 +12,32 @@ export interface ThreadPlans {
   readonly registry: Registry;
 }
 
+/** What `defineResources` has made, as far as a thread needs it. */
+interface Exported {
+  readonly definitions: string;
+  readonly resources: readonly ResourceDefinition[];
+}
+
 /**
- * The plans of the `RESOURCES` that the module with the URL `definitions` exports.
- * @throws StoreError INVALID_PLAN, or what the module fails with.
+ * The plans of the resources that the module with the URL `definitions` exports.
+ * @throws StoreError INVALID_PLAN, INVALID_CONFIG if it exports none, or what the module fails with.
  */
 export async function loadPlans(definitions: string): Promise<ThreadPlans> {
-  const { RESOURCES } = (await import(definitions)) as {
-    readonly RESOURCES: readonly ResourceDefinition[];
-  };
+  const exported = Object.values((await import(definitions)) as Readonly<Record<string, unknown>>);
+  const found = exported.find(isExported);
+  if (!found) {
+    throw new StoreError("INVALID_CONFIG", `${definitions} must export its defineResources(…)`);
+  }
+  const { resources } = found;
   return {
-    plans: planResources(RESOURCES),
-    registry: registryOf(RESOURCES.map(({ resource }) => resource)),
+    plans: planResources(resources),
+    registry: registryOf(resources.map(({ resource }) => resource)),
   };
+}
+
+function isExported(value: unknown): value is Exported {
+  if (typeof value !== "object" || value === null) return false;
+  return "definitions" in value && "resources" in value && Array.isArray(value.resources);
 }
 
 /** The plan with this table: what a plan is called between threads. */

@@ -1,4 +1,4 @@
-// The child rows of a resource, such as the lines of an invoice: numbered and stored with it.
+// The child rows of a resource, such as the lines of an order: numbered and stored with it.
 // Must not touch the row of the resource itself.
 
 import type { Message, Registry } from "@bufbuild/protobuf";

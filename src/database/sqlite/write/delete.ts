@@ -1,5 +1,5 @@
 // Deletes a row inside the open transaction and, if forced, what needs it.
-// A forced delete never changes a child row of another resource, such as the line of an invoice.
+// A forced delete never changes a child row of another resource, such as the line of an order.
 
 import { clone } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
