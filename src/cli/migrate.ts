@@ -226,6 +226,7 @@ function printStatus(program: Program, { database, migrations }: DatabaseOptions
       const state = isPending ? "pending" : (entry?.kind ?? unlogged);
       print(`  ${state.padEnd(9)} ${name}${entry ? `  ${entry.appliedAt}` : ""}`);
     }
+    for (const name of status.pendingStore) print(`  pending   ${name} of the store itself`);
     printNotes({ notices: [], skipped, from: status.version, to: status.version });
   } catch (error) {
     throw nameDatabase(database, error);

@@ -90,12 +90,16 @@ export function createSchemaProbe(
   };
 }
 
-function whyNotCurrent({ version, expected, dirty, pending }: MigrationStatus): string | undefined {
+function whyNotCurrent(status: MigrationStatus): string | undefined {
+  const { version, expected, dirty, pending, pendingStore } = status;
   if (dirty) {
     return `migration ${version} did not finish; repair it, then run: protostore migrate force ${version}`;
   }
   if (version > expected) return `the database is at version ${version}, newer than ${expected}`;
-  if (pending.length === 0) return undefined;
+  if (pending.length === 0) {
+    if (pendingStore.length === 0) return undefined;
+    return `the store's own tables lack ${pendingStore.join(", ")}; run: protostore migrate up`;
+  }
   return `the database is at version ${version} of ${expected}; run: protostore migrate up`;
 }
 

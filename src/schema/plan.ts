@@ -313,7 +313,7 @@ export const SYSTEM_COLUMNS = [
 
 /** The store's own tables, and names that its statements give to functions and subqueries. */
 const RESERVED_TABLE =
-  /^(?:sqlite(?:_.*)?|pragma_.*|json_(?:each|tree)|e\d+|store_(?:state|secrets|replaced)|id_high_water|completed_requests|stored_schemas|schema_(?:state|migrations|migrations_log))$/i;
+  /^(?:sqlite(?:_.*)?|pragma_.*|json_(?:each|tree)|e\d+|store_(?:state|secrets|replaced|migrations)|id_high_water|completed_requests|stored_schemas|schema_(?:state|migrations|migrations_log))$/i;
 
 /** Names from options become part of SQL text, so nothing but plain identifiers is let through. */
 function isIdentifier(name: string): boolean {

@@ -49,7 +49,7 @@ export function readNewNames(
     columns: new Map(tables.map(({ name }) => [name, columnsOf(connection, name)])),
     objects: readSchema(connection).map(({ name }) => name),
   });
-  const before = withMigrated(files.slice(0, 1), read);
+  const before = withMigrated(files.slice(0, 1), read, []);
   const after = withMigrated(files, read);
   return {
     columns: new Map(

@@ -7,6 +7,7 @@ import { applyMigration, type Direction, dirtyError, type Step } from "./apply.t
 import { type ForeignFiles, refuseUnmanaged } from "./detect.ts";
 import { checkSequence, type MigrationFile, requireScript } from "./files.ts";
 import { checkLog, createLogTable, findSkipped, healLog, isLogStale, readLog } from "./log.ts";
+import { migrateStore, pendingStoreMigrations } from "./store-tables.ts";
 import {
   createDatabase,
   inTransaction,
@@ -35,6 +36,8 @@ export interface MigrationStatus {
   readonly managed: boolean;
   /** The names of the migrations that are not applied, in order. */
   readonly pending: readonly string[];
+  /** The names of those of the store's own tables that are not. */
+  readonly pendingStore: readonly string[];
 }
 
 /** How a command that migrates runs. */
@@ -78,6 +81,7 @@ export function readMigrationStatus(
     dirty,
     managed: hasVersionTable(connection),
     pending: files.filter((file) => file.version > version).map((file) => file.name),
+    pendingStore: pendingStoreMigrations(connection, files),
   };
 }
 
@@ -151,6 +155,7 @@ export async function runUp(
   }
   refuseUnmanaged(target.connection, target.database, foreign);
   await useWriteAheadLog(target);
+  await migrateStore(target, files);
   const from = await prepare(target, files);
   const pending = files.filter(({ version }) => version > from && version <= to);
   return await runAll(target, files, planSteps(from, pending, "up"), options);

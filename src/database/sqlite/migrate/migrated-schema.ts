@@ -8,6 +8,7 @@ import { CACHE_FOLDER, packageVersion } from "../../../package-root.ts";
 import { type Connection, openConnection } from "../connection/connection.ts";
 import type { MigrationFile } from "./files.ts";
 import { runScript } from "./statements.ts";
+import { storeMigrations } from "./store-tables.ts";
 
 /** A table, index, view or trigger, as `sqlite_schema` has it. */
 export interface SchemaObject {
@@ -25,7 +26,8 @@ export interface SchemaObject {
  */
 export function readMigratedSchema(files: readonly MigrationFile[]): readonly SchemaObject[] {
   const hash = createHash("sha256").update(packageVersion());
-  for (const { up } of files) hash.update(JSON.stringify(up?.sql ?? null));
+  for (const { up } of [...storeMigrations(files), ...files])
+    hash.update(JSON.stringify(up?.sql ?? null));
   const path = join(CACHE_FOLDER, `schema-${hash.digest("hex")}.json`);
   const kept = readKept(path);
   if (kept) return kept;
@@ -56,18 +58,21 @@ function keep(path: string, schema: readonly SchemaObject[]): void {
 }
 
 /**
- * What `action` makes of an empty database to which `files` are applied in order.
+ * What `action` makes of an empty database that has the store's own tables and those that `files` make.
  * @throws StoreError MIGRATION_FAILED if one of them fails there.
  */
 export function withMigrated<T>(
   files: readonly MigrationFile[],
   action: (connection: Connection) => T,
+  store: readonly MigrationFile[] = storeMigrations(files),
 ): T {
   const connection = openConnection(":memory:", { busyTimeoutMs: 0 });
   try {
     // A rebuild of a table must not lose what refers to it; there are no rows to check.
     connection.pragma("foreign_keys = OFF");
-    for (const { up } of files) runScript(connection, { ...up, mode: "no-transaction" });
+    for (const { up } of [...store, ...files]) {
+      runScript(connection, { ...up, mode: "no-transaction" });
+    }
     return action(connection);
   } finally {
     connection.close();
