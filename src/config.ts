@@ -100,6 +100,8 @@ export interface Limits {
   readonly walSizeBytes: number;
 }
 
+export const DEFAULT_ADDRESS = "127.0.0.1:50051";
+
 /** The limits in force unless a flag or the environment says otherwise. */
 export const DEFAULT_LIMITS: Limits = Object.freeze({
   busyTimeoutMs: 20,
@@ -141,6 +143,24 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   walSizeBytes: 64 * 1024 * 1024,
 });
 
+/** What a program may say of how it serves; the database file is all that it must. */
+export interface ServeSettings extends Partial<Omit<Config, "database" | "limits" | "processes">> {
+  readonly database: string;
+  readonly limits?: Partial<Limits>;
+}
+
+/** The configuration in which everything that `settings` leaves open has its default. */
+export function completeConfig({ limits, ...settings }: ServeSettings): Config {
+  return Object.freeze({
+    address: DEFAULT_ADDRESS,
+    readOnly: false,
+    durability: "full",
+    ...settings,
+    processes: 1,
+    limits: { ...DEFAULT_LIMITS, ...limits },
+  });
+}
+
 /** What is kept free in a response beside its items: a page token, the total size, tags. */
 const RESPONSE_REST_BYTES = 512;
 
@@ -148,5 +168,3 @@ const RESPONSE_REST_BYTES = 512;
 export function itemBytesMax({ sendMessageBytes }: Limits): number {
   return sendMessageBytes - RESPONSE_REST_BYTES;
 }
-
-export const DEFAULT_ADDRESS = "127.0.0.1:50051";

@@ -1,52 +1,15 @@
-// Packs the package as it would be published, unpacks it where nothing else is, and uses it there.
-// The folder is what `npm install` makes; only that its dependencies are links, for want of a net.
+// The package as it would be published: its command, its files, its exports, and a program of somebody
+// else that uses nothing but it.
 
-import { chmodSync, globSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { cpSync, globSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TrackService } from "../gen/chinook/v1/track_pb.ts";
 import { connect } from "../src/client/client.ts";
-import { runShell, runShellOk, startServer } from "./support/recipe-programs.ts";
-import { copyTree } from "./support/recipe-tree.ts";
-import { tempDir } from "./support/temp.ts";
+import { install, type Packed, pack } from "./support/installed.ts";
+import { PACKAGE_PROGRAMS, runShell, runShellOk, startServer } from "./support/recipe-programs.ts";
+import { makeTempDir } from "./support/temp.ts";
 import { REPO_ROOT } from "./support/tools.ts";
-
-interface Manifest {
-  readonly version: string;
-  readonly bin: { readonly protostore: string };
-  readonly dependencies: Readonly<Record<string, string>>;
-}
-
-interface Installed {
-  /** The folder that it is installed in. */
-  readonly folder: string;
-  /** The package itself, in there. */
-  readonly root: string;
-  /** The folder that it was packed from. */
-  readonly source: string;
-  readonly manifest: Manifest;
-}
-
-/** Packs a copy of the repository, so that its own dist/ stays as it is, and installs that. */
-async function install(): Promise<Installed> {
-  const source = copyTree();
-  const folder = tempDir();
-  await runShellOk(source, `npm pack --silent --pack-destination '${folder}'`);
-  const modules = join(folder, "node_modules");
-  const root = join(modules, "protostore");
-  mkdirSync(root, { recursive: true });
-  await runShellOk(folder, "tar -xzf *.tgz -C node_modules/protostore --strip-components=1");
-  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest;
-  for (const name of Object.keys(manifest.dependencies)) {
-    mkdirSync(dirname(join(modules, name)), { recursive: true });
-    symlinkSync(join(REPO_ROOT, "node_modules", name), join(modules, name));
-  }
-  // npm, too, makes the file of a command executable only when it installs it.
-  chmodSync(join(root, manifest.bin.protostore), 0o755);
-  mkdirSync(join(modules, ".bin"));
-  symlinkSync(join(root, manifest.bin.protostore), join(modules, ".bin", "protostore"));
-  return { folder, root, source, manifest };
-}
 
 function filesIn(root: string, pattern = "**"): string[] {
   return globSync(pattern, { cwd: root })
@@ -55,8 +18,17 @@ function filesIn(root: string, pattern = "**"): string[] {
 }
 
 describe("the package", () => {
+  const directory = makeTempDir();
+  let packed: Packed;
+
+  beforeAll(async () => {
+    packed = await pack(directory);
+  });
+
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
   test("runs where it is installed", async () => {
-    const { folder, manifest } = await install();
+    const { folder, manifest } = await install(packed.tarball);
     const protostore = join(folder, "node_modules", ".bin", "protostore");
 
     expect(await runShellOk(folder, `${protostore} --version`)).toBe(`${manifest.version}\n`);
@@ -76,7 +48,7 @@ describe("the package", () => {
   });
 
   test("has what it needs, and nothing of where it was made", async () => {
-    const { root, source } = await install();
+    const { root } = await install(packed.tarball);
     const files = filesIn(root);
     expect([...new Set(files.map((path) => path.split("/")[0]))].sort()).toEqual([
       "CHANGELOG.md",
@@ -89,19 +61,62 @@ describe("the package", () => {
       "package.json",
       "proto",
     ]);
-    const compiled = ["src", "gen"]
+    const compiled = ["src", "gen", "conformance"]
       .flatMap((folder) => filesIn(REPO_ROOT, `${folder}/**/*.ts`))
       .flatMap((path) => [path.replace(/ts$/, "js"), path.replace(/ts$/, "d.ts")]);
     expect(filesIn(join(root, "dist"))).toEqual(compiled.sort());
     for (const folder of ["docs", "fixtures", "migrations"]) {
       expect(filesIn(root, `${folder}/**`)).toEqual(filesIn(REPO_ROOT, `${folder}/**`));
     }
-    expect(filesIn(root, "proto/**")).toEqual(filesIn(REPO_ROOT, "proto/**/*.proto"));
+    const protos = filesIn(root, "proto/**");
+    expect(protos.filter((path) => !path.startsWith("proto/google/"))).toEqual(
+      filesIn(REPO_ROOT, "proto/**/*.proto"),
+    );
+    await runShellOk(root, "buf build proto");
 
     const telling = files.filter((path) => {
       const text = readFileSync(join(root, path), "utf8");
-      return [REPO_ROOT, source].some((folder) => text.includes(folder));
+      return [REPO_ROOT, packed.source].some((folder) => text.includes(folder));
     });
     expect(telling).toEqual([]);
+  });
+
+  test("has exports that resolve, with their types, for ES modules and bundlers", async () => {
+    const { tarball } = packed;
+    await runShellOk(directory, `attw '${tarball}' --profile esm-only --format ascii`);
+    await runShellOk(directory, `publint --strict '${tarball}'`);
+  });
+
+  test("serves the messages of somebody else", async () => {
+    const { folder } = await install(packed.tarball, [
+      "@bufbuild/buf",
+      "@bufbuild/protoc-gen-es",
+      "@types/node",
+      "typescript",
+    ]);
+    cpSync(join(REPO_ROOT, "examples", "library"), folder, { recursive: true });
+    await runShellOk(folder, "mv gen committed && buf generate && diff -r committed gen");
+    await runShellOk(folder, "tsc && tsc --module esnext --moduleResolution bundler");
+    await runShellOk(folder, "buf format proto --diff --exit-code");
+    await runShellOk(folder, `PATH="${PACKAGE_PROGRAMS}:$PATH" npm test`);
+  });
+
+  test("refuses to serve in the module that threads import, with a word", async () => {
+    const { folder } = await install(packed.tarball);
+    cpSync(join(REPO_ROOT, "examples", "library"), folder, { recursive: true });
+    writeFileSync(
+      join(folder, "src", "all.ts"),
+      `import { defineResources, serve } from "protostore";
+import { AuthorSchema, AuthorService } from "../gen/library/v1/author_pb.ts";
+
+export const RESOURCES = defineResources(import.meta.url, [
+  { resource: AuthorSchema, service: AuthorService },
+]);
+await serve({ ...RESOURCES, migrations: "migrations" }, { database: "all.db", address: "127.0.0.1:0" });
+`,
+    );
+    const { code, output } = await runShell(folder, "node src/all.ts");
+    expect(code).not.toBe(0);
+    expect(output).toContain("all.ts defines resources and must not do anything else");
   });
 });

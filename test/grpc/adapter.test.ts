@@ -4,7 +4,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { GenService } from "@bufbuild/protobuf/codegenv2";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { status } from "@grpc/grpc-js";
+import { Metadata, status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import {
   ServerReflection,
@@ -118,6 +118,32 @@ describe("responses", () => {
     await collect(stream);
     expect(sent).toEqual([["7"], ["8"]]);
   });
+});
+
+test("a handler is told who calls, and what came beside the request", async () => {
+  const seen: unknown[] = [];
+  const { client } = await serve({
+    services: [
+      health({
+        async check(_, context) {
+          seen.push(context.peer);
+          for (const key of ["tenant", "trace-bin", "none"]) seen.push(context.metadata(key));
+          return serving;
+        },
+      }),
+    ],
+  });
+  const metadata = new Metadata();
+  metadata.add("tenant", "a");
+  metadata.add("tenant", "b");
+  metadata.set("trace-bin", Buffer.from([0, 255]));
+  await callUnary(client, Health.method.check, new Uint8Array(), 20_000, metadata);
+  expect(seen).toEqual([
+    expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+    ["a, b"],
+    [Buffer.from([0, 255])],
+    [],
+  ]);
 });
 
 describe("a call that is over for its client", () => {

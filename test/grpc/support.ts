@@ -16,7 +16,7 @@ import {
   type ClientReadableStream,
   type ClientWritableStream,
   credentials,
-  type Metadata,
+  Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
 import pino from "pino";
@@ -84,6 +84,7 @@ export function callUnary<I extends DescMessage, O extends DescMessage>(
   method: DescMethod & { input: I; output: O },
   request: MessageInitShape<I> | Uint8Array,
   deadlineMs = 20_000,
+  sent = new Metadata(),
 ): Promise<Answer<MessageShape<O>>> {
   return new Promise((resolve, reject) => {
     let headers: Metadata;
@@ -93,6 +94,7 @@ export function callUnary<I extends DescMessage, O extends DescMessage>(
         asIs,
         (bytes) => fromBinary(method.output, bytes),
         encode(method.input, request),
+        sent,
         { deadline: Date.now() + deadlineMs },
         (error, response) =>
           response ? resolve({ response, headers }) : reject(error ?? new Error("no response")),

@@ -9,9 +9,8 @@ import { REPO_ROOT } from "./tools.ts";
 /** What is at the top of a working tree and no part of the project: see .gitignore. */
 const LEFT_OUT = new Set([".git", ".vitest", "bin", "data", "dist", "node_modules"]);
 
-/** The path of a copy that is removed when the running test is over. */
-export function copyTree(): string {
-  const copy = tempDir();
+/** The path of a copy: in a folder that is removed when the running test is over, or in this one. */
+export function copyTree(copy = tempDir()): string {
   cpSync(REPO_ROOT, copy, {
     recursive: true,
     filter: (source) => !LEFT_OUT.has(relative(REPO_ROOT, source)) && !source.endsWith(".tgz"),

@@ -1,7 +1,8 @@
 // Where threads begin. The writer's loads its code before it is told what to open: beside the code of
 // the main thread if it is started ahead. Must import nothing that takes time to load.
 
-import { Worker } from "node:worker_threads";
+import { isMainThread, Worker, workerData } from "node:worker_threads";
+import { StoreError } from "../../../errors.ts";
 
 /** What a thread needs to load its code. */
 export interface WriterCode {
@@ -38,6 +39,20 @@ export function takeThread(code: WriterCode): Worker {
 export function endAhead(): void {
   void ahead?.worker.terminate();
   ahead = undefined;
+}
+
+/**
+ * For what a thread must not do again: a module of resources that also serves them would serve in each
+ * thread that imports it. @throws StoreError INVALID_CONFIG
+ */
+export function refuseInThread(): void {
+  const isThread = !isMainThread && typeof workerData === "object" && "definitions" in workerData;
+  if (!isThread) return;
+  throw new StoreError(
+    "INVALID_CONFIG",
+    `${workerData.definitions} defines resources and must not do anything else, since threads ` +
+      "import it too: call serve in another module",
+  );
 }
 
 /** The URL of a thread's module, such as `writer/writer-thread`; it has the same ending as this one. */

@@ -1,0 +1,2 @@
+-- Deletes every row of authors.
+DROP TABLE authors;

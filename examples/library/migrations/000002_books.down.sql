@@ -1,0 +1,2 @@
+-- Deletes every row of books.
+DROP TABLE books;
