@@ -111,7 +111,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   readGraceMs: 1_000,
   writeTimeoutMs: 10_000,
   migrationLockTimeoutMs: 15_000,
-  shutdownTimeoutMs: 4_000,
+  shutdownTimeoutMs: 3_000,
   closeTimeoutMs: 500,
   probeIntervalMs: 1_000,
   glanceIntervalMs: 5,
