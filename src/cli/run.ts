@@ -16,12 +16,13 @@ export async function run(program: Program): Promise<void> {
   const command = new Command("protostore")
     .description("A gRPC service that stores protobuf messages in SQLite")
     .version(packageVersion())
-    .addCommand(serveCommand(program))
+    .addCommand(serveCommand(program));
+  for (const own of program.commands) command.addCommand(own());
+  command
     .addCommand(migrateCommand(program))
     .addCommand(schemaCommand(program))
     .addCommand(verifyCommand(program))
     .addCommand(statusCommand());
-  for (const own of program.commands) command.addCommand(own());
 
   // A reader that has seen enough, as in `protostore migrate plan | head`, is no failure.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
