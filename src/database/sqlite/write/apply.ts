@@ -54,7 +54,7 @@ function refuseTwice(updated: Set<string>, { plan, key, path }: PreparedUpdate):
 }
 
 /** Carries out operations in their order. */
-export function applyPrepared(tx: Transaction, operations: readonly Prepared[]): StoredRows {
+function applyPrepared(tx: Transaction, operations: readonly Prepared[]): StoredRows {
   const stored: StoredRows = [];
   while (stored.length < operations.length) {
     const creates = createsFrom(operations, stored.length, (operation) => operation);
@@ -67,7 +67,8 @@ export function applyPrepared(tx: Transaction, operations: readonly Prepared[]):
   return stored;
 }
 
-function applyOperation(tx: Transaction, operation: Prepared): Written | undefined {
+/** Carries out one operation. */
+export function applyOperation(tx: Transaction, operation: Prepared): Written | undefined {
   try {
     return apply(tx, operation);
   } catch (error) {

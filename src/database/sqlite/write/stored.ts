@@ -1,7 +1,7 @@
 // Reads and writes one stored message inside the open transaction: its row and its child rows.
 // Decides nothing: which message is to be stored is the business of the operations.
 
-import type { DescField, Message } from "@bufbuild/protobuf";
+import { type DescField, type Message, toBinary } from "@bufbuild/protobuf";
 import {
   invalidField,
   type Precondition,
@@ -12,7 +12,6 @@ import type { Selection } from "../../../query/field-mask/selection.ts";
 import { selectByKey } from "../../../query/statements.ts";
 import { insertResource, updateResource } from "../../../query/write-statements.ts";
 import { accessOf } from "../../../schema/access.ts";
-import { createWire } from "../../../schema/create-wire.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { formatName } from "../../../schema/resource-name.ts";
 import {
@@ -25,6 +24,7 @@ import {
   type ResourceRow,
   type RowIdentity,
   rebuildReadable,
+  setIdentity,
   trustedWire,
   unreadableRow,
 } from "../../../schema/row.ts";
@@ -83,8 +83,6 @@ export function checkEtag(plan: ResourcePlan, row: ResourceRow, etag: string): v
 export interface NewMessage {
   readonly message: Message;
   readonly path: string;
-  /** The bytes that the message was decoded from, if they came from the client. */
-  readonly given: Uint8Array | undefined;
   /** The cells of the message, if they are made already. */
   readonly cells: Cells | undefined;
   /** Whether new child rows keep the keys that they have in the message. */
@@ -96,7 +94,7 @@ export function insert(
   tx: Transaction,
   plan: ResourcePlan,
   identity: RowIdentity,
-  { message, path, given, cells: ready, keepChildKeys = false }: NewMessage,
+  { message, path, cells: ready, keepChildKeys = false }: NewMessage,
 ): Written {
   const { key } = identity;
   const children = plan.children.map((child) => {
@@ -106,7 +104,8 @@ export function insert(
   });
   if (!ready) plan.derive?.(message, undefined);
   const cells = ready ?? encodeCells(plan, message, tx.registry, path);
-  const wire = checkSize(tx, path, createWire(plan, given, message, identity));
+  setIdentity(plan, message, identity);
+  const wire = checkSize(tx, path, toBinary(plan.desc, message));
   const row = { ...identity, ...cells, wire };
   explained(tx, plan, { message, key, path }, () => {
     write(tx, plan, insertResource(plan, row), 1, identify(plan, key));
@@ -149,7 +148,8 @@ export function replace(
   const before = previousCells(plan, previous.row, previous.unreadable);
   const known = { message: previous.message, cells: before };
   const cells = encodeCells(plan, message, tx.registry, path, known);
-  const wire = checkSize(tx, path, createWire(plan, undefined, message, identity));
+  setIdentity(plan, message, identity);
+  const wire = checkSize(tx, path, toBinary(plan.desc, message));
   const row = { ...identity, ...cells, wire };
   explained(tx, plan, { message, key, path }, () => {
     write(tx, plan, updateResource(plan, row, before), 1, identify(plan, key));

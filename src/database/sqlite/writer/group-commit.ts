@@ -18,7 +18,7 @@ import {
 } from "../connection/connection.ts";
 import { createStatementRunner } from "../connection/statement-cache.ts";
 import { refuseLargeAnswer, storedMessages } from "../write/answer.ts";
-import { applyOperations, applyPrepared } from "../write/apply.ts";
+import { applyOperation, applyOperations } from "../write/apply.ts";
 import { createsFrom, insertTogether } from "../write/insert.ts";
 import { type Prepared, type PreparedCreate, prepareOperation } from "../write/prepare.ts";
 import { findCompleted, rememberCompleted } from "../write/requests.ts";
@@ -168,6 +168,13 @@ export function createCommitter(connection: Connection, options: CommitterOption
     const given = { runner, plans, registry, messageBytesMax, now, foreign, watched, isOpen };
     const shared = { ...given, nextKeys: new Map() };
     const group: Group = { shared, revision: before, changed: isGuarded };
+    const [first] = entries;
+    // What it has done, if it fails, goes with the transaction: there is nothing else in that.
+    if (first && entries.length === 1 && !isGuarded) {
+      const outcomes = [applyOnly(group, first)];
+      if (group.changed) runner.run({ sql: FINISH, parameters: [group.revision] });
+      return { outcomes, changed: group.changed };
+    }
     const outcomes: Outcome[] = [];
     while (outcomes.length < entries.length) {
       const creates = createsFrom(entries, outcomes.length, onlyOperation);
@@ -197,19 +204,22 @@ export function createCommitter(connection: Connection, options: CommitterOption
     }));
   }
 
+  function applyOnly(group: Group, entry: Entry): Outcome {
+    try {
+      return { id: entry.id, commit: applyEntry(group, entry) };
+    } catch (error) {
+      if (!connection.inTransaction) throw error;
+      return { id: entry.id, error: translateSqliteError(error) };
+    }
+  }
+
   function applyAlone(group: Group, entry: Entry): Outcome {
     const { id, validateOnly } = entry;
-    const revision = isSeen(entry) ? group.revision + 1n : group.revision;
     runner.run(SAVEPOINT);
     try {
-      const commit = applyEntry({ ...group.shared, revision }, entry);
+      const commit = applyEntry(group, entry);
       if (validateOnly) takeBack(group.shared);
       runner.run(RELEASE);
-      // A request that was carried out before keeps the revision that it had.
-      if (!validateOnly && commit.revision === revision) {
-        group.revision = revision;
-        group.changed = true;
-      }
       return { id, commit };
     } catch (error) {
       // If the whole transaction is gone, so is what others did in it.
@@ -225,7 +235,18 @@ export function createCommitter(connection: Connection, options: CommitterOption
     nextKeys.clear();
   }
 
-  function applyEntry(tx: Transaction, entry: Entry): Commit {
+  function applyEntry(group: Group, entry: Entry): Commit {
+    const revision = isSeen(entry) ? group.revision + 1n : group.revision;
+    const commit = carryOutOperations({ ...group.shared, revision }, entry);
+    // A request that was carried out before keeps the revision that it had.
+    if (!entry.validateOnly && commit.revision === revision) {
+      group.revision = revision;
+      group.changed = true;
+    }
+    return commit;
+  }
+
+  function carryOutOperations(tx: Transaction, entry: Entry): Commit {
     const { only, operations, request, validateOnly, answered } = entry;
     const nowMs = Date.parse(tx.now);
     const notBeforeMs = nowMs - retentionMs;
@@ -233,7 +254,7 @@ export function createCommitter(connection: Connection, options: CommitterOption
     const completed = identity && findCompleted(runner, identity, notBeforeMs);
     if (completed) return completed;
     if (tx.watched) runner.run({ sql: CURRENT, parameters: [tx.revision] });
-    const written = only ? applyPrepared(tx, [only]) : applyOperations(tx, operations);
+    const written = only ? [applyOperation(tx, only)] : applyOperations(tx, operations);
     const stored = storedMessages(tx, operations, written);
     const messages = answered ? stored : [];
     refuseLargeAnswer(messages, answerBytesMax);
