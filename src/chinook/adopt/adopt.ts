@@ -10,7 +10,7 @@ import {
 } from "../../database/sqlite/migrate/backup.ts";
 import { detectDatabase } from "../../database/sqlite/migrate/detect.ts";
 import { type MigrationFile, readMigrationFiles } from "../../database/sqlite/migrate/files.ts";
-import { retryWhileBusy } from "../../database/sqlite/migrate/lock.ts";
+import { waitForOthers } from "../../database/sqlite/migrate/lock.ts";
 import { readLog } from "../../database/sqlite/migrate/log.ts";
 import { type MigrationReport, runUp } from "../../database/sqlite/migrate/migrate.ts";
 import {
@@ -133,7 +133,7 @@ async function adoptUnmanaged(
     );
     takeOver(connection, files, isUpstream);
     // A commit that is refused as busy leaves the transaction as it is.
-    await retryWhileBusy(lockTimeoutMs, inUse(database), () => connection.exec("COMMIT"));
+    await waitForOthers(lockTimeoutMs, inUse(database), () => connection.exec("COMMIT"));
     return backup;
   });
 }
@@ -150,7 +150,7 @@ async function whileNobodyWrites<T>(
   const { connection, database, lockTimeoutMs } = target;
   // A transaction that outgrows the cache would need the file to itself before its commit.
   connection.pragma("cache_spill = OFF");
-  await retryWhileBusy(lockTimeoutMs, inUse(database), () => connection.exec("BEGIN IMMEDIATE"));
+  await waitForOthers(lockTimeoutMs, inUse(database), () => connection.exec("BEGIN IMMEDIATE"));
   try {
     return await action(refuseUnlessChinook(target));
   } finally {

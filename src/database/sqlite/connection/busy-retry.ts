@@ -4,15 +4,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { StoreError } from "../../../errors.ts";
 import type { CallLimits } from "../../database.ts";
-import { isBusy, translateSqliteError } from "./connection.ts";
+import { isBusy } from "./connection.ts";
 
 const FIRST_DELAY_MS = 2;
 const LAST_DELAY_MS = 100;
 
 /**
  * The result of `attempt`, which is called again after a delay while SQLite is busy.
- * @throws StoreError DATABASE_BUSY after `timeoutMs`, DEADLINE_EXCEEDED, CANCELLED, or what the
- * attempt failed with.
+ * @throws StoreError DEADLINE_EXCEEDED, CANCELLED, or what the last attempt failed with: after
+ * `timeoutMs`, that SQLite is busy.
  */
 export async function retryWhileBusy<T>(
   attempt: () => T,
@@ -25,11 +25,16 @@ export async function retryWhileBusy<T>(
     try {
       return attempt();
     } catch (error) {
-      if (!isBusy(error) || Date.now() >= giveUpMs) throw translateSqliteError(error);
+      if (!meansBusy(error) || Date.now() >= giveUpMs) throw error;
     }
     // The jitter keeps competitors from meeting again.
     await sleep(delayMs * (0.5 + Math.random()));
   }
+}
+
+/** True for the error of SQLite, and for the one that it is translated to. */
+export function meansBusy(error: unknown): boolean {
+  return isBusy(error) || (error instanceof StoreError && error.code === "DATABASE_BUSY");
 }
 
 /** @throws StoreError DEADLINE_EXCEEDED, CANCELLED if the call has ended. */

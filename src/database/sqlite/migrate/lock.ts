@@ -3,12 +3,9 @@
 
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { StoreError } from "../../../errors.ts";
-import { type Connection, isBusy, openConnection } from "../connection/connection.ts";
-
-const RETRY_DELAY_MS = 10;
-const RETRY_JITTER_MS = 40;
+import { meansBusy, retryWhileBusy } from "../connection/busy-retry.ts";
+import { type Connection, openConnection } from "../connection/connection.ts";
 
 /**
  * Runs `action` while no other process migrates `database`. The operating system releases the lock
@@ -20,7 +17,7 @@ export async function withMigrationLock<T>(
   lockTimeoutMs: number,
   action: () => Promise<T>,
 ): Promise<T> {
-  const lock = await retryWhileBusy(lockTimeoutMs, `another process is migrating ${database}`, () =>
+  const lock = await waitForOthers(lockTimeoutMs, `another process is migrating ${database}`, () =>
     openLock(`${realPath(database)}-migrate`),
   );
   try {
@@ -34,27 +31,18 @@ export async function withMigrationLock<T>(
  * Calls `attempt` again, without blocking the thread, as long as SQLite answers that it is busy.
  * @throws StoreError MIGRATION_LOCKED with `reason` once `timeoutMs` have passed.
  */
-export async function retryWhileBusy<T>(
+export async function waitForOthers<T>(
   timeoutMs: number,
   reason: string,
   attempt: () => T,
 ): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    try {
-      return attempt();
-    } catch (error) {
-      if (!isBusy(error) && !(error instanceof StoreError && error.code === "DATABASE_BUSY")) {
-        throw error;
-      }
-      if (performance.now() >= deadline) {
-        throw new StoreError("MIGRATION_LOCKED", `${reason}; gave up after ${timeoutMs} ms`, {
-          cause: error,
-        });
-      }
-    }
-    // Jitter, so that processes that were started together do not stay in step.
-    await sleep(RETRY_DELAY_MS + Math.random() * RETRY_JITTER_MS);
+  try {
+    return await retryWhileBusy(attempt, timeoutMs);
+  } catch (error) {
+    if (!meansBusy(error)) throw error;
+    throw new StoreError("MIGRATION_LOCKED", `${reason}; gave up after ${timeoutMs} ms`, {
+      cause: error,
+    });
   }
 }
 

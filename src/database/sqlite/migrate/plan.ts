@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Connection } from "../connection/connection.ts";
-import { retryWhileBusy } from "./lock.ts";
+import { waitForOthers } from "./lock.ts";
 import { type Bound, type MigrateOptions, type MigrationReport, runUp } from "./migrate.ts";
 import {
   createDatabase,
@@ -70,7 +70,7 @@ export async function planMigrations(
 async function copyDatabase(database: string, copy: string, lockTimeoutMs: number): Promise<void> {
   const connection = openForReading(database);
   try {
-    await retryWhileBusy(lockTimeoutMs, inUse(database), () =>
+    await waitForOthers(lockTimeoutMs, inUse(database), () =>
       connection.prepare("VACUUM INTO ?").run(copy),
     );
   } catch (error) {

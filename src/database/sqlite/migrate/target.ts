@@ -13,7 +13,7 @@ import {
   translateSqliteError,
 } from "../connection/connection.ts";
 import { readOnlyMedia, whyNotWritable } from "../connection/media.ts";
-import { retryWhileBusy, withMigrationLock } from "./lock.ts";
+import { waitForOthers, withMigrationLock } from "./lock.ts";
 
 /** A database that is being migrated. */
 export interface Target {
@@ -103,7 +103,7 @@ export async function withDatabase<T>(
     const connection = openDatabase(database);
     try {
       // A migration that was reported as done must survive a power cut.
-      await retryWhileBusy(lockTimeoutMs, inUse(database), () =>
+      await waitForOthers(lockTimeoutMs, inUse(database), () =>
         connection.pragma("synchronous = FULL"),
       );
       return await action({ connection, database, lockTimeoutMs });
@@ -122,7 +122,7 @@ export async function withDatabase<T>(
  */
 export async function inTransaction<T>(target: Target, body: () => T): Promise<T> {
   const { connection, database, lockTimeoutMs } = target;
-  return await retryWhileBusy(lockTimeoutMs, inUse(database), () => {
+  return await waitForOthers(lockTimeoutMs, inUse(database), () => {
     connection.exec("BEGIN IMMEDIATE");
     try {
       const result = body();
@@ -143,7 +143,7 @@ export function rollBack(connection: Connection): void {
 /** Gives the database a write-ahead log, which it then keeps. */
 export async function useWriteAheadLog(target: Target): Promise<void> {
   const { connection, database, lockTimeoutMs } = target;
-  const mode = await retryWhileBusy(lockTimeoutMs, inUse(database), () => {
+  const mode = await waitForOthers(lockTimeoutMs, inUse(database), () => {
     if (readPragma(connection, "journal_mode") === "wal") return "wal";
     return readPragma(connection, "journal_mode = WAL");
   });

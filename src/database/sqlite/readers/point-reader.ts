@@ -12,7 +12,7 @@ import type { SqlValue } from "../../../schema/sql-value.ts";
 import type { CallLimits } from "../../database.ts";
 import type { StoredMessage } from "../../page-request.ts";
 import { retryWhileBusy } from "../connection/busy-retry.ts";
-import { type Connection, isBusy } from "../connection/connection.ts";
+import { type Connection, isBusy, translateSqliteError } from "../connection/connection.ts";
 import { createStatementRunner } from "../connection/statement-cache.ts";
 import { type OnStatement, timed } from "../connection/timed.ts";
 import { inSnapshot } from "./reader.ts";
@@ -79,7 +79,9 @@ export function createPointReader(
         if (!isBusy(error)) throw error;
         return timed(() => readOnce(plan, key, mask), onStatement);
       };
-      return retryWhileBusy(attempt, timeoutMs, limits);
+      return retryWhileBusy(attempt, timeoutMs, limits).catch((last: unknown) => {
+        throw translateSqliteError(last);
+      });
     }
   };
 }
