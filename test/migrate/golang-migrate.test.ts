@@ -6,7 +6,15 @@ import { CHINOOK_MIGRATIONS } from "../../src/chinook/migrations.ts";
 import { readMigrationStatus } from "../../src/database/sqlite/migrate/migrate.ts";
 import { forceVersion, migrateDown, migrateUp, readMigrationFiles } from "../support/migrate.ts";
 import { outsideTool } from "../support/tools.ts";
-import { LOCK, pluck, schemaOf, tempFolder, withConnection, writeMigrations } from "./support.ts";
+import {
+  isOfStore,
+  LOCK,
+  pluck,
+  schemaOf,
+  tempFolder,
+  withConnection,
+  writeMigrations,
+} from "./support.ts";
 
 const program = outsideTool("migrate");
 
@@ -152,6 +160,7 @@ function tableNames(database: string): unknown[] {
   return pluck(
     database,
     `SELECT name FROM sqlite_schema
-     WHERE type = 'table' AND name NOT LIKE 'schema_migrations%' ORDER BY name`,
+     WHERE type = 'table' AND name NOT LIKE 'schema_migrations%' AND NOT ${isOfStore("name")}
+     ORDER BY name`,
   );
 }

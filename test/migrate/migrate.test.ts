@@ -53,6 +53,7 @@ describe("up and down", () => {
       dirty: false,
       managed: true,
       pending: [],
+      pendingStore: [],
     });
     expect((await migrateUp(database, LOCK)).migrations).toEqual([]);
   });

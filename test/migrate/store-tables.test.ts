@@ -79,7 +79,7 @@ test("a database that another tool has migrated lacks them, and says so", async 
   const path = join(tempDir(), "books.db");
   await migrateUp(path, { ...LOCK, files });
   const sql = openSql(path);
-  sql.exec("DROP TABLE store_migrations");
+  sql.exec("DROP TABLE store_migrations; DROP TABLE store_state;");
   const { pending, pendingStore } = readMigrationStatus(sql, files);
   expect({ pending, pendingStore }).toEqual({ pending: [], pendingStore: ["000001_store"] });
 });

@@ -50,13 +50,34 @@ export function pluck(path: string, sql: string): unknown[] {
   return withConnection(path, (connection) => connection.prepare(sql).pluck().all());
 }
 
+/** The tables that the store makes beside those of the migrations, if those do not make them. */
+const STORE_TABLES = [
+  "completed_requests",
+  "id_high_water",
+  "schema_state",
+  "store_migrations",
+  "store_replaced",
+  "store_secrets",
+  "store_state",
+  "stored_schemas",
+]
+  .map((name) => `'${name}'`)
+  .join(", ");
+
+/** True of them where the store has made them itself. */
+export function isOfStore(column: string): string {
+  const recorded = "EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'store_migrations')";
+  return `(${column} IN (${STORE_TABLES}) AND ${recorded})`;
+}
+
 /** The schema's text, without the migrations' own tables. */
 export function schemaOf(path: string): unknown[] {
   return withConnection(path, (connection) =>
     connection
       .prepare(
         `SELECT type, name, tbl_name, sql FROM sqlite_schema
-         WHERE tbl_name NOT LIKE 'schema_migrations%' ORDER BY type, name`,
+         WHERE tbl_name NOT LIKE 'schema_migrations%' 
+           AND NOT ${isOfStore("tbl_name")} ORDER BY type, name`,
       )
       .all(),
   );
@@ -68,7 +89,8 @@ export function dataOf(path: string): Record<string, string> {
     const tables = connection
       .prepare(
         `SELECT name FROM sqlite_schema
-         WHERE type = 'table' AND name NOT LIKE 'schema_migrations%' ORDER BY name`,
+         WHERE type = 'table' AND name NOT LIKE 'schema_migrations%'
+           AND NOT ${isOfStore("name")} ORDER BY name`,
       )
       .pluck()
       .all() as string[];

@@ -155,8 +155,8 @@ export async function runUp(
   }
   refuseUnmanaged(target.connection, target.database, foreign);
   await useWriteAheadLog(target);
-  await migrateStore(target, files);
   const from = await prepare(target, files);
+  await migrateStore(target, files);
   const pending = files.filter(({ version }) => version > from && version <= to);
   return await runAll(target, files, planSteps(from, pending, "up"), options);
 }

@@ -54,14 +54,14 @@ function findPending(
   connection: Connection,
   own: readonly MigrationFile[],
 ): readonly MigrationFile[] {
-  const applied = new Set(readApplied(connection));
-  return own.filter(({ version }) => !applied.has(version));
+  if (!hasTable(connection, "store_migrations")) {
+    // Migrations of the user have made the tables, which are not among `files` any more.
+    return hasTable(connection, "store_state") ? [] : own;
+  }
+  const applied = connection.prepare("SELECT version FROM store_migrations").pluck().all();
+  return own.filter(({ version }) => !applied.includes(version));
 }
 
-function readApplied(connection: Connection): readonly bigint[] {
-  const isThere = connection
-    .prepare("SELECT 1 FROM sqlite_schema WHERE name = 'store_migrations'")
-    .get();
-  if (!isThere) return [];
-  return connection.prepare("SELECT version FROM store_migrations").pluck().all() as bigint[];
+function hasTable(connection: Connection, name: string): boolean {
+  return Boolean(connection.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?").get(name));
 }
