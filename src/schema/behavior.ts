@@ -8,6 +8,7 @@ import { type FieldViolation, StoreError } from "../errors.ts";
 import { accessOf, type FieldAccess } from "./access.ts";
 import { FieldBehavior, hasBehavior } from "./options.ts";
 import type { ResourcePlan } from "./plan.ts";
+import { isWellKnown } from "./types/list.ts";
 
 /** Clears the OUTPUT_ONLY fields of `message` and of the messages in it (AIP-203: ignored). */
 export function clearOutputOnly(desc: DescMessage, message: Message): void {
@@ -126,7 +127,7 @@ function reaches(desc: DescMessage, behavior: FieldBehavior): boolean {
 
 /** The type of the messages in a field; those of Google's own types have no behaviors. */
 function nestedType({ message }: DescField): DescMessage | undefined {
-  return message?.typeName.startsWith("google.protobuf.") ? undefined : message;
+  return message && isWellKnown(message) ? undefined : message;
 }
 
 /** Calls `visit` with the messages of a field that is set, each with the rest of its path. */
@@ -146,7 +147,9 @@ function forEachNested(
         visit(item, `[${field.mapKey === ScalarType.STRING ? JSON.stringify(key) : key}]`);
       }
       return;
-    default:
+    case "message":
+    case "enum":
+    case "scalar":
       visit(value as Message, "");
   }
 }

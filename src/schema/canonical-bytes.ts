@@ -6,6 +6,7 @@ import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf
 import { WireType } from "@bufbuild/protobuf/wire";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { type Check, type Cursor, mapCheck, readUint, scalarCheck } from "./canonical-values.ts";
+import { messageKind } from "./types/list.ts";
 
 /** Is told of each field of the top level, with the place where its tag begins, in order. */
 type FieldVisitor = (number: number, start: number) => void;
@@ -91,7 +92,9 @@ function checkOf(field: DescField): [WireType, Check] | undefined {
       if (field.mapKey !== ScalarType.STRING || !hasExactText(field) || !value) return undefined;
       return [WireType.LengthDelimited, mapCheck(field.number, ...value)];
     }
-    default:
+    case "message":
+    case "enum":
+    case "scalar":
       return elementCheck(field, field.presence === FeatureSet_FieldPresence.IMPLICIT);
   }
 }
@@ -129,7 +132,7 @@ function hasExactText(field: DescField): boolean {
 function messageCheck(field: DescField, desc: DescMessage): Check | undefined {
   const isGroup = "delimitedEncoding" in field && field.delimitedEncoding;
   // A Struct is kept as a JSON object, in which not all of it has a place.
-  const isJson = desc.typeName === "google.protobuf.Struct";
+  const isJson = messageKind(desc)?.isKeptAsJson;
   if (isGroup || isJson || !hasCheckableType(desc)) return undefined;
   const checks = fieldChecks(desc);
   return (cursor) => {

@@ -2,7 +2,6 @@
 // and reason, before a row is read. Pure: the tables are given as descriptions.
 
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
-import type { Affinity } from "./codec.ts";
 import { FieldBehavior, hasBehavior } from "./options.ts";
 import {
   type ChildPlan,
@@ -18,6 +17,7 @@ import {
   resourceTriggers,
   type Trigger,
 } from "./triggers.ts";
+import type { Affinity } from "./types/codec.ts";
 
 /** A table of a database. */
 export interface TableDescription {

@@ -14,14 +14,14 @@ import { FeatureSet_FieldPresence, type Timestamp, TimestampSchema } from "@bufb
 import { invalidField, type StoreError } from "../errors.ts";
 import { accessOf, type FieldAccess } from "./access.ts";
 import { checksumOf } from "./checksum.ts";
-import { Unrepresentable } from "./codec.ts";
-import { timestampCodec } from "./column-messages.ts";
 import { readJson } from "./json-read.ts";
 import { writeJson } from "./json-write.ts";
 import type { ChildPlan, ResourcePlan, TablePlan } from "./plan.ts";
 import { formatName } from "./resource-name.ts";
 import { damagedBytes, faultError, type RowFault, unreadableField } from "./row-fault.ts";
 import type { SqlValue } from "./sql-value.ts";
+import { Unrepresentable } from "./types/codec.ts";
+import { timestampCodec } from "./types/timestamp.ts";
 
 /** What a table keeps of a message beside key and revision. */
 export interface Cells {

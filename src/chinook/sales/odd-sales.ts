@@ -8,13 +8,13 @@ import type { Money } from "../../../gen/google/type/money_pb.ts";
 import { StoreError } from "../../errors.ts";
 import { interruptible } from "../../query/interrupt.ts";
 import type { Statement } from "../../query/statements.ts";
-import { type ColumnCodec, Unrepresentable } from "../../schema/codec.ts";
-import { timestampCodec } from "../../schema/column-messages.ts";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import { formatName } from "../../schema/resource-name.ts";
 import { type RowFault, unreadableField } from "../../schema/row-fault.ts";
 import type { Row, SqlValue } from "../../schema/sql-value.ts";
 import { type TextEncoding, textOf } from "../../schema/text-bytes.ts";
+import { type ColumnCodec, Unrepresentable } from "../../schema/types/codec.ts";
+import { timestampCodec } from "../../schema/types/timestamp.ts";
 import type { Grouping, Sales } from "./sales-repository.ts";
 
 const FRACTIONS = [3, 6, 9].map((digits) => `'.${"[0-9]".repeat(digits)}'`);

@@ -17,10 +17,10 @@ import { MoneySchema } from "../../../gen/google/type/money_pb.ts";
 import { invalidField } from "../../errors.ts";
 import type { Implementations } from "../../handlers/handler.ts";
 import type { HandlerTools } from "../../handlers/services.ts";
-import { Unrepresentable } from "../../schema/codec.ts";
-import { timestampCodec } from "../../schema/column-messages.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { formatName } from "../../schema/resource-name.ts";
+import { Unrepresentable } from "../../schema/types/codec.ts";
+import { timestampCodec } from "../../schema/types/timestamp.ts";
 import { createSalesRepository, type Grouping, type Sales } from "./sales-repository.ts";
 
 const GROUPINGS: ReadonlyMap<GroupBy, Grouping> = new Map([

@@ -3,6 +3,7 @@
 
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { FieldBehavior, hasBehavior } from "../../schema/options.ts";
+import { isWellKnown } from "../../schema/types/list.ts";
 
 const KINDS = [
   FieldBehavior.OUTPUT_ONLY,
@@ -43,5 +44,5 @@ export function isWithin(desc: DescMessage, behavior: MaskBehavior): boolean {
 
 /** True if the field holds messages with fields of their own, which well-known types have not. */
 export function isOwnMessage(field: DescField): field is DescField & { message: DescMessage } {
-  return Boolean(field.message && !field.message.typeName.startsWith("google.protobuf."));
+  return Boolean(field.message && !isWellKnown(field.message));
 }
