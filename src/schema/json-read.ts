@@ -206,7 +206,7 @@ function typeNameOf(field: DescField): string {
 
 /** Null is a value of google.protobuf.Value, and no value of all other fields. */
 function acceptsNull(field: DescField): boolean {
-  return field.fieldKind === "message" && field.message.typeName === "google.protobuf.Value";
+  return field.fieldKind === "message" && Boolean(messageKind(field.message)?.acceptsNull);
 }
 
 function readField(

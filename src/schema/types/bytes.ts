@@ -25,6 +25,7 @@ export const bytes: ScalarKind = {
   readJson: readBase64,
   writeJson,
   writeExact: (value) => (value instanceof Uint8Array ? writeJson(value) : undefined),
+  key: undefined,
 };
 
 const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/;

@@ -51,6 +51,7 @@ const codec: ColumnCodec = {
 export const date: MessageKind = {
   typeName: "google.type.Date",
   column: { codec: () => codec },
+  json: undefined,
   outOfRange,
   leaf: { kind: "date" },
   inside: "fields",

@@ -64,6 +64,7 @@ function floatType(round: Round, kind: "double" | "float"): ScalarKind {
     writeJson,
     writeExact: (value) =>
       isPlain(value) && round(value as number) === value ? `${value}` : undefined,
+    key: undefined,
   };
 }
 

@@ -36,13 +36,16 @@ export interface ScalarKind {
   readJson(json: JsonValue): unknown;
   writeJson(value: unknown): string;
   readonly writeExact: ExactWriter;
-  /** The kind as the key of a map, where protobuf allows it. */
-  readonly key?: {
-    /** True if the text is written as JSON writes keys of this kind; its range is not looked at. */
-    isWritten(text: string): boolean;
-    /** @throws Unrepresentable */
-    read(text: string): unknown;
-  };
+  /** Undefined if protobuf does not allow it as the key of a map. */
+  readonly key: KeyForm | undefined;
+}
+
+/** A kind of scalar as the key of a map. */
+export interface KeyForm {
+  /** True if the text is written as JSON writes keys of this kind; its range is not looked at. */
+  isWritten(text: string): boolean;
+  /** @throws Unrepresentable */
+  read(text: string): unknown;
 }
 
 /** The ProtoJSON that a message has in place of an object of its fields. */
@@ -53,19 +56,24 @@ export interface JsonForm {
   exactWriter?(field: DescField): ExactWriter;
 }
 
-/** A message that is more than an object of its fields; all others are just that. */
+/**
+ * A message that is more than an object of its fields; all others are just that. What a kind does not
+ * have is said of it, as undefined: nothing is left out by mistake.
+ */
 export interface MessageKind {
   readonly typeName: string;
-  /** How a column keeps it; absent if none can. */
-  readonly column?: ColumnForm;
-  /** Absent if its JSON is an object of its fields. */
-  readonly json?: JsonForm;
-  /** Why a message is out of the range that its type has; undefined if it is not. */
-  readonly outOfRange?: (message: Message) => string | undefined;
-  /** What it is compared as; absent if it is not compared as a whole. */
-  readonly leaf?: Leaf;
+  /** How a column keeps it; undefined if none can. */
+  readonly column: ColumnForm | undefined;
+  /** Undefined if its JSON is an object of its fields. */
+  readonly json: JsonForm | undefined;
+  /** Why a message is out of the range that its type has, if it is; undefined if there is no range. */
+  readonly outOfRange: ((message: Message) => string | undefined) | undefined;
+  /** What it is compared as; undefined if it is not compared as a whole. */
+  readonly leaf: Leaf | undefined;
   /** What the path of a filter finds in it. */
   readonly inside: "fields" | "members" | "items" | "nothing";
+  /** True if JSON's null is a value of it, and not a field that is not set. */
+  readonly acceptsNull?: boolean;
   /** True if protobuf-es keeps it as a JSON object, in which not all of its bytes have a place. */
   readonly isKeptAsJson?: boolean;
 }

@@ -27,12 +27,18 @@ export function readByLibrary(json: JsonValue, desc: DescMessage, registry: Regi
 
 export const any: MessageKind = {
   typeName: "google.protobuf.Any",
+  column: undefined,
   json: { read: readByLibrary },
+  outOfRange: undefined,
+  leaf: undefined,
   inside: "nothing",
 };
 
 export const fieldMask: MessageKind = {
   typeName: "google.protobuf.FieldMask",
+  column: undefined,
   json: { read: readByLibrary },
+  outOfRange: undefined,
+  leaf: undefined,
   inside: "nothing",
 };

@@ -77,6 +77,7 @@ function readAmount(value: NonNullable<SqlValue>): { units: bigint; nanos: numbe
 export const money: MessageKind = {
   typeName: "google.type.Money",
   column: { option: "currency_code", codec: ({ currencyCode }) => moneyCodec(currencyCode) },
+  json: undefined,
   outOfRange,
   leaf: { kind: "money" },
   inside: "fields",

@@ -9,17 +9,22 @@ type Numbers<K extends string> = Message & Readonly<Record<K, number>>;
 
 export const latLng: MessageKind = {
   typeName: "google.type.LatLng",
+  column: undefined,
+  json: undefined,
   outOfRange(message) {
     const { latitude, longitude } = message as Numbers<"latitude" | "longitude">;
     return Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180
       ? undefined
       : "must have a latitude from -90 to 90 and a longitude from -180 to 180";
   },
+  leaf: undefined,
   inside: "fields",
 };
 
 export const timeOfDay: MessageKind = {
   typeName: "google.type.TimeOfDay",
+  column: undefined,
+  json: undefined,
   outOfRange(message) {
     const { hours, minutes, seconds, nanos } = message as Numbers<
       "hours" | "minutes" | "seconds" | "nanos"
@@ -30,6 +35,7 @@ export const timeOfDay: MessageKind = {
       ? undefined
       : "must be from 00:00:00 to 24:00:00";
   },
+  leaf: undefined,
   inside: "fields",
 };
 

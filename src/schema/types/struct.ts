@@ -9,21 +9,30 @@ import { readByLibrary } from "./library-json.ts";
 
 export const struct: MessageKind = {
   typeName: "google.protobuf.Struct",
+  column: undefined,
   json: { read: readByLibrary, exactWriter: () => writeStruct },
+  outOfRange: undefined,
+  leaf: undefined,
   inside: "members",
   isKeptAsJson: true,
 };
 
 export const value: MessageKind = {
   typeName: "google.protobuf.Value",
+  column: undefined,
   json: { read: readByLibrary },
+  outOfRange: undefined,
   leaf: { kind: "value" },
   inside: "nothing",
+  acceptsNull: true,
 };
 
 export const listValue: MessageKind = {
   typeName: "google.protobuf.ListValue",
+  column: undefined,
   json: { read: readByLibrary },
+  outOfRange: undefined,
+  leaf: undefined,
   inside: "items",
 };
 

@@ -14,6 +14,7 @@ import { string } from "./string.ts";
 function wrapper(name: string, { leaf, readJson, writeExact }: ScalarKind): MessageKind {
   return {
     typeName: `google.protobuf.${name}`,
+    column: undefined,
     json: {
       read(json: JsonValue, desc) {
         const message = reflect(desc, create(desc));
@@ -27,6 +28,7 @@ function wrapper(name: string, { leaf, readJson, writeExact }: ScalarKind): Mess
         return isBare ? writeExact : (message) => writeBoxed(message, writeExact);
       },
     },
+    outOfRange: undefined,
     leaf,
     inside: "nothing",
   };
