@@ -4,10 +4,11 @@
 
 import { type DescField, type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
-import { type FieldViolation, StoreError } from "../errors.ts";
+import { type FieldViolation, refuseFields } from "../errors.ts";
 import { accessOf, type FieldAccess } from "./access.ts";
 import { FieldBehavior, hasBehavior } from "./options.ts";
 import type { ResourcePlan } from "./plan.ts";
+import { messagesIn } from "./registry.ts";
 import { isWellKnown } from "./types/list.ts";
 
 /** Clears the OUTPUT_ONLY fields of `message` and of the messages in it (AIP-203: ignored). */
@@ -52,11 +53,7 @@ export function checkRequired(
       ? all
       : fields.flatMap((chosen) => all.filter(({ field }) => field === chosen));
   collectMissing(message, chosen, path, violations);
-  const [first] = violations;
-  if (!first) return;
-  throw new StoreError("INVALID_FIELD", `${first.field}: ${first.description}`, {
-    fields: violations,
-  });
+  refuseFields(violations);
 }
 
 function collectMissing(
@@ -113,16 +110,9 @@ function concerned(desc: DescMessage, behavior: FieldBehavior): readonly Concern
 
 /** True if a field of the type, or of a type in it, has the behavior. */
 function reaches(desc: DescMessage, behavior: FieldBehavior): boolean {
-  const types = new Set([desc]);
-  // A set also iterates over what is added to it on the way.
-  for (const { fields } of types) {
-    for (const field of fields) {
-      if (hasBehavior(field, behavior)) return true;
-      const nested = nestedType(field);
-      if (nested) types.add(nested);
-    }
-  }
-  return false;
+  return [...messagesIn(desc)].some(({ fields }) =>
+    fields.some((field) => hasBehavior(field, behavior)),
+  );
 }
 
 /** The type of the messages in a field; those of Google's own types have no behaviors. */
@@ -131,7 +121,7 @@ function nestedType({ message }: DescField): DescMessage | undefined {
 }
 
 /** Calls `visit` with the messages of a field that is set, each with the rest of its path. */
-function forEachNested(
+export function forEachNested(
   field: DescField,
   value: unknown,
   visit: (message: Message, suffix: string) => void,

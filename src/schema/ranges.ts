@@ -1,11 +1,13 @@
 // The check of what a client sends against the ranges of the types in it (types/). What a type has of
 // them is found out once, so that messages are not searched for what cannot be in them.
 
-import { type DescField, type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
-import { type FieldViolation, StoreError } from "../errors.ts";
+import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
+import { type FieldViolation, refuseFields } from "../errors.ts";
 import { accessOf, type FieldAccess } from "./access.ts";
+import { forEachNested } from "./behavior.ts";
+import { messagesIn } from "./registry.ts";
 import type { MessageKind } from "./types/kind.ts";
-import { isWellKnown, messageKind } from "./types/list.ts";
+import { messageKind } from "./types/list.ts";
 
 /** A part of a message, as a mask selects it (query/field-mask/selection.ts). */
 export interface Part {
@@ -22,11 +24,7 @@ export interface Part {
 export function checkRanges(desc: DescMessage, message: Message, path: string, part?: Part): void {
   const violations: FieldViolation[] = [];
   collect(desc, message, part, path, violations);
-  const [first] = violations;
-  if (!first) return;
-  throw new StoreError("INVALID_FIELD", `${first.field}: ${first.description}`, {
-    fields: violations,
-  });
+  refuseFields(violations);
 }
 
 /** A field with messages that have a range, or that have such fields. */
@@ -54,14 +52,7 @@ function rangedFields(desc: DescMessage): readonly Ranged[] {
 }
 
 function reachesRange(desc: DescMessage): boolean {
-  const types = new Set([desc]);
-  // A set also iterates over what is added to it on the way.
-  for (const each of types) {
-    if (messageKind(each)?.outOfRange) return true;
-    if (isWellKnown(each)) continue;
-    for (const { message } of each.fields) if (message) types.add(message);
-  }
-  return false;
+  return [...messagesIn(desc)].some((each) => messageKind(each)?.outOfRange);
 }
 
 function collect(
@@ -79,20 +70,18 @@ function collect(
     if (chosen && !inside) continue;
     const value = access.get(message);
     if (value === undefined) continue;
-    const visit = (item: Message, suffix: string, part?: Part) => {
+    const parts = partsWithin(field, inside);
+    forEachNested(field, value, (item, suffix) => {
       const at = `${path}.${field.name}${suffix}`;
       const description = outOfRange?.(item);
       if (description !== undefined) violations.push({ field: at, description });
-      else collect(type, item, part, at, violations);
-    };
-    if (field.fieldKind === "list") {
-      for (const [index, item] of (value as readonly Message[]).entries()) {
-        visit(item, `[${index}]`, inside && !inside.isWhole ? inside.each : undefined);
-      }
-    } else if (field.fieldKind === "map") {
-      for (const [key, item] of Object.entries(value as Readonly<Record<string, Message>>)) {
-        visit(item, `[${field.mapKey === ScalarType.STRING ? JSON.stringify(key) : key}]`);
-      }
-    } else visit(value as Message, "", inside);
+      else collect(type, item, parts, at, violations);
+    });
   }
+}
+
+/** What is looked at in the messages of a field; all of it in those of a map, which have no places. */
+function partsWithin({ fieldKind }: DescField, part: Part | undefined): Part | undefined {
+  if (!part || part.isWhole || fieldKind === "map") return undefined;
+  return fieldKind === "list" ? part.each : part;
 }

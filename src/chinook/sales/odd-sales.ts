@@ -14,6 +14,7 @@ import { type RowFault, unreadableField } from "../../schema/row-fault.ts";
 import type { Row, SqlValue } from "../../schema/sql-value.ts";
 import { type TextEncoding, textOf } from "../../schema/text-bytes.ts";
 import { type ColumnCodec, Unrepresentable } from "../../schema/types/codec.ts";
+import { joinNanos } from "../../schema/types/nanos.ts";
 import { timestampCodec } from "../../schema/types/timestamp.ts";
 import type { Grouping, Sales } from "./sales-repository.ts";
 
@@ -194,12 +195,10 @@ function isWithin(time: string | undefined, { from, to }: TimeRange): boolean {
   return (from === undefined || time >= from) && (to === undefined || time < to);
 }
 
-const NANOS_PER_UNIT = 1_000_000_000n;
-
 /** A price in nanos: exactly what the line's `unit_price` says. @throws Unrepresentable */
 export function priceNanos(cell: NonNullable<SqlValue>, codec: ColumnCodec): bigint {
   const { units, nanos } = codec.decode(cell) as Money;
-  return units * NANOS_PER_UNIT + BigInt(nanos);
+  return joinNanos(units, nanos);
 }
 
 function attempt<T>(path: string, work: () => T): T {
