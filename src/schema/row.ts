@@ -17,7 +17,7 @@ import { checksumOf } from "./checksum.ts";
 import { readJson } from "./json-read.ts";
 import { writeJson } from "./json-write.ts";
 import type { ChildPlan, ResourcePlan, TablePlan } from "./plan.ts";
-import { formatName } from "./resource-name.ts";
+import { formatName, identify } from "./resource-name.ts";
 import { damagedBytes, faultError, type RowFault, unreadableField } from "./row-fault.ts";
 import type { SqlValue } from "./sql-value.ts";
 import { Unrepresentable } from "./types/codec.ts";
@@ -313,8 +313,7 @@ export function unreadableRow(plan: ResourcePlan, key: bigint, fields: Unreadabl
 /** What is wrong with a row that has fields which cannot be read: the first of them. */
 export function unreadableFields(plan: ResourcePlan, key: bigint, fields: Unreadable): RowFault {
   const [text = ""] = fields.values();
-  const resource = { type: plan.resource.type, name: formatName(plan.resource, key) };
-  return unreadableField(resource, text);
+  return unreadableField(identify(plan, key), text);
 }
 
 function sameField(field: DescField, a: Message, b: Message): boolean {

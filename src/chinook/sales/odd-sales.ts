@@ -9,7 +9,7 @@ import { StoreError } from "../../errors.ts";
 import { interruptible } from "../../query/interrupt.ts";
 import type { Statement } from "../../query/statements.ts";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
-import { formatName } from "../../schema/resource-name.ts";
+import { identify } from "../../schema/resource-name.ts";
 import { type RowFault, unreadableField } from "../../schema/row-fault.ts";
 import type { Row, SqlValue } from "../../schema/sql-value.ts";
 import { type TextEncoding, textOf } from "../../schema/text-bytes.ts";
@@ -154,9 +154,8 @@ export function createOddReader(invoice: ResourcePlan): ReadOdd {
         }
       } catch (error) {
         if (!(error instanceof UnreadableAt)) throw error;
-        const resource = { type: invoice.resource.type, name: formatName(invoice.resource, key) };
         if (unreachable.length < NAMED_MAX)
-          unreachable.push(unreadableField(resource, error.message));
+          unreachable.push(unreadableField(identify(invoice, key), error.message));
       }
     }
     return { sales: all, invoiceCount, unreachable };
