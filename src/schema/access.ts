@@ -7,7 +7,6 @@ import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { enumZeroTest } from "./types/enum.ts";
 import { SCALARS } from "./types/list.ts";
 
-/** Reads and writes one field of the messages that have it. */
 export interface FieldAccess {
   /** The value if the field is set, by the rule of its presence; undefined if it is not. */
   get(message: Message): unknown;

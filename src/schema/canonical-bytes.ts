@@ -1,6 +1,6 @@
 // Tells whether bytes are the ones that the protobuf library itself would write for the message that
-// it reads from them. Decodes no values. What it does not know for certain it takes for not
-// canonical: that costs time, never exactness. A closure per field, made once, does the looking.
+// it reads from them. Decodes no values. Whatever it is not certain of counts as not canonical: that
+// costs time, never exactness. A closure per field, made once, does the looking.
 
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";
@@ -8,7 +8,7 @@ import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { type Check, type Cursor, mapCheck, readUint, scalarCheck } from "./canonical-values.ts";
 import { messageKind } from "./types/list.ts";
 
-/** Is told of each field of the top level, with the place where its tag begins, in order. */
+/** Called with each top-level field and where its tag begins, in order. */
 type FieldVisitor = (number: number, start: number) => void;
 
 /**
@@ -82,7 +82,7 @@ function checkFields(
   return cursor.pos === end;
 }
 
-/** The wire type of a field and the check of its value; undefined if it is never for certain. */
+/** The wire type of a field and the check of its value; undefined if it can never be certain. */
 function checkOf(field: DescField): [WireType, Check] | undefined {
   switch (field.fieldKind) {
     case "list":

@@ -26,7 +26,7 @@ export function hasSpecialJson(desc: DescMessage): boolean {
   return messageKind(desc)?.json !== undefined;
 }
 
-/** The message of JSON in its type's own form, or of its bytes. @throws Unrepresentable */
+/** Reads the type's own form, or the bytes that stand in for it. @throws Unrepresentable */
 export function readSpecial(
   { read }: JsonForm,
   json: JsonValue,

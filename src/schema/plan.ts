@@ -21,7 +21,6 @@ import { columnForm } from "./types/list.ts";
 /** A field that has a column of its own. */
 export interface ColumnPlan {
   readonly field: DescField;
-  /** The column's name. */
   readonly name: string;
   /** The name as it stands in SQL text. */
   readonly sqlName: string;
@@ -51,7 +50,6 @@ export interface TablePlan {
 
 /** A repeated field whose messages are rows of a child table. */
 export interface ChildPlan extends TablePlan {
-  /** The repeated field of the parent. */
   readonly field: DescField & { fieldKind: "list"; listKind: "message" };
   /** The column that holds the parent's key. */
   readonly parentKey: string;
@@ -88,7 +86,6 @@ export interface LinkTable {
  */
 export type Derive = (message: Message, previous: Message | undefined) => void;
 
-/** A message that is a resource. */
 export interface ResourceDefinition {
   readonly resource: DescMessage;
   readonly derive?: Derive;

@@ -80,7 +80,7 @@ function collect(
   }
 }
 
-/** What is looked at in the messages of a field; all of it in those of a map, which have no places. */
+/** The part of each message in the field; whole for those in a map. */
 function partsWithin({ fieldKind }: DescField, part: Part | undefined): Part | undefined {
   if (!part || part.isWhole || fieldKind === "map") return undefined;
   return fieldKind === "list" ? part.each : part;

@@ -17,7 +17,6 @@ export function collectionOf(pattern: string): string | undefined {
   return /^([a-z][a-zA-Z0-9]*)\/\{[a-z][a-z0-9_]*\}$/.exec(pattern)?.[1];
 }
 
-/** The name of the row with this key. */
 export function formatName(resource: ResourceType, id: bigint): string {
   return `${resource.collection}/${id}`;
 }

@@ -36,7 +36,6 @@ export interface PreviousCells {
   readonly data: string | undefined;
 }
 
-/** A row of a resource table. */
 export interface ResourceRow extends Cells {
   readonly key: bigint;
   /** Null in a row that was there before the service was. */
@@ -49,7 +48,6 @@ export interface ResourceRow extends Cells {
   readonly checksum?: bigint | null;
 }
 
-/** A row of a child table. */
 export interface ChildRow extends Cells {
   readonly key: bigint;
   readonly parentKey: bigint;
@@ -260,7 +258,6 @@ function readIdentity(
   setIdentity(plan, message, checked);
 }
 
-/** What can be read of a child row. */
 export function readChild(plan: ChildPlan, row: ChildRow, registry: Registry): Readable {
   const faults: Fault[] = [];
   const message = decodeCells(plan, row, registry, faults, plan.keyField);

@@ -65,7 +65,6 @@ export function formatFraction(nanos: number): string {
   return digits.endsWith("000") ? `.${digits.slice(0, 6)}` : `.${digits}`;
 }
 
-/** A number with zeros before it. */
 export function pad(value: number, length: number): string {
   return String(value).padStart(length, "0");
 }
