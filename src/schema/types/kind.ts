@@ -26,7 +26,10 @@ export interface ColumnForm {
 /** Gives the JSON text of a value if that is exact beyond doubt, undefined if it must be tried. */
 export type ExactWriter = (value: unknown) => string | undefined;
 
-/** A kind of scalar. Values are as protobuf-es keeps them: 64-bit integers are bigints. */
+/**
+ * A kind of scalar. Values are as protobuf-es keeps them: 64-bit integers are bigints. One spelling in
+ * JSON has one meaning, which filters have in SQL too: what docs/storage.md does not list is refused.
+ */
 export interface ScalarKind {
   readonly column: ColumnForm;
   readonly leaf: Leaf;
