@@ -95,6 +95,15 @@ export function invalidField(field: string, description: string): StoreError {
   });
 }
 
+/** Refuses a request if there are such fields. @throws StoreError INVALID_FIELD, naming the first. */
+export function refuseFields(violations: readonly FieldViolation[]): void {
+  const [first] = violations;
+  if (!first) return;
+  throw new StoreError("INVALID_FIELD", `${first.field}: ${first.description}`, {
+    fields: violations,
+  });
+}
+
 /** A request that names a resource that does not exist. */
 export function notFound(resource: ResourceIdentity): StoreError {
   return new StoreError("RESOURCE_NOT_FOUND", `${resource.name} does not exist`, { resource });

@@ -4,8 +4,8 @@
 import { create, equals, type Message } from "@bufbuild/protobuf";
 import { type Invoice, type InvoiceLine, InvoiceSchema } from "../../gen/chinook/v1/invoice_pb.ts";
 import { MoneySchema } from "../../gen/google/type/money_pb.ts";
+import { joinNanos, splitNanos } from "../schema/types/nanos.ts";
 
-const NANOS_PER_UNIT = 1_000_000_000n;
 const CURRENCY_CODE = "USD";
 
 /**
@@ -18,14 +18,12 @@ export function deriveInvoiceTotal(message: Message, previous: Message | undefin
   const nanos = invoice.lines.reduce((sum, line) => sum + lineNanos(line), 0n);
   invoice.total = create(MoneySchema, {
     currencyCode: CURRENCY_CODE,
-    units: nanos / NANOS_PER_UNIT,
-    nanos: Number(nanos % NANOS_PER_UNIT),
+    ...splitNanos(nanos),
   });
 }
 
 function lineNanos({ unitPrice, quantity }: InvoiceLine): bigint {
-  const price = (unitPrice?.units ?? 0n) * NANOS_PER_UNIT + BigInt(unitPrice?.nanos ?? 0);
-  return price * BigInt(quantity);
+  return joinNanos(unitPrice?.units ?? 0n, unitPrice?.nanos ?? 0) * BigInt(quantity);
 }
 
 function sameLines(a: Invoice, b: Invoice): boolean {

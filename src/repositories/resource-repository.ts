@@ -13,7 +13,7 @@ import type { BatchRequest } from "../database/page-request.ts";
 import { notFound } from "../errors.ts";
 import type { TableFacts } from "../query/filter/source.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
-import { formatName } from "../schema/resource-name.ts";
+import { identify } from "../schema/resource-name.ts";
 import { type ListGuard, type ListQuery, listResources, type Page } from "./list.ts";
 
 /** What was read, as bytes, and the revision of the database that it is of. */
@@ -51,8 +51,7 @@ export function createRepository(
   extras: ListExtras = {},
 ): ResourceRepository {
   let facts: TableFacts | undefined;
-  const missing = (key: bigint) =>
-    notFound({ type: plan.resource.type, name: formatName(plan.resource, key) });
+  const missing = (key: bigint) => notFound(identify(plan, key));
   return {
     plan,
 

@@ -5,9 +5,10 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { StoreError } from "../errors.ts";
 import { explainPlan, type StepKind } from "../query/explain.ts";
-import { type Leaf, shapeOf } from "../query/filter/kinds.ts";
+import { shapeOf } from "../query/filter/kinds.ts";
 import type { Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
+import { leafKind } from "../schema/types/list.ts";
 import type { ExplainSource, ListText } from "./explain.ts";
 
 /** What the check is made from. */
@@ -62,34 +63,10 @@ function sampleFilter(plan: ResourcePlan, path: string): string {
   const shape = field && shapeOf(field);
   const leaf = shape && "leaf" in shape ? shape.leaf : undefined;
   if (reference) return `${path} = "${reference.collection}/1"`;
-  return `${path} = ${leaf ? sampleOf(leaf) : '"1"'}`;
+  return `${path} = ${leaf ? leafKind(leaf).sample(leaf) : '"1"'}`;
 }
 
 function fieldAt(desc: DescMessage, [name, ...rest]: readonly string[]): DescField | undefined {
   const field = desc.fields.find((candidate) => candidate.name === name);
   return rest.length === 0 || !field?.message ? field : fieldAt(field.message, rest);
-}
-
-/** A value that is no default, which a field that is not set would have too. */
-function sampleOf(leaf: Leaf): string {
-  switch (leaf.kind) {
-    case "enum":
-      return (
-        (leaf.desc.values.find(({ number }) => number !== 0) ?? leaf.desc.values[0])?.name ?? ""
-      );
-    case "timestamp":
-      return '"2026-01-31T12:00:00Z"';
-    case "date":
-      return '"2026-01-31"';
-    case "duration":
-      return "1s";
-    case "bool":
-      return "true";
-    case "text":
-    case "bytes":
-    case "etag":
-      return '"abcd"';
-    default:
-      return "1";
-  }
 }

@@ -2,10 +2,11 @@
 // decided once per field. Values are as protobuf-es keeps them: a wrapper outside of lists, maps and
 // oneofs is its bare value, a Struct in a field is a JSON object. Converts and checks nothing.
 
-import { type DescField, type Message, ScalarType } from "@bufbuild/protobuf";
+import type { DescField, Message } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
+import { enumZeroTest } from "./types/enum.ts";
+import { SCALARS } from "./types/list.ts";
 
-/** Reads and writes one field of the messages that have it. */
 export interface FieldAccess {
   /** The value if the field is set, by the rule of its presence; undefined if it is not. */
   get(message: Message): unknown;
@@ -83,30 +84,11 @@ function zeroTest(field: DescField): (value: unknown) => boolean {
       return (value) => (value as readonly unknown[]).length === 0;
     case "map":
       return (value) => Object.keys(value as Fields).length === 0;
-    case "enum": {
-      const zero = field.enum.values[0]?.number;
-      return (value) => value === zero;
-    }
+    case "enum":
+      return enumZeroTest(field.enum);
     case "scalar":
-      return scalarZeroTest(field.scalar);
-    default:
+      return SCALARS[field.scalar].isZero;
+    case "message":
       return () => false;
-  }
-}
-
-function scalarZeroTest(type: ScalarType): (value: unknown) => boolean {
-  switch (type) {
-    case ScalarType.BOOL:
-      return (value) => value === false;
-    case ScalarType.STRING:
-      return (value) => value === "";
-    case ScalarType.BYTES:
-      return (value) => (value as Uint8Array).length === 0;
-    case ScalarType.DOUBLE:
-    case ScalarType.FLOAT:
-      return (value) => Object.is(value, 0);
-    default:
-      // A 64-bit integer is a bigint, or a string if the field has jstype = JS_STRING.
-      return (value) => value === 0 || value === 0n || value === "0";
   }
 }

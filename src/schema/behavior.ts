@@ -4,10 +4,12 @@
 
 import { type DescField, type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
-import { type FieldViolation, StoreError } from "../errors.ts";
+import { type FieldViolation, refuseFields } from "../errors.ts";
 import { accessOf, type FieldAccess } from "./access.ts";
 import { FieldBehavior, hasBehavior } from "./options.ts";
 import type { ResourcePlan } from "./plan.ts";
+import { messagesIn } from "./registry.ts";
+import { isWellKnown } from "./types/list.ts";
 
 /** Clears the OUTPUT_ONLY fields of `message` and of the messages in it (AIP-203: ignored). */
 export function clearOutputOnly(desc: DescMessage, message: Message): void {
@@ -51,11 +53,7 @@ export function checkRequired(
       ? all
       : fields.flatMap((chosen) => all.filter(({ field }) => field === chosen));
   collectMissing(message, chosen, path, violations);
-  const [first] = violations;
-  if (!first) return;
-  throw new StoreError("INVALID_FIELD", `${first.field}: ${first.description}`, {
-    fields: violations,
-  });
+  refuseFields(violations);
 }
 
 function collectMissing(
@@ -112,25 +110,18 @@ function concerned(desc: DescMessage, behavior: FieldBehavior): readonly Concern
 
 /** True if a field of the type, or of a type in it, has the behavior. */
 function reaches(desc: DescMessage, behavior: FieldBehavior): boolean {
-  const types = new Set([desc]);
-  // A set also iterates over what is added to it on the way.
-  for (const { fields } of types) {
-    for (const field of fields) {
-      if (hasBehavior(field, behavior)) return true;
-      const nested = nestedType(field);
-      if (nested) types.add(nested);
-    }
-  }
-  return false;
+  return [...messagesIn(desc)].some(({ fields }) =>
+    fields.some((field) => hasBehavior(field, behavior)),
+  );
 }
 
 /** The type of the messages in a field; those of Google's own types have no behaviors. */
 function nestedType({ message }: DescField): DescMessage | undefined {
-  return message?.typeName.startsWith("google.protobuf.") ? undefined : message;
+  return message && isWellKnown(message) ? undefined : message;
 }
 
 /** Calls `visit` with the messages of a field that is set, each with the rest of its path. */
-function forEachNested(
+export function forEachNested(
   field: DescField,
   value: unknown,
   visit: (message: Message, suffix: string) => void,
@@ -146,7 +137,9 @@ function forEachNested(
         visit(item, `[${field.mapKey === ScalarType.STRING ? JSON.stringify(key) : key}]`);
       }
       return;
-    default:
+    case "message":
+    case "enum":
+    case "scalar":
       visit(value as Message, "");
   }
 }

@@ -1,13 +1,14 @@
 // Tells whether bytes are the ones that the protobuf library itself would write for the message that
-// it reads from them. Decodes no values. What it does not know for certain it takes for not
-// canonical: that costs time, never exactness. A closure per field, made once, does the looking.
+// it reads from them. Decodes no values. Whatever it is not certain of counts as not canonical: that
+// costs time, never exactness. A closure per field, made once, does the looking.
 
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { type Check, type Cursor, mapCheck, readUint, scalarCheck } from "./canonical-values.ts";
+import { messageKind } from "./types/list.ts";
 
-/** Is told of each field of the top level, with the place where its tag begins, in order. */
+/** Called with each top-level field and where its tag begins, in order. */
 type FieldVisitor = (number: number, start: number) => void;
 
 /**
@@ -81,7 +82,7 @@ function checkFields(
   return cursor.pos === end;
 }
 
-/** The wire type of a field and the check of its value; undefined if it is never for certain. */
+/** The wire type of a field and the check of its value; undefined if it can never be certain. */
 function checkOf(field: DescField): [WireType, Check] | undefined {
   switch (field.fieldKind) {
     case "list":
@@ -91,7 +92,9 @@ function checkOf(field: DescField): [WireType, Check] | undefined {
       if (field.mapKey !== ScalarType.STRING || !hasExactText(field) || !value) return undefined;
       return [WireType.LengthDelimited, mapCheck(field.number, ...value)];
     }
-    default:
+    case "message":
+    case "enum":
+    case "scalar":
       return elementCheck(field, field.presence === FeatureSet_FieldPresence.IMPLICIT);
   }
 }
@@ -129,7 +132,7 @@ function hasExactText(field: DescField): boolean {
 function messageCheck(field: DescField, desc: DescMessage): Check | undefined {
   const isGroup = "delimitedEncoding" in field && field.delimitedEncoding;
   // A Struct is kept as a JSON object, in which not all of it has a place.
-  const isJson = desc.typeName === "google.protobuf.Struct";
+  const isJson = messageKind(desc)?.isKeptAsJson;
   if (isGroup || isJson || !hasCheckableType(desc)) return undefined;
   const checks = fieldChecks(desc);
   return (cursor) => {

@@ -1,16 +1,15 @@
-// The checks of canonical-bytes.ts for the values of single fields. Each passes over a value and
-// tells whether the protobuf library would write it in these bytes. Knows no messages.
+// The checks of canonical-bytes.ts for the values of single fields. Each skips a value and tells
+// whether the protobuf library would write it in these bytes. Knows no messages.
 
 import { ScalarType } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";
 
-/** A place in bytes. */
 export interface Cursor {
   readonly bytes: Uint8Array;
   pos: number;
 }
 
-/** Passes over a value, in a message that ends at `end`; false if it is not as it would be written. */
+/** Skips a value in a message that ends at `end`; false if it is not as it would be written. */
 export type Check = (cursor: Cursor, end: number) => boolean;
 
 /** A tag or a length; -1 if it is not as short as can be, or has more than 28 bits. */
@@ -88,7 +87,7 @@ function fixedCheck(size: number, isImplicit: boolean): Check {
   };
 }
 
-/** Of NaN there are many, and all are read as one: exponents of ones only are not for certain. */
+/** NaN has many bit patterns and all are read as one: an exponent of ones alone is not certain. */
 function floatCheck(size: number, exponentLow: number, isImplicit: boolean): Check {
   const check = fixedCheck(size, isImplicit);
   return (cursor, end) => {
@@ -99,7 +98,7 @@ function floatCheck(size: number, exponentLow: number, isImplicit: boolean): Che
   };
 }
 
-/** More keys are not compared with each other. */
+/** With more keys than this, duplicates are not looked for. */
 const MAX_KEYS = 64;
 
 /**
@@ -146,7 +145,7 @@ function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
-/** Passes over the tag, if it is next. */
+/** Skips the tag if it comes next. */
 function skipTag(cursor: Cursor, tag: number): boolean {
   const { pos } = cursor;
   if (readUint(cursor) === tag) return true;

@@ -11,9 +11,9 @@ import { describeType, placeOf, type StoredPlace } from "./stored-place.ts";
 /** What differs between a resource's message and the stored one. */
 export interface MessageDifferences {
   readonly plan: ResourcePlan;
-  /** The server has it, the stored descriptors have not. */
+  /** On the server but not in the stored descriptors. */
   readonly added: readonly AddedPart[];
-  /** The stored descriptors have it, the server has not: full names. */
+  /** In the stored descriptors but not on the server: full names. */
   readonly lacking: readonly string[];
   readonly conflicts: readonly Conflict[];
 }
@@ -24,7 +24,6 @@ export interface AddedPart {
   readonly kind: "field" | "value";
   /** The table whose rows, or whose JSON, it is in. */
   readonly table: string;
-  /** The column that the field has. */
   readonly column: string | undefined;
 }
 

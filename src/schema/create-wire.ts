@@ -172,7 +172,7 @@ function remember(
   };
 }
 
-/** The name is another one in each row. */
+/** The name differs in every row. */
 function nameBytes(plan: ResourcePlan): Insertion["bytes"] {
   const field = plan.standard.name;
   return ({ key }) => {

@@ -2,7 +2,6 @@
 // and reason, before a row is read. Pure: the tables are given as descriptions.
 
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
-import type { Affinity } from "./codec.ts";
 import { FieldBehavior, hasBehavior } from "./options.ts";
 import {
   type ChildPlan,
@@ -18,8 +17,8 @@ import {
   resourceTriggers,
   type Trigger,
 } from "./triggers.ts";
+import type { Affinity } from "./types/codec.ts";
 
-/** A table of a database. */
 export interface TableDescription {
   readonly columns: readonly ColumnDescription[];
   /** The column that is the rowid under another name: its INTEGER PRIMARY KEY; undefined if none is. */
@@ -33,7 +32,6 @@ export interface TableDescription {
   readonly isUtf16?: boolean;
 }
 
-/** One column of a foreign key. */
 export interface ForeignKeyDescription {
   readonly column: string;
   readonly table: string;
@@ -41,7 +39,6 @@ export interface ForeignKeyDescription {
   readonly target: string | null;
 }
 
-/** An index of a table. */
 export interface IndexDescription {
   readonly name: string;
   /** Names of columns and texts of expressions, in order. */
@@ -253,7 +250,6 @@ function affinityOf(type: string, strict: boolean): Affinity {
   return /REAL|FLOA|DOUB/.test(name) ? "REAL" : "NUMERIC";
 }
 
-/** The n of a type such as NVARCHAR(n). */
 function lengthOf(type: string): number | undefined {
   const match = /\(\s*(\d+)\s*\)$/.exec(type);
   return match ? Number(match[1]) : undefined;

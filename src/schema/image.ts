@@ -35,7 +35,6 @@ export function hashOf(image: Uint8Array): string {
   return createHash("sha256").update(image).digest("hex");
 }
 
-/** The types of an image. */
 export function readImage(image: Uint8Array): FileRegistry {
   return createFileRegistry(fromBinary(FileDescriptorSetSchema, image));
 }

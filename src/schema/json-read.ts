@@ -1,12 +1,11 @@
 // JSON text of the `data` column → the fields of a message: the inverse of json-write.ts.
 // Any ProtoJSON that another program wrote is read too; what has no exact meaning is refused, so
-// that nothing in a row is passed over. Values are read by json-values.ts.
+// that nothing in a row is passed over. Values are read as their kinds say (types/).
 
 import {
   create,
   type DescField,
   type DescMessage,
-  fromBinary,
   type JsonValue,
   type Registry,
   ScalarType,
@@ -14,14 +13,15 @@ import {
   type UnknownField,
 } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import { expectText, Unrepresentable } from "./codec.ts";
 import { mergeOthers, readUnknown } from "./json-read-unknown.ts";
 import { scanJson } from "./json-scan.ts";
-import { hasSpecialJson } from "./json-special.ts";
-import { readSpecial } from "./json-special-read.ts";
-import { readBase64, readEnum, readMapKey, readScalar } from "./json-values.ts";
+import { readSpecial } from "./json-special.ts";
 import type { SqlValue } from "./sql-value.ts";
 import { findStoredField } from "./stored-types.ts";
+import { readBase64 } from "./types/bytes.ts";
+import { expectText, Unrepresentable } from "./types/codec.ts";
+import { readEnum } from "./types/enum.ts";
+import { messageKind, SCALARS } from "./types/list.ts";
 
 /** Why fields cannot be read, as `path: reason`; under undefined what belongs to no field. */
 export type JsonFaults = ReadonlyMap<DescField | undefined, string>;
@@ -206,7 +206,7 @@ function typeNameOf(field: DescField): string {
 
 /** Null is a value of google.protobuf.Value, and no value of all other fields. */
 function acceptsNull(field: DescField): boolean {
-  return field.fieldKind === "message" && field.message.typeName === "google.protobuf.Value";
+  return field.fieldKind === "message" && Boolean(messageKind(field.message)?.acceptsNull);
 }
 
 function readField(
@@ -225,36 +225,33 @@ function readField(
     case "map": {
       const map = message.get(field);
       for (const [key, value] of Object.entries(expectObject(json))) {
-        map.set(readMapKey(field.mapKey, key), readElement(field, value, registry));
+        map.set(readMapKey(field, key), readElement(field, value, registry));
       }
       return;
     }
-    default:
+    case "message":
+    case "enum":
+    case "scalar":
       message.set(field, readElement(field, json, registry));
   }
+}
+
+function readMapKey({ mapKey }: DescField & { fieldKind: "map" }, text: string): unknown {
+  return SCALARS[mapKey].key?.read(text);
 }
 
 function readElement(field: DescField, json: JsonValue, registry: Registry): unknown {
   if (field.message) return readMessage(json, field.message, registry);
   if (field.enum) return readEnum(field.enum, json, registry);
-  return readScalar(field.scalar as ScalarType, json);
+  return SCALARS[field.scalar as ScalarType].readJson(json);
 }
 
 function readMessage(json: JsonValue, desc: DescMessage, registry: Registry): ReflectMessage {
-  if (!hasSpecialJson(desc)) {
-    const message = reflect(desc, create(desc));
-    readObject(json, message, desc.fields, registry);
-    return message;
-  }
-  const exact = exactBytesOf(json);
-  return reflect(desc, exact ? fromBinary(desc, exact) : readSpecial(desc, json, registry));
-}
-
-function exactBytesOf(json: JsonValue): Uint8Array | undefined {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
-  const keys = Object.keys(json);
-  if (keys.length !== 1 || keys[0] !== "$wire") return undefined;
-  return readBase64(json.$wire);
+  const form = messageKind(desc)?.json;
+  if (form) return reflect(desc, readSpecial(form, json, desc, registry));
+  const message = reflect(desc, create(desc));
+  readObject(json, message, desc.fields, registry);
+  return message;
 }
 
 function expectObject(json: JsonValue): Record<string, JsonValue> {

@@ -1,11 +1,10 @@
-// Finds what JSON.parse passes over in a text that it takes: keys that are given twice, half
-// characters, numbers that no double can hold. Knows no fields: it tells the keys of the outermost
-// object.
+// Finds what JSON.parse lets pass: duplicate keys, half characters, numbers that no double can hold.
+// Knows no fields: it names the keys of the outermost object.
 
-/** Why each key of the outermost object that has such a thing cannot be read. */
+/** Why keys of the outermost object cannot be read. */
 export type Doubts = ReadonlyMap<string, string>;
 
-/** What has one object or array is open; the keys that an object has so far. */
+/** An open object, as the keys seen in it so far, or an open array. */
 type Open = Set<string> | undefined;
 
 const IS_PART_OF_NUMBER = /[-+.\deE]/;
@@ -64,7 +63,7 @@ export function scanJson(text: string): Doubts {
   return doubts;
 }
 
-/** The place of the quote that ends the string which begins at `start`. */
+/** Where the string that begins at `start` ends. */
 function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1);
   while (isEscaped(text, end)) end = text.indexOf('"', end + 1);

@@ -1,10 +1,9 @@
 // Message → JSON text of the `data` column: ProtoJSON, and `$unknown` (unknown fields, base64) or
-// `{"$wire": base64}` (json-special-write.ts) for what ProtoJSON cannot carry. Text is built directly,
+// `{"$wire": base64}` (json-special.ts) for what ProtoJSON cannot carry. Text is built directly,
 // since an object with the key `__proto__` would lose it. A closure per field, made when it is first
 // met, does what the field's descriptor says.
 
 import {
-  type DescEnum,
   type DescField,
   type DescMessage,
   type Message,
@@ -14,8 +13,10 @@ import {
 } from "@bufbuild/protobuf";
 import { BinaryWriter, base64Encode, WireType } from "@bufbuild/protobuf/wire";
 import { accessOf } from "./access.ts";
-import { hasSpecialJson } from "./json-special.ts";
-import { quote, specialWriter, type ValueWriter } from "./json-special-write.ts";
+import { specialWriter, type ValueWriter } from "./json-special.ts";
+import { enumWriter } from "./types/enum.ts";
+import { messageKind, SCALARS } from "./types/list.ts";
+import { quote } from "./types/string.ts";
 
 /** Writes the JSON object of a message's chosen fields and of its unknown ones. */
 type ObjectWriter = (
@@ -121,7 +122,9 @@ function fieldWriter(field: DescField): ValueWriter {
       return (items, registry) => writeList(items as readonly unknown[], write, registry);
     case "map":
       return (map, registry) => writeMap(map as Readonly<Record<string, unknown>>, write, registry);
-    default:
+    case "message":
+    case "enum":
+    case "scalar":
       return write;
   }
 }
@@ -147,47 +150,12 @@ function writeMap(
 function elementWriter(field: DescField): ValueWriter {
   if (field.message) return messageWriter(field, field.message);
   if (field.enum) return enumWriter(field.enum);
-  return scalarWriter(field.scalar as ScalarType);
+  return SCALARS[field.scalar as ScalarType].writeJson;
 }
 
 function messageWriter(field: DescField, desc: DescMessage): ValueWriter {
-  if (hasSpecialJson(desc)) return specialWriter(field, desc);
+  const form = messageKind(desc)?.json;
+  if (form) return specialWriter(form, field, desc);
   const write = objectWriter(desc.fields);
   return (message, registry) => write(message as Message, registry);
-}
-
-function enumWriter(desc: DescEnum): ValueWriter {
-  const names = new Map<unknown, string>();
-  for (const { number } of desc.values) {
-    // Of the names that share a number, that is the first one.
-    names.set(number, JSON.stringify(desc.value[number]?.name));
-  }
-  return (number) => names.get(number) ?? String(number);
-}
-
-function scalarWriter(type: ScalarType): ValueWriter {
-  switch (type) {
-    case ScalarType.STRING:
-      return (value) => quote(value as string);
-    case ScalarType.BYTES:
-      return (value) => `"${base64Encode(value as Uint8Array)}"`;
-    case ScalarType.DOUBLE:
-    case ScalarType.FLOAT:
-      return (value) => writeFloat(value as number);
-    case ScalarType.INT64:
-    case ScalarType.UINT64:
-    case ScalarType.SINT64:
-    case ScalarType.FIXED64:
-    case ScalarType.SFIXED64:
-      return (value) => `"${value}"`;
-    default:
-      return String;
-  }
-}
-
-/** Strings for what JSON has no number for; JSON.stringify would also turn -0 into 0. */
-function writeFloat(value: number): string {
-  return Number.isFinite(value) && !Object.is(value, -0)
-    ? String(value)
-    : `"${Object.is(value, -0) ? "-0" : value}"`;
 }

@@ -37,7 +37,7 @@ export function referenceOf(field: DescField): string | undefined {
     : undefined;
 }
 
-/** Options are decoded at each look, and behaviors are looked at in every request. */
+/** Options are decoded on every access, and every request asks for behaviors. */
 const behaviors = new WeakMap<DescField, readonly FieldBehavior[]>();
 
 /** True if the field has the behavior (AIP-203). */

@@ -3,8 +3,6 @@
 
 import { type DescField, type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
 import { StoreError } from "../errors.ts";
-import type { ColumnCodec } from "./codec.ts";
-import { codecOf } from "./column.ts";
 import {
   columnOf,
   FieldBehavior,
@@ -16,11 +14,13 @@ import {
 import { collectionOf, type ResourceType } from "./resource-name.ts";
 import { sqlName } from "./sql-name.ts";
 import type { TimeFormat } from "./time-format.ts";
+import type { ColumnCodec } from "./types/codec.ts";
+import type { CodecOptions, ColumnForm } from "./types/kind.ts";
+import { columnForm } from "./types/list.ts";
 
 /** A field that has a column of its own. */
 export interface ColumnPlan {
   readonly field: DescField;
-  /** The column's name. */
   readonly name: string;
   /** The name as it stands in SQL text. */
   readonly sqlName: string;
@@ -50,7 +50,6 @@ export interface TablePlan {
 
 /** A repeated field whose messages are rows of a child table. */
 export interface ChildPlan extends TablePlan {
-  /** The repeated field of the parent. */
   readonly field: DescField & { fieldKind: "list"; listKind: "message" };
   /** The column that holds the parent's key. */
   readonly parentKey: string;
@@ -87,7 +86,6 @@ export interface LinkTable {
  */
 export type Derive = (message: Message, previous: Message | undefined) => void;
 
-/** A message that is a resource. */
 export interface ResourceDefinition {
   readonly resource: DescMessage;
   readonly derive?: Derive;
@@ -263,9 +261,10 @@ function planColumn(field: DescField, types: ReadonlyMap<string, ResourceType>):
   if (referenceType !== undefined && !reference) {
     throw invalidPlan(desc, `refers to ${referenceType}, which is not served`, field);
   }
-  checkColumnOptions(field, options, reference);
-  const codec = codecOf(field, { ...options, reference });
-  if (!codec) throw invalidPlan(desc, "a field of this type cannot be a column", field);
+  const form = columnForm(field);
+  checkColumnOptions(field, form, { ...options, reference });
+  if (!form) throw invalidPlan(desc, "a field of this type cannot be a column", field);
+  const codec = form.codec({ ...options, reference });
   const { name, maxLength, defaultValue, timeFormat } = options;
   const kept = { name, sqlName: sqlName(name), codec, maxLength, defaultValue, timeFormat };
   return { field, ...kept, reference };
@@ -273,27 +272,22 @@ function planColumn(field: DescField, types: ReadonlyMap<string, ResourceType>):
 
 function checkColumnOptions(
   field: DescField,
-  options: {
-    maxLength: number;
-    currencyCode: string;
-    defaultValue: bigint;
-    timeFormat: TimeFormat;
-  },
-  reference: ResourceType | undefined,
+  form: ColumnForm | undefined,
+  options: CodecOptions & { readonly defaultValue: bigint },
 ): void {
-  const isText = typeOf(field) === "string" && !reference;
+  const takes = (option: ColumnForm["option"]) => form?.option === option;
+  const isText = takes("max_length") && !options.reference;
   if (options.maxLength !== 0 && (!isText || options.maxLength < 0)) {
     throw invalidPlan(field.parent, "column.max_length is for strings, and positive", field);
   }
-  const isMoney = typeOf(field) === "google.type.Money";
+  const isMoney = takes("currency_code");
   if (isMoney ? !/^[A-Z]{3}$/.test(options.currencyCode) : options.currencyCode !== "") {
     throw invalidPlan(field.parent, "column.currency_code is for Money, which needs it", field);
   }
-  if (options.timeFormat && typeOf(field) !== "google.protobuf.Timestamp") {
+  if (options.timeFormat && !takes("time_format")) {
     throw invalidPlan(field.parent, "column.time_format is for Timestamps", field);
   }
-  const isEnum = field.fieldKind === "enum";
-  if (options.defaultValue !== 0n && !isEnum) {
+  if (options.defaultValue !== 0n && !takes("default_value")) {
     throw invalidPlan(field.parent, "column.default_value is for enums", field);
   }
   if (hasBehavior(field, FieldBehavior.IDENTIFIER)) {

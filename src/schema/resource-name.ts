@@ -1,7 +1,8 @@
 // Resource names (AIP-122) of the form `collection/{id}`, where the id is a row's INTEGER key.
 // Knows no tables.
 
-import { invalidField } from "../errors.ts";
+import { invalidField, type ResourceIdentity } from "../errors.ts";
+import { INT64_MAX, INT64_MIN } from "./sql-value.ts";
 
 /** The kind of a resource: its type and the collection that its names begin with. */
 export interface ResourceType {
@@ -21,13 +22,17 @@ export function collectionOf(pattern: string): string | undefined {
   return /^([a-z][a-zA-Z0-9]*)\/\{[a-z][a-z0-9_]*\}$/.exec(pattern)?.[1];
 }
 
-/** The name of the row with this key. */
 export function formatName(resource: ResourceType, id: bigint): string {
   return `${resource.collection}/${id}`;
 }
 
-const MAX_ID = 2n ** 63n - 1n;
-const MIN_ID = -(2n ** 63n);
+/** Type and name of the resource with this key. */
+export function identify(
+  { resource }: { readonly resource: ResourceType },
+  key: bigint,
+): ResourceIdentity {
+  return { type: resource.type, name: formatName(resource, key) };
+}
 
 /**
  * The key of the row that `name` names.
@@ -46,5 +51,5 @@ export function parseName(resource: ResourceType, name: string, field: string): 
 function parseId(text: string): bigint | undefined {
   if (!/^(0|-?[1-9]\d{0,18})$/.test(text)) return undefined;
   const id = BigInt(text);
-  return id >= MIN_ID && id <= MAX_ID ? id : undefined;
+  return id >= INT64_MIN && id <= INT64_MAX ? id : undefined;
 }

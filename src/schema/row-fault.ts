@@ -3,7 +3,7 @@
 
 import { type ResourceIdentity, StoreError } from "../errors.ts";
 import type { ResourcePlan } from "./plan.ts";
-import { formatName } from "./resource-name.ts";
+import { identify } from "./resource-name.ts";
 
 /** Why a row cannot be answered with. */
 export interface RowFault {
@@ -24,13 +24,13 @@ export function unreadableField(resource: ResourceIdentity, text: string): RowFa
 /** A row whose stored bytes are not those that were written. */
 export function damagedBytes(plan: ResourcePlan, key: bigint): RowFault {
   const problem = "cannot be read: its stored bytes are damaged";
-  return { code: "ROW_UNREADABLE", resource: identityOf(plan, key), problem };
+  return { code: "ROW_UNREADABLE", resource: identify(plan, key), problem };
 }
 
 /** A row whose message has more bytes than can be sent. */
 export function tooLarge(plan: ResourcePlan, key: bigint, length: number, max: number): RowFault {
   const problem = `has ${length} bytes as it is encoded, and at most ${max} can be sent`;
-  return { code: "ROW_TOO_LARGE", resource: identityOf(plan, key), problem };
+  return { code: "ROW_TOO_LARGE", resource: identify(plan, key), problem };
 }
 
 /** The error for whoever asked for this row. */
@@ -42,9 +42,4 @@ export function faultError(fault: RowFault, cause?: unknown): StoreError {
     ...metadata,
     ...(cause !== undefined && { cause }),
   });
-}
-
-/** Type and name of the resource with this key. */
-function identityOf({ resource }: ResourcePlan, key: bigint): ResourceIdentity {
-  return { type: resource.type, name: formatName(resource, key) };
 }

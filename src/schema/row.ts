@@ -14,14 +14,14 @@ import { FeatureSet_FieldPresence, type Timestamp, TimestampSchema } from "@bufb
 import { invalidField, type StoreError } from "../errors.ts";
 import { accessOf, type FieldAccess } from "./access.ts";
 import { checksumOf } from "./checksum.ts";
-import { Unrepresentable } from "./codec.ts";
-import { timestampCodec } from "./column-messages.ts";
 import { readJson } from "./json-read.ts";
 import { writeJson } from "./json-write.ts";
 import type { ChildPlan, ResourcePlan, TablePlan } from "./plan.ts";
-import { formatName } from "./resource-name.ts";
+import { formatName, identify } from "./resource-name.ts";
 import { damagedBytes, faultError, type RowFault, unreadableField } from "./row-fault.ts";
 import type { SqlValue } from "./sql-value.ts";
+import { Unrepresentable } from "./types/codec.ts";
+import { timestampCodec } from "./types/timestamp.ts";
 
 /** What a table keeps of a message beside key and revision. */
 export interface Cells {
@@ -36,7 +36,6 @@ export interface PreviousCells {
   readonly data: string | undefined;
 }
 
-/** A row of a resource table. */
 export interface ResourceRow extends Cells {
   readonly key: bigint;
   /** Null in a row that was there before the service was. */
@@ -49,7 +48,6 @@ export interface ResourceRow extends Cells {
   readonly checksum?: bigint | null;
 }
 
-/** A row of a child table. */
 export interface ChildRow extends Cells {
   readonly key: bigint;
   readonly parentKey: bigint;
@@ -260,7 +258,6 @@ function readIdentity(
   setIdentity(plan, message, checked);
 }
 
-/** What can be read of a child row. */
 export function readChild(plan: ChildPlan, row: ChildRow, registry: Registry): Readable {
   const faults: Fault[] = [];
   const message = decodeCells(plan, row, registry, faults, plan.keyField);
@@ -313,8 +310,7 @@ export function unreadableRow(plan: ResourcePlan, key: bigint, fields: Unreadabl
 /** What is wrong with a row that has fields which cannot be read: the first of them. */
 export function unreadableFields(plan: ResourcePlan, key: bigint, fields: Unreadable): RowFault {
   const [text = ""] = fields.values();
-  const resource = { type: plan.resource.type, name: formatName(plan.resource, key) };
-  return unreadableField(resource, text);
+  return unreadableField(identify(plan, key), text);
 }
 
 function sameField(field: DescField, a: Message, b: Message): boolean {

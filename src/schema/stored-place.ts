@@ -55,7 +55,9 @@ export function describeType(field: DescField): string {
       return `a list of ${describeElement(field)}`;
     case "map":
       return `a map of ${ScalarType[field.mapKey].toLowerCase()} to ${describeElement(field)}`;
-    default:
+    case "message":
+    case "enum":
+    case "scalar":
       return describeElement(field);
   }
 }

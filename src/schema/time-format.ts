@@ -1,18 +1,14 @@
-// Times that a column keeps as numbers, as other programs write them: the codec, and the SQL for the
-// milliseconds since the epoch, with one way of rounding. Knows no tables.
+// Times that a column keeps as numbers, as other programs write them: to and from milliseconds since
+// the epoch, and the SQL for that, with one way of rounding. Knows no tables.
 
-import { create } from "@bufbuild/protobuf";
-import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { ColumnOptions_TimeFormat as TimeFormat } from "../../gen/protostore/v1/options_pb.ts";
-import { type ColumnCodec, Unrepresentable } from "./codec.ts";
-import { outOfRange } from "./ranges.ts";
 import type { SqlValue } from "./sql-value.ts";
 import { MAX_SECONDS, MIN_SECONDS } from "./time-text.ts";
 
 export { TimeFormat };
 
 /** A way to count time. */
-interface Scale {
+export interface Scale {
   /** How many of its units a millisecond is less than: 1000 if it counts seconds. */
   readonly toMs: (value: number) => number;
   readonly fromMs: (milliseconds: bigint) => SqlValue;
@@ -38,39 +34,17 @@ const SCALES: Readonly<Record<number, Scale>> = {
   },
 };
 
-const [MIN_MS, MAX_MS] = [MIN_SECONDS * 1000n, MAX_SECONDS * 1000n + 999n];
+/** The milliseconds since the epoch that a Timestamp may have. */
+export const MIN_MS: bigint = MIN_SECONDS * 1000n;
+export const MAX_MS: bigint = MAX_SECONDS * 1000n + 999n;
 
-/** The codec of a column that counts time; undefined for text. It is exact to the millisecond. */
-export function timeNumberCodec(format: TimeFormat): ColumnCodec | undefined {
-  const scale = SCALES[format];
-  if (!scale) return undefined;
-  return {
-    affinities: ["INTEGER", "REAL", "NUMERIC"],
-    encode(value) {
-      const { seconds, nanos } = value as Timestamp;
-      const reason = outOfRange(TimestampSchema, value as Timestamp);
-      if (reason !== undefined) throw new Unrepresentable(reason);
-      if (nanos % 1_000_000 !== 0) throw new Unrepresentable("must be whole milliseconds");
-      return scale.fromMs(seconds * 1000n + BigInt(nanos / 1_000_000));
-    },
-    decode(value) {
-      if (typeof value !== "bigint" && typeof value !== "number") {
-        throw new Unrepresentable("must be a number that stands for a time");
-      }
-      const rounded = round(scale.toMs(Number(value)));
-      if (!(rounded >= Number(MIN_MS) && rounded <= Number(MAX_MS))) {
-        throw new Unrepresentable("must be a time of the years 1 to 9999");
-      }
-      const ms = BigInt(rounded);
-      const part = ((ms % 1000n) + 1000n) % 1000n;
-      const nanos = Number(part) * 1_000_000;
-      return create(TimestampSchema, { seconds: (ms - part) / 1000n, nanos });
-    },
-  };
+/** How a column counts time; undefined if it does not. */
+export function scaleOf(format: TimeFormat): Scale | undefined {
+  return SCALES[format];
 }
 
 /** As SQLite's round() does: half is away from zero. */
-function round(value: number): number {
+export function roundMs(value: number): number {
   return Math.trunc(value + (value < 0 ? -0.5 : 0.5));
 }
 

@@ -36,6 +36,13 @@ export function parseTimeText(text: string): TimeText | undefined {
   return { seconds, nanos: Number(fraction.slice(0, 9).padEnd(9, "0")), day };
 }
 
+/** True for a day, `YYYY-MM-DD`, that there is from the year 1 on. */
+export function isDay(text: string): boolean {
+  if (!/^\d{4}-\d\d-\d\d$/.test(text) || text.startsWith("0000")) return false;
+  const time = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
+}
+
 /** The date and the time of day of a second that a Timestamp may have, in UTC. */
 export function formatUtc(seconds: bigint, separator: string): string {
   // Field by field, as toISOString takes three times as long.
@@ -58,7 +65,6 @@ export function formatFraction(nanos: number): string {
   return digits.endsWith("000") ? `.${digits.slice(0, 6)}` : `.${digits}`;
 }
 
-/** A number with zeros before it. */
 export function pad(value: number, length: number): string {
   return String(value).padStart(length, "0");
 }

@@ -8,7 +8,7 @@ import { notFound, StoreError } from "../../errors.ts";
 import { itemColumns, LIMIT, type Statement } from "../../query/statements.ts";
 import type { Page } from "../../repositories/list.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
-import { formatName } from "../../schema/resource-name.ts";
+import { formatName, identify } from "../../schema/resource-name.ts";
 import type { SqlValue } from "../../schema/sql-value.ts";
 
 /** The tracks on playlists. Every method fails with StoreError only. */
@@ -37,10 +37,6 @@ export function createPlaylistRepository(
   limits: Limits,
 ): PlaylistRepository {
   const nameOf = (plan: ResourcePlan, key: bigint) => formatName(plan.resource, key);
-  const identify = (plan: ResourcePlan, key: bigint) => ({
-    type: plan.resource.type,
-    name: nameOf(plan, key),
-  });
 
   const requirePlaylist = (playlist: bigint): Operation => ({
     kind: "check",

@@ -8,13 +8,14 @@ import type { Money } from "../../../gen/google/type/money_pb.ts";
 import { StoreError } from "../../errors.ts";
 import { interruptible } from "../../query/interrupt.ts";
 import type { Statement } from "../../query/statements.ts";
-import { type ColumnCodec, Unrepresentable } from "../../schema/codec.ts";
-import { timestampCodec } from "../../schema/column-messages.ts";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
-import { formatName } from "../../schema/resource-name.ts";
+import { identify } from "../../schema/resource-name.ts";
 import { type RowFault, unreadableField } from "../../schema/row-fault.ts";
 import type { Row, SqlValue } from "../../schema/sql-value.ts";
 import { type TextEncoding, textOf } from "../../schema/text-bytes.ts";
+import { type ColumnCodec, Unrepresentable } from "../../schema/types/codec.ts";
+import { joinNanos } from "../../schema/types/nanos.ts";
+import { timestampCodec } from "../../schema/types/timestamp.ts";
 import type { Grouping, Sales } from "./sales-repository.ts";
 
 const FRACTIONS = [3, 6, 9].map((digits) => `'.${"[0-9]".repeat(digits)}'`);
@@ -153,9 +154,8 @@ export function createOddReader(invoice: ResourcePlan): ReadOdd {
         }
       } catch (error) {
         if (!(error instanceof UnreadableAt)) throw error;
-        const resource = { type: invoice.resource.type, name: formatName(invoice.resource, key) };
         if (unreachable.length < NAMED_MAX)
-          unreachable.push(unreadableField(resource, error.message));
+          unreachable.push(unreadableField(identify(invoice, key), error.message));
       }
     }
     return { sales: all, invoiceCount, unreachable };
@@ -194,12 +194,10 @@ function isWithin(time: string | undefined, { from, to }: TimeRange): boolean {
   return (from === undefined || time >= from) && (to === undefined || time < to);
 }
 
-const NANOS_PER_UNIT = 1_000_000_000n;
-
 /** A price in nanos: exactly what the line's `unit_price` says. @throws Unrepresentable */
 export function priceNanos(cell: NonNullable<SqlValue>, codec: ColumnCodec): bigint {
   const { units, nanos } = codec.decode(cell) as Money;
-  return units * NANOS_PER_UNIT + BigInt(nanos);
+  return joinNanos(units, nanos);
 }
 
 function attempt<T>(path: string, work: () => T): T {

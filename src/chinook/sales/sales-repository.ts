@@ -9,11 +9,11 @@ import type { CallLimits, Database } from "../../database/database.ts";
 import { StoreError } from "../../errors.ts";
 import { interruptible } from "../../query/interrupt.ts";
 import type { Statement } from "../../query/statements.ts";
-import type { ColumnCodec } from "../../schema/codec.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import type { RowFault } from "../../schema/row-fault.ts";
 import { INT64_MAX, type Row, type SqlValue } from "../../schema/sql-value.ts";
 import type { TextEncoding } from "../../schema/text-bytes.ts";
+import type { ColumnCodec } from "../../schema/types/codec.ts";
 import {
   addSales,
   canonicalTime,

@@ -17,10 +17,11 @@ import { MoneySchema } from "../../../gen/google/type/money_pb.ts";
 import { invalidField } from "../../errors.ts";
 import type { Implementations } from "../../handlers/handler.ts";
 import type { HandlerTools } from "../../handlers/services.ts";
-import { Unrepresentable } from "../../schema/codec.ts";
-import { timestampCodec } from "../../schema/column-messages.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { formatName } from "../../schema/resource-name.ts";
+import { Unrepresentable } from "../../schema/types/codec.ts";
+import { splitNanos } from "../../schema/types/nanos.ts";
+import { timestampCodec } from "../../schema/types/timestamp.ts";
 import { createSalesRepository, type Grouping, type Sales } from "./sales-repository.ts";
 
 const GROUPINGS: ReadonlyMap<GroupBy, Grouping> = new Map([
@@ -30,8 +31,6 @@ const GROUPINGS: ReadonlyMap<GroupBy, Grouping> = new Map([
   [GroupBy.SUPPORT_REP, "supportRep"],
   [GroupBy.MONTH, "month"],
 ]);
-
-const NANOS_PER_UNIT = 1_000_000_000n;
 
 /** The methods over the repository of sales. */
 export function salesMethods(
@@ -99,13 +98,8 @@ function isBefore(a: Timestamp, b: Timestamp): boolean {
   return a.seconds === b.seconds ? a.nanos < b.nanos : a.seconds < b.seconds;
 }
 
-/** The parts have one sign, as the division of bigints gives them. */
 function toMoney(nanos: bigint, currencyCode: string) {
-  return create(MoneySchema, {
-    currencyCode,
-    units: nanos / NANOS_PER_UNIT,
-    nanos: Number(nanos % NANOS_PER_UNIT),
-  });
+  return create(MoneySchema, { currencyCode, ...splitNanos(nanos) });
 }
 
 interface Sortable {

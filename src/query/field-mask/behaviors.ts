@@ -3,6 +3,8 @@
 
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { FieldBehavior, hasBehavior } from "../../schema/options.ts";
+import { messagesIn } from "../../schema/registry.ts";
+import { isWellKnown } from "../../schema/types/list.ts";
 
 const KINDS = [
   FieldBehavior.OUTPUT_ONLY,
@@ -27,12 +29,7 @@ export function isField(field: DescField, behavior: MaskBehavior): boolean {
 export function isWithin(desc: DescMessage, behavior: MaskBehavior): boolean {
   let found = withinMessages.get(desc);
   if (!found) {
-    const messages = new Set([desc]);
-    // A set also iterates over what is added to it on the way.
-    for (const { fields } of messages) {
-      for (const field of fields) if (isOwnMessage(field)) messages.add(field.message);
-    }
-    const fields = [...messages].flatMap((message) => message.fields);
+    const fields = [...messagesIn(desc)].flatMap((message) => message.fields);
     found = new Set(
       fields.flatMap((field) => KINDS.filter((behavior) => hasBehavior(field, behavior))),
     );
@@ -43,5 +40,5 @@ export function isWithin(desc: DescMessage, behavior: MaskBehavior): boolean {
 
 /** True if the field holds messages with fields of their own, which well-known types have not. */
 export function isOwnMessage(field: DescField): field is DescField & { message: DescMessage } {
-  return Boolean(field.message && !field.message.typeName.startsWith("google.protobuf."));
+  return Boolean(field.message && !isWellKnown(field.message));
 }

@@ -3,10 +3,11 @@
 
 import type { DescField } from "@bufbuild/protobuf";
 import { type ReflectMap, type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { messageKind } from "../../schema/types/list.ts";
 
 /** True if the message is a google.protobuf.Struct. */
 export function isStruct({ desc }: ReflectMessage): boolean {
-  return desc.typeName === "google.protobuf.Struct";
+  return messageKind(desc)?.inside === "members";
 }
 
 /** The members of a Struct: google.protobuf.Value by key. */

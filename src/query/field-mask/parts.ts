@@ -46,8 +46,6 @@ export function partsOf(
         return { id, suffix: `[${i}]`, message: element, selection: selection.each };
       });
     }
-    default:
-      return [];
   }
 }
 

@@ -1,8 +1,10 @@
 // The paths of a field mask (AIP-161): text → the steps that lead from a message to a part of it.
 // Pure; what the parts may be used for is decided by field-mask.ts and read-mask.ts.
 
-import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { invalidField } from "../../errors.ts";
+import { Unrepresentable } from "../../schema/types/codec.ts";
+import { isWellKnown, messageKind, SCALARS } from "../../schema/types/list.ts";
 import type { MapKey, Step } from "./selection.ts";
 
 /** The most that a mask may hold. */
@@ -122,44 +124,17 @@ function placeAfter(place: Place, step: Step): Place {
 /** Well-known types have a meaning as a whole only: a wrapper is a value, not a message. */
 function placeOf(desc: DescMessage | undefined): Place {
   if (!desc) return { kind: "leaf" };
-  if (desc.typeName === "google.protobuf.Struct") return { kind: "struct" };
-  return desc.typeName.startsWith("google.protobuf.")
-    ? { kind: "leaf" }
-    : { kind: "message", desc };
+  if (messageKind(desc)?.inside === "members") return { kind: "struct" };
+  return isWellKnown(desc) ? { kind: "leaf" } : { kind: "message", desc };
 }
 
-const INTEGER_BITS: Readonly<Partial<Record<ScalarType, 32 | 64>>> = {
-  [ScalarType.INT32]: 32,
-  [ScalarType.SINT32]: 32,
-  [ScalarType.SFIXED32]: 32,
-  [ScalarType.UINT32]: 32,
-  [ScalarType.FIXED32]: 32,
-  [ScalarType.INT64]: 64,
-  [ScalarType.SINT64]: 64,
-  [ScalarType.SFIXED64]: 64,
-  [ScalarType.UINT64]: 64,
-  [ScalarType.FIXED64]: 64,
-};
-
-const UNSIGNED = new Set([
-  ScalarType.UINT32,
-  ScalarType.FIXED32,
-  ScalarType.UINT64,
-  ScalarType.FIXED64,
-]);
-
+/** One way to write each key, so that a path names one key and a key has one path. */
 function readKey(field: DescField, { text }: Segment): MapKey | undefined {
   if (field.fieldKind !== "map") return undefined;
-  const type = field.mapKey;
-  if (type === ScalarType.STRING) return text;
-  if (type === ScalarType.BOOL) {
-    return text === "true" ? true : text === "false" ? false : undefined;
+  try {
+    return SCALARS[field.mapKey].key?.read(text) as MapKey | undefined;
+  } catch (error) {
+    if (error instanceof Unrepresentable) return undefined;
+    throw error;
   }
-  // One way to write each number, so that a path names one key and a key has one path.
-  if (!/^(?:0|-?[1-9][0-9]{0,19})$/.test(text)) return undefined;
-  const bits = INTEGER_BITS[type] ?? 64;
-  const key = BigInt(text);
-  const fitting = UNSIGNED.has(type) ? BigInt.asUintN(bits, key) : BigInt.asIntN(bits, key);
-  if (fitting !== key) return undefined;
-  return bits === 32 ? Number(key) : key;
 }

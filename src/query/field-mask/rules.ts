@@ -3,7 +3,7 @@
 
 import type { DescField } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import { type FieldViolation, StoreError } from "../../errors.ts";
+import { type FieldViolation, refuseFields } from "../../errors.ts";
 import { FieldBehavior } from "../../schema/options.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { canonicalBytes } from "../canonical.ts";
@@ -22,11 +22,7 @@ export function checkChange(
   const violations: FieldViolation[] = [];
   collectChanged(plan, before, after, selection, path, violations);
   collectMissing(plan, after, selection, path, violations);
-  const [first] = violations;
-  if (!first) return;
-  throw new StoreError("INVALID_FIELD", `${first.field}: ${first.description}`, {
-    fields: violations,
-  });
+  refuseFields(violations);
 }
 
 /** An IMMUTABLE field is also changed if a message that it is in is cleared; entries may go. */

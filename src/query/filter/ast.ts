@@ -1,6 +1,7 @@
 // What a filter says, before anything is known of the message that it is about.
 // Data only: the parser makes it, the checker gives it types.
 
+import type { WrittenValue } from "../../schema/types/leaf.ts";
 import type { Offset } from "./failure.ts";
 
 /** The operators of AIP-160; `:` is "has". */
@@ -14,12 +15,7 @@ export interface Segment {
 }
 
 /** A value as it was written. */
-export interface Literal {
-  /** Without quotes and escapes. */
-  readonly text: string;
-  /** `text` split at each `*` that is a wildcard; one piece if there is none. */
-  readonly pieces: readonly string[];
-  readonly quoted: boolean;
+export interface Literal extends WrittenValue {
   readonly offset: Offset;
 }
 

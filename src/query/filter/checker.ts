@@ -3,10 +3,11 @@
 
 import { ScalarType } from "@bufbuild/protobuf";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
+import { BadLiteral } from "../../schema/types/leaf.ts";
 import type { FilterNode, Literal, Operator, RestrictionNode } from "./ast.ts";
 import { excerpt, filterError, type Offset } from "./failure.ts";
 import { describeLeaf, hasPresence, isOrdered, type Leaf, type Shape } from "./kinds.ts";
-import { BadLiteral, readLiteral, type Value } from "./literals.ts";
+import { defaultOf, readLiteral, type Value } from "./literals.ts";
 import { EXACT_BYTES, enterList, followPath, type Place, readMapKey, type Step } from "./place.ts";
 
 /** What must be true of what the path leads to. */
@@ -147,27 +148,6 @@ function checkPresence(place: Place): Checked {
   if (leaf.kind === "reference" || leaf.kind === "etag")
     return { steps, test: { kind: "present" } };
   return { steps, test: { kind: "compare", leaf, operator: "!=", value: defaultOf(leaf) } };
-}
-
-/** The value of a field that has no presence and is not set. */
-export function defaultOf(leaf: Leaf): Value {
-  switch (leaf.kind) {
-    case "text":
-      return { kind: "text", pieces: [""] };
-    case "double":
-    case "float":
-      return { kind: "number", value: 0 };
-    case "bool":
-      return { kind: "bool", value: false };
-    case "bytes":
-      return { kind: "bytes", value: new Uint8Array() };
-    case "enum": {
-      const names = leaf.desc.values.filter(({ number }) => number === 0).map(({ name }) => name);
-      return { kind: "enum", number: 0, names };
-    }
-    default:
-      return { kind: "integer", value: 0n };
-  }
 }
 
 function checkComparison(

@@ -1,38 +1,11 @@
-// Exact decimal numbers: the amounts of Money, and the doubles that stand for them in a column.
+// The doubles that stand for exact decimal numbers and for floats, in columns that hold doubles.
 // No float arithmetic: a double is only ever compared by its decimal digits.
 
-/** `digits` / 10^`scale`. */
-export interface Decimal {
-  readonly digits: bigint;
-  readonly scale: number;
-}
+import { type Decimal, floorDivide, scaleDecimal } from "../../schema/types/decimal.ts";
 
-/** A number such as `-12.50`; undefined if the text is none, or has an exponent. */
-export function parseDecimal(text: string): Decimal | undefined {
-  const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text);
-  if (!match) return undefined;
-  const [, sign, whole = "", fraction = ""] = match;
-  return { digits: BigInt(`${sign}${whole}${fraction}`), scale: fraction.length };
-}
+export { type Decimal, floorDivide, scaleDecimal };
 
-/** The number times 10^`places`, rounded down and rounded up to an integer. */
-export function scaleDecimal({ digits, scale }: Decimal, places: number): [bigint, bigint] {
-  if (scale <= places) {
-    const exact = digits * 10n ** BigInt(places - scale);
-    return [exact, exact];
-  }
-  const divisor = 10n ** BigInt(scale - places);
-  const floor = floorDivide(digits, divisor);
-  return [floor, digits % divisor === 0n ? floor : floor + 1n];
-}
-
-/** The quotient rounded down, also below zero. */
-export function floorDivide(dividend: bigint, divisor: bigint): bigint {
-  const quotient = dividend / divisor;
-  return dividend % divisor < 0n ? quotient - 1n : quotient;
-}
-
-/** The significant digits that a Money column is read with (schema/column-messages.ts). */
+/** The significant digits that a Money column is read with (schema/types/money.ts). */
 const DOUBLE_DIGITS = 15;
 
 /**

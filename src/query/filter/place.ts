@@ -1,11 +1,12 @@
 // Where a path such as `credits.role` leads: from the resource through fields, lists, maps and Structs.
 // Knows descriptors and which table has which field, but neither operators nor SQL.
 
-import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import type { DescField, DescMessage, ScalarType } from "@bufbuild/protobuf";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
+import { SCALARS } from "../../schema/types/list.ts";
 import type { Segment } from "./ast.ts";
 import { excerpt, filterError } from "./failure.ts";
-import { describeLeaf, type Shape, shapeOf } from "./kinds.ts";
+import { describeLeaf, JSON_VALUE, type Shape, shapeOf } from "./kinds.ts";
 
 /** One step of a path, from a message to what is in it. */
 export type Step =
@@ -70,13 +71,11 @@ function followMember(place: Place, segment: Segment, text: string): Place {
   if (!isInner && segment.text === EXACT_BYTES) {
     throw filterError(text, segment.offset, `a member ${EXACT_BYTES} is not looked into`);
   }
-  return advance(place, VALUE, { kind: "member", name: segment.text });
+  return advance(place, JSON_VALUE, { kind: "member", name: segment.text });
 }
 
 /** The key of a message that is kept as bytes for want of an exact JSON form (docs/storage.md). */
 export const EXACT_BYTES = "$wire";
-
-const VALUE: Shape = { shape: "leaf", leaf: { kind: "value" } };
 
 function followField(place: Place, desc: DescMessage, segment: Segment, text: string): Place {
   const field = desc.fields.find(({ name }) => name === segment.text);
@@ -123,12 +122,5 @@ export function enterList(place: Place, item: Shape): Place {
 
 /** The key as JSON has it; undefined if it is none of this type. */
 export function readMapKey(type: ScalarType, text: string): string | undefined {
-  switch (type) {
-    case ScalarType.STRING:
-      return text;
-    case ScalarType.BOOL:
-      return text === "true" || text === "false" ? text : undefined;
-    default:
-      return /^(?:0|-?[1-9]\d{0,19})$/.test(text) ? text : undefined;
-  }
+  return SCALARS[type].key?.isWritten(text) ? text : undefined;
 }

@@ -4,10 +4,11 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { selectPresence, selectReferrers } from "../../../query/statements.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
+import { identify } from "../../../schema/resource-name.ts";
 import { trustedWire, unreadableRow } from "../../../schema/row.ts";
 import type { Commit, DeleteOperation, Operation } from "../../database.ts";
 import { refuseTooLarge } from "./answer-size.ts";
-import { identify, readStored, type Written } from "./stored.ts";
+import { readStored, type Written } from "./stored.ts";
 import { type Transaction, writeRefused } from "./transaction.ts";
 
 /**

@@ -5,7 +5,7 @@ import { invalidField, notFound, StoreError } from "../../../errors.ts";
 import { applyMask } from "../../../query/field-mask.ts";
 import { selectPresence } from "../../../query/statements.ts";
 import { checkRanges } from "../../../schema/ranges.ts";
-import { formatName } from "../../../schema/resource-name.ts";
+import { formatName, identify } from "../../../schema/resource-name.ts";
 import type { CheckOperation, ExecuteOperation, Operation } from "../../database.ts";
 import { applyDelete } from "./delete.ts";
 import { applyFill } from "./fill.ts";
@@ -19,7 +19,6 @@ import {
 } from "./prepare.ts";
 import {
   checkEtag,
-  identify,
   insert,
   isConstraint,
   readStored,

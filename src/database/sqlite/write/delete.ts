@@ -14,16 +14,10 @@ import {
 import { deleteByKey, deleteChildren, deleteLinks } from "../../../query/write-statements.ts";
 import { FieldBehavior, hasBehavior } from "../../../schema/options.ts";
 import type { ColumnPlan, LinkTable, ResourcePlan } from "../../../schema/plan.ts";
+import { identify } from "../../../schema/resource-name.ts";
 import type { DeleteOperation } from "../../database.ts";
 import { referrers } from "./references.ts";
-import {
-  checkEtag,
-  foreignKeyError,
-  identify,
-  isConstraint,
-  readStored,
-  replace,
-} from "./stored.ts";
+import { checkEtag, foreignKeyError, isConstraint, readStored, replace } from "./stored.ts";
 import { type Transaction, write } from "./transaction.ts";
 
 /** @throws StoreError RESOURCE_NOT_FOUND, ETAG_MISMATCH, FOREIGN_KEY if others refer to the row. */

@@ -7,13 +7,14 @@ import type { WholeRow } from "../../../query/row-set.ts";
 import { selectByKey } from "../../../query/statements.ts";
 import { fillResource } from "../../../query/write-statements.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
+import { identify } from "../../../schema/resource-name.ts";
 import { storedTypes } from "../../../schema/stored-types.ts";
 import { WRITING } from "../../../schema/triggers.ts";
 import { hasUnknownFields } from "../../../schema/unknown-members.ts";
 import type { FillOperation } from "../../database.ts";
 import { isFault, rebuildWhole } from "../readers/rebuild.ts";
 import { readWholeRows } from "../readers/whole-rows.ts";
-import { hasUnknownMark, identify, type Written } from "./stored.ts";
+import { hasUnknownMark, type Written } from "./stored.ts";
 import { type Transaction, write, writeRefused } from "./transaction.ts";
 
 const SET_WRITING = "UPDATE store_state SET writing = ?";

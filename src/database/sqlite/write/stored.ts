@@ -2,18 +2,13 @@
 // Decides nothing: which message is to be stored is the business of the operations.
 
 import { type DescField, type Message, toBinary } from "@bufbuild/protobuf";
-import {
-  invalidField,
-  type Precondition,
-  type ResourceIdentity,
-  StoreError,
-} from "../../../errors.ts";
+import { invalidField, type Precondition, StoreError } from "../../../errors.ts";
 import type { Selection } from "../../../query/field-mask/selection.ts";
 import { selectByKey } from "../../../query/statements.ts";
 import { insertResource, updateResource } from "../../../query/write-statements.ts";
 import { accessOf } from "../../../schema/access.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
-import { formatName } from "../../../schema/resource-name.ts";
+import { identify } from "../../../schema/resource-name.ts";
 import {
   type Cells,
   type ChildRow,
@@ -236,9 +231,4 @@ export function isConstraint(
   kind: "FOREIGNKEY" | "PRIMARYKEY" | "UNIQUE",
 ): boolean {
   return isSqliteError(error) && error.code === `SQLITE_CONSTRAINT_${kind}`;
-}
-
-/** Type and name of the resource with this key. */
-export function identify(plan: ResourcePlan, key: bigint): ResourceIdentity {
-  return { type: plan.resource.type, name: formatName(plan.resource, key) };
 }

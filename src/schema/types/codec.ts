@@ -1,7 +1,7 @@
 // What a column codec is, and the checks that all codecs share.
 // A value that a column cannot hold exactly is refused, never rounded or cut.
 
-import type { SqlValue } from "./sql-value.ts";
+import type { SqlValue } from "../sql-value.ts";
 
 /** A type affinity of SQLite (https://sqlite.org/datatype3.html). */
 export type Affinity = "TEXT" | "INTEGER" | "REAL" | "NUMERIC" | "BLOB";
