@@ -3,15 +3,15 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { Limits } from "./config.ts";
+import type { Statement } from "./database/sql/statements.ts";
 import {
   explainDetails,
   explainStatement,
   openEmptyCopy,
 } from "./database/sqlite/inspect/explain.ts";
+import { type Explanation, explainPlan, refuseScan } from "./database/sqlite/inspect/query-plan.ts";
 import { createSchemaView, type SchemaView } from "./database/sqlite/inspect/schema-view.ts";
 import type { SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
-import { type Explanation, explainPlan, refuseScan } from "./query/explain.ts";
-import type { Statement } from "./query/statements.ts";
 import { type ExplainRequest, explainList, type ListText } from "./repositories/explain.ts";
 import { type ListGuard, listStatement } from "./repositories/list.ts";
 import type { ListExtras } from "./repositories/resource-repository.ts";

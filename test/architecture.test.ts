@@ -109,6 +109,28 @@ describe("imports", () => {
   });
 });
 
+describe("SQL", () => {
+  const WORDS =
+    /\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|ORDER BY|COLLATE|CAST|json_each|json_extract|json_type)\b/g;
+
+  /** The text without its comments, each of which has lines of its own. */
+  function withoutComments(text: string): string {
+    return text.replace(/^\s*\/\/.*$|^\s*\/\*[\s\S]*?\*\/$/gm, "");
+  }
+
+  const wordsOf = (folder: string) =>
+    sources
+      .filter(({ path }) => path.startsWith(folder))
+      .flatMap(({ path, text }) =>
+        [...withoutComments(text).matchAll(WORDS)].map(([word]) => `${path} has ${word}`),
+      );
+
+  test("is made below the contract of the database", () => {
+    expect(wordsOf("src/database/sql/")).not.toEqual([]);
+    expect(wordsOf("src/query/")).toEqual([]);
+  });
+});
+
 describe("source files", () => {
   test(`have at most ${LINES_MAX} lines`, () => {
     const long = sources

@@ -3,7 +3,6 @@
 
 import type { DatabaseStatus } from "../../gen/protostore/v1/database_service_pb.ts";
 import type { StoreError } from "../errors.ts";
-import type { Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import type { Row } from "../schema/sql-value.ts";
 import type {
@@ -14,6 +13,7 @@ import type {
   ShortPageRequest,
   StoredMessage,
 } from "./page-request.ts";
+import type { Statement } from "./sql/statements.ts";
 
 /** How long a call may take and who may end it. */
 export interface CallLimits {

@@ -1,10 +1,10 @@
 // The part of the contract that is about rows as finished bytes: what a page and a batch are asked
 // for with, and what they are answered with. Types only.
 
-import type { Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import type { RowFault } from "../schema/row-fault.ts";
 import type { Row } from "../schema/sql-value.ts";
+import type { Statement } from "./sql/statements.ts";
 
 /** How a message stands in a response. */
 export interface ItemForm {

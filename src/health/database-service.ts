@@ -9,8 +9,8 @@ import {
   ExplainQueryResponseSchema,
   ExplainQueryResponse_Kind as Kind,
 } from "../../gen/protostore/v1/database_service_pb.ts";
+import type { Explanation, StepKind } from "../database/sqlite/inspect/query-plan.ts";
 import { implementService, type Service } from "../handlers/handler.ts";
-import type { Explanation, StepKind } from "../query/explain.ts";
 import type { ExplainRequest } from "../repositories/explain.ts";
 
 /**

@@ -10,9 +10,9 @@ import {
 } from "../../gen/protostore/v1/database_service_pb.ts";
 import type { Limits } from "../config.ts";
 import type { Database } from "../database/database.ts";
+import { selectBareIn, selectStretch } from "../database/sql/statements.ts";
 import { type ErrorCode, StoreError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
-import { selectBareIn, selectStretch } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import type { Row } from "../schema/sql-value.ts";
 import { patiently, pause } from "./background.ts";

@@ -2,9 +2,9 @@
 // stored. Pure; says what would mend it, and mends nothing.
 
 import { fromBinary, type Message, type Registry, toBinary } from "@bufbuild/protobuf";
+import type { WholeRow } from "../database/sql/row-set.ts";
+import type { Statement } from "../database/sql/statements.ts";
 import { StoreError } from "../errors.ts";
-import type { WholeRow } from "../query/row-set.ts";
-import type { Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { formatName } from "../schema/resource-name.ts";
 import { type ResourceRow, rebuildReadable, trustedWire } from "../schema/row.ts";

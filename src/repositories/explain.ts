@@ -1,14 +1,14 @@
 // Tells how a List would be run, for ExplainQuery and for the check at boot.
 // Makes no statement itself: it is given the one that List runs.
 
-import { invalidField } from "../errors.ts";
+import type { Statement } from "../database/sql/statements.ts";
 import {
   type ExplainedQuery,
   type Explanation,
   explainPlan,
   type QueryPlan,
-} from "../query/explain.ts";
-import type { Statement } from "../query/statements.ts";
+} from "../database/sqlite/inspect/query-plan.ts";
+import { invalidField } from "../errors.ts";
 import type { DescribeTable } from "../schema/drift.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 

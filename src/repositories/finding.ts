@@ -1,7 +1,7 @@
 // What a look at the file finds that is not as it must be, and how findings are counted.
 // Pure: looks at nothing itself.
 
-import type { Statement } from "../query/statements.ts";
+import type { Statement } from "../database/sql/statements.ts";
 
 /**
  * What kind of thing is wrong: pages of the file (`damaged`), a reference to nothing (`dangling`), a

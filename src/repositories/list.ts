@@ -4,11 +4,18 @@
 import { itemBytesMax, type Limits } from "../config.ts";
 import type { CallLimits, Database } from "../database/database.ts";
 import type { ItemForm, PageBytes } from "../database/page-request.ts";
-import { compileFilter } from "../query/filter/compile.ts";
-import type { Fragment } from "../query/filter/fragment.ts";
-import type { TableFacts } from "../query/filter/source.ts";
-import { type CompiledOrder, compileOrder } from "../query/order/compile.ts";
-import { type Statement, selectCount, selectJoinedPage, selectPage } from "../query/statements.ts";
+import { toSql } from "../database/sql/filter/condition.ts";
+import type { Fragment } from "../database/sql/filter/fragment.ts";
+import type { TableFacts } from "../database/sql/filter/source.ts";
+import { type CompiledOrder, compileOrder } from "../database/sql/order/compile.ts";
+import {
+  type Statement,
+  selectCount,
+  selectJoinedPage,
+  selectPage,
+} from "../database/sql/statements.ts";
+import { checkFilter } from "../query/filter/checker.ts";
+import { checkOrder } from "../query/order/checker.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import type { RowFault } from "../schema/row-fault.ts";
 import type { SqlValue } from "../schema/sql-value.ts";
@@ -135,11 +142,11 @@ function compileList(
   { filter, orderBy }: Pick<ListQuery, "filter" | "orderBy">,
   facts: TableFacts,
 ): CompiledList {
-  const isFiltered = filter.trim() !== "";
+  const { condition } = filter.trim() === "" ? {} : checkFilter(plan, filter);
   return {
     plan,
-    filter: isFiltered ? [toFragment(compileFilter(plan, filter, facts))] : [],
-    order: compileOrder(plan, orderBy, facts),
+    filter: condition ? [toSql(plan, condition, facts)] : [],
+    order: compileOrder(plan, checkOrder(plan, orderBy), facts),
   };
 }
 

@@ -1,7 +1,7 @@
 // Finds rows that belong to a resource which is not there: lines without an invoice, entries of
 // playlists without a playlist or a track. Pure: makes statements and reads their rows.
 
-import type { Statement } from "../query/statements.ts";
+import type { Statement } from "../database/sql/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { formatName } from "../schema/resource-name.ts";
 import { sqlName } from "../schema/sql-name.ts";

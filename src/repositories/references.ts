@@ -1,7 +1,7 @@
 // References between resources, and what finds those that have no row.
 // Pure: makes statements and reads their rows.
 
-import type { Statement } from "../query/statements.ts";
+import type { Statement } from "../database/sql/statements.ts";
 import type { ColumnPlan, ResourcePlan, TablePlan } from "../schema/plan.ts";
 import { formatName } from "../schema/resource-name.ts";
 import { sqlName } from "../schema/sql-name.ts";

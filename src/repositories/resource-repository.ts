@@ -10,8 +10,8 @@ import type {
   Operation,
 } from "../database/database.ts";
 import type { BatchRequest } from "../database/page-request.ts";
+import type { TableFacts } from "../database/sql/filter/source.ts";
 import { notFound } from "../errors.ts";
-import type { TableFacts } from "../query/filter/source.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { formatName } from "../schema/resource-name.ts";
 import { type ListGuard, type ListQuery, listResources, type Page } from "./list.ts";

@@ -3,10 +3,10 @@
 // Makes no statement itself, and reads no rows.
 
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import type { Statement } from "../database/sql/statements.ts";
+import { explainPlan, type StepKind } from "../database/sqlite/inspect/query-plan.ts";
 import { StoreError } from "../errors.ts";
-import { explainPlan, type StepKind } from "../query/explain.ts";
 import { type Leaf, shapeOf } from "../query/filter/kinds.ts";
-import type { Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import type { ExplainSource, ListText } from "./explain.ts";
 

@@ -3,9 +3,8 @@
 
 import type { Registry } from "@bufbuild/protobuf";
 import type { Database } from "../database/database.ts";
-import { StoreError } from "../errors.ts";
-import type { Fragment } from "../query/filter/fragment.ts";
-import { type WholeRow, withChildren } from "../query/row-set.ts";
+import type { Fragment } from "../database/sql/filter/fragment.ts";
+import { type WholeRow, withChildren } from "../database/sql/row-set.ts";
 import {
   afterKey,
   keyOrder,
@@ -15,7 +14,8 @@ import {
   selectChildren,
   selectPage,
   selectTextBytes,
-} from "../query/statements.ts";
+} from "../database/sql/statements.ts";
+import { StoreError } from "../errors.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import type { Cells } from "../schema/row.ts";
 import type { Row, SqlValue } from "../schema/sql-value.ts";

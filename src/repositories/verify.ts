@@ -2,7 +2,7 @@
 // How rows are checked is in verify-rows.ts. Changes nothing.
 
 import type { Registry } from "@bufbuild/protobuf";
-import type { Statement } from "../query/statements.ts";
+import type { Statement } from "../database/sql/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { sqlName } from "../schema/sql-name.ts";
 import type { SqlValue } from "../schema/sql-value.ts";

@@ -1,5 +1,5 @@
 // The JSON of scalars, enums and map keys → their values. One spelling has one meaning, which filters
-// have in SQL too (query/filter/json-sql.ts): what is not listed in docs/storage.md is refused.
+// have in SQL too (database/sql/filter/json-sql.ts): what is not listed in docs/storage.md is refused.
 
 import { type DescEnum, type JsonValue, type Registry, ScalarType } from "@bufbuild/protobuf";
 import { Unrepresentable } from "./codec.ts";

@@ -7,6 +7,8 @@ import { createSalesRepository, type Grouping } from "../../src/chinook/sales/sa
 import { createSearchRepository } from "../../src/chinook/search/search-repository.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Database } from "../../src/database/database.ts";
+import { CONTINUE_FUNCTION } from "../../src/database/sql/interrupt.ts";
+import type { Statement } from "../../src/database/sql/statements.ts";
 import {
   type Connection,
   openConnection,
@@ -14,8 +16,6 @@ import {
 import { explainDetails } from "../../src/database/sqlite/inspect/explain.ts";
 import { createReader } from "../../src/database/sqlite/readers/reader.ts";
 import { StoreError } from "../../src/errors.ts";
-import { CONTINUE_FUNCTION } from "../../src/query/interrupt.ts";
-import type { Statement } from "../../src/query/statements.ts";
 import { listResources, listStatement } from "../../src/repositories/list.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";

@@ -3,8 +3,8 @@
 import { expect, test } from "vitest";
 import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
 import { explainStatement } from "../../src/database/sqlite/inspect/explain.ts";
+import { type Explanation, refuseScan } from "../../src/database/sqlite/inspect/query-plan.ts";
 import { databaseService } from "../../src/health/database-service.ts";
-import { type Explanation, refuseScan } from "../../src/query/explain.ts";
 import { explainList } from "../../src/repositories/explain.ts";
 import { fill, listStatement, type Migrated, migrated, multiply, PLANS } from "./support.ts";
 

@@ -7,6 +7,9 @@ import { loadFixtures } from "../../src/chinook/fixtures.ts";
 import { DEFINITIONS, RESOURCES } from "../../src/chinook/resources.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Database } from "../../src/database/database.ts";
+import type { TableFacts } from "../../src/database/sql/filter/source.ts";
+import type { Statement } from "../../src/database/sql/statements.ts";
+import { readTableFacts } from "../../src/database/sql/table-facts.ts";
 import {
   type Connection,
   openConnection,
@@ -14,9 +17,6 @@ import {
 import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
 import { migrateUp } from "../../src/database/sqlite/migrate/migrate.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
-import type { TableFacts } from "../../src/query/filter/source.ts";
-import { readTableFacts } from "../../src/query/generated.ts";
-import type { Statement } from "../../src/query/statements.ts";
 import type { ListText } from "../../src/repositories/explain.ts";
 import { listStatement as firstPage } from "../../src/repositories/list.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";

@@ -4,8 +4,8 @@
 import { ListPlaylistTracksResponseSchema } from "../../../gen/chinook/v1/playlist_pb.ts";
 import { itemBytesMax, type Limits } from "../../config.ts";
 import type { CallLimits, Database, Operation } from "../../database/database.ts";
+import { itemColumns, LIMIT, type Statement } from "../../database/sql/statements.ts";
 import { notFound, StoreError } from "../../errors.ts";
-import { itemColumns, LIMIT, type Statement } from "../../query/statements.ts";
 import type { Page } from "../../repositories/list.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { formatName } from "../../schema/resource-name.ts";

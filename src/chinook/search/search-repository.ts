@@ -1,6 +1,6 @@
 // The full-text search of tracks, and the care of its index: the table track_search, which triggers
 // keep in step (migration 4). All SQL that knows the index is in this file; what users type is made
-// an expression in query/search-query.ts.
+// an expression in search-query.ts.
 
 import {
   SearchTracksResponse_ResultSchema,
@@ -9,9 +9,9 @@ import {
 import { itemBytesMax, type Limits } from "../../config.ts";
 import type { CallLimits, Database, Operation } from "../../database/database.ts";
 import type { ItemForm } from "../../database/page-request.ts";
+import { interruptible } from "../../database/sql/interrupt.ts";
+import { itemColumns, LIMIT, type Statement } from "../../database/sql/statements.ts";
 import { StoreError } from "../../errors.ts";
-import { interruptible } from "../../query/interrupt.ts";
-import { itemColumns, LIMIT, type Statement } from "../../query/statements.ts";
 import type { Finding } from "../../repositories/finding.ts";
 import type { Page } from "../../repositories/list.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";

@@ -9,8 +9,6 @@ import {
   StoreError,
 } from "../../../errors.ts";
 import type { Selection } from "../../../query/field-mask/selection.ts";
-import { selectByKey } from "../../../query/statements.ts";
-import { insertResource, updateResource } from "../../../query/write-statements.ts";
 import { accessOf } from "../../../schema/access.ts";
 import { createWire } from "../../../schema/create-wire.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
@@ -29,6 +27,8 @@ import {
   unreadableRow,
 } from "../../../schema/row.ts";
 import { dropUnknownMembers } from "../../../schema/unknown-members.ts";
+import { selectByKey } from "../../sql/statements.ts";
+import { insertResource, updateResource } from "../../sql/write-statements.ts";
 import { isSqliteError } from "../connection/connection.ts";
 import { readWholeRows } from "../readers/whole-rows.ts";
 import {

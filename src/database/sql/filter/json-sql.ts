@@ -2,8 +2,8 @@
 // have (schema/json-values.ts). They are NULL where there is no value that can be read, and raise no
 // error for any text of the column. Several expressions compare as a row value does.
 
-import { FLOAT_END } from "./decimal.ts";
-import { isLongInteger, type Leaf } from "./kinds.ts";
+import { FLOAT_END } from "../../../query/filter/decimal.ts";
+import { isLongInteger, type Leaf } from "../../../query/filter/kinds.ts";
 import { type JsonSource, jsonType, jsonValue, objectOf, type Source } from "./source.ts";
 import { instantText } from "./time-sql.ts";
 

@@ -1,9 +1,12 @@
 // A value in a column compared with one of a filter. The column is compared as it is, so that an index
 // can be used; what it has that is no value of the field is kept out beside.
 
-import { FALSE_VALUES, TRUE_VALUES } from "../../schema/column-scalars.ts";
-import type { SqlValue } from "../../schema/sql-value.ts";
-import { timeNumberOf } from "../../schema/time-format.ts";
+import { FLOAT_END, floorDivide } from "../../../query/filter/decimal.ts";
+import { isLongInteger, type Leaf } from "../../../query/filter/kinds.ts";
+import type { Value } from "../../../query/filter/literals.ts";
+import { FALSE_VALUES, TRUE_VALUES } from "../../../schema/column-scalars.ts";
+import type { SqlValue } from "../../../schema/sql-value.ts";
+import { timeNumberOf } from "../../../schema/time-format.ts";
 import { type Comparable, comparable } from "./comparable.ts";
 import {
   type Comparison,
@@ -15,10 +18,7 @@ import {
   compareText,
   integerParameter,
 } from "./compare-rows.ts";
-import { FLOAT_END, floorDivide } from "./decimal.ts";
 import { type Fragment, fragment, joinFragments } from "./fragment.ts";
-import { isLongInteger, type Leaf } from "./kinds.ts";
-import type { Value } from "./literals.ts";
 import type { ColumnSource } from "./source.ts";
 import { dayText } from "./time-sql.ts";
 

@@ -1,11 +1,11 @@
 // SQL text of the standard statements that write, made from plans. Pure.
 // Only names from plans enter the text; every value is a parameter.
 
-import { checksumOf } from "../schema/checksum.ts";
-import type { ChildPlan, LinkTable, ResourcePlan, TablePlan } from "../schema/plan.ts";
-import type { Cells, ChildRow, PreviousCells, ResourceRow } from "../schema/row.ts";
-import { sqlName } from "../schema/sql-name.ts";
-import type { SqlValue } from "../schema/sql-value.ts";
+import { checksumOf } from "../../schema/checksum.ts";
+import type { ChildPlan, LinkTable, ResourcePlan, TablePlan } from "../../schema/plan.ts";
+import type { Cells, ChildRow, PreviousCells, ResourceRow } from "../../schema/row.ts";
+import { sqlName } from "../../schema/sql-name.ts";
+import type { SqlValue } from "../../schema/sql-value.ts";
 import { childNames, type Statement } from "./statements.ts";
 
 /** Inserts a resource row. */

@@ -1,11 +1,11 @@
 // SQL expressions that compare as the values that they stand for, wherever a value is stored.
 // A value may need several, which compare as a row value does; all are NULL if there is no value.
 
-import { FALSE_VALUES, TRUE_VALUES } from "../../schema/column-scalars.ts";
-import { timeNumberMs } from "../../schema/time-format.ts";
+import type { Leaf } from "../../../query/filter/kinds.ts";
+import { FALSE_VALUES, TRUE_VALUES } from "../../../schema/column-scalars.ts";
+import { timeNumberMs } from "../../../schema/time-format.ts";
 import { sqlString } from "./fragment.ts";
 import { jsonComparable, UINT64_DIGITS } from "./json-sql.ts";
-import type { Leaf } from "./kinds.ts";
 import type { ColumnSource, Source } from "./source.ts";
 import { dayText, instantText } from "./time-sql.ts";
 

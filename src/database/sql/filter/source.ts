@@ -2,9 +2,9 @@
 // Makes the SQL that reads it. Knows the tables by their plans, not what is asked of a value.
 
 import type { DescField } from "@bufbuild/protobuf";
-import { hasSpecialJson } from "../../schema/json-special.ts";
-import { columnOf } from "../../schema/options.ts";
-import type { ChildPlan, ColumnPlan, ResourcePlan, TablePlan } from "../../schema/plan.ts";
+import { hasSpecialJson } from "../../../schema/json-special.ts";
+import { columnOf } from "../../../schema/options.ts";
+import type { ChildPlan, ColumnPlan, ResourcePlan, TablePlan } from "../../../schema/plan.ts";
 import { sqlString } from "./fragment.ts";
 import { dayText } from "./time-sql.ts";
 

@@ -1,9 +1,9 @@
 // Puts resource rows and their child rows together again, as separate statements have read them.
 // Pure; decodes nothing.
 
-import type { ResourcePlan } from "../schema/plan.ts";
-import type { ChildRow, ResourceRow } from "../schema/row.ts";
-import type { Row } from "../schema/sql-value.ts";
+import type { ResourcePlan } from "../../schema/plan.ts";
+import type { ChildRow, ResourceRow } from "../../schema/row.ts";
+import type { Row } from "../../schema/sql-value.ts";
 import { toChildRow, toResourceRow } from "./statements.ts";
 
 /** Rows of `resourceColumns`, and for each of the plan's children the rows of `selectChildren`. */

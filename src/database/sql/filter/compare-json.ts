@@ -1,10 +1,10 @@
 // A google.protobuf.Value compared with a value of a filter: whatever JSON is there, by its own type.
 // A number is never equal to a string; only values of one type are less or more.
 
-import type { Operator } from "./ast.ts";
+import type { Operator } from "../../../query/filter/ast.ts";
+import type { Value } from "../../../query/filter/literals.ts";
 import { type Comparison, compareText } from "./compare-rows.ts";
 import { type Fragment, fragment, joinFragments } from "./fragment.ts";
-import type { Value } from "./literals.ts";
 import { matchPattern } from "./pattern.ts";
 import { isUtf16, jsonEach, jsonType, jsonValue, objectOf, type Source } from "./source.ts";
 

@@ -2,11 +2,11 @@
 // Only names from plans enter the text (schema/plan.ts lets nothing but identifiers through); every
 // value is a parameter.
 
-import { expectedCrc } from "../schema/checksum.ts";
-import type { ChildPlan, LinkTable, ResourcePlan, TablePlan } from "../schema/plan.ts";
-import type { ChildRow, ResourceRow } from "../schema/row.ts";
-import { sqlName } from "../schema/sql-name.ts";
-import type { Row, SqlValue } from "../schema/sql-value.ts";
+import { expectedCrc } from "../../schema/checksum.ts";
+import type { ChildPlan, LinkTable, ResourcePlan, TablePlan } from "../../schema/plan.ts";
+import type { ChildRow, ResourceRow } from "../../schema/row.ts";
+import { sqlName } from "../../schema/sql-name.ts";
+import type { Row, SqlValue } from "../../schema/sql-value.ts";
 import type { Fragment } from "./filter/fragment.ts";
 import { interruptible } from "./interrupt.ts";
 

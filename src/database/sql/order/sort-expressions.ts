@@ -1,15 +1,14 @@
-// A field to sort by → the SQL expressions that sort as its values do, in a column or in JSON.
-// Knows which fields can be sorted by; the directions and pages are compile.ts's and keyset.ts's.
+// A term of an order → the SQL expressions that sort as its values do, in a column or in JSON.
+// Knows neither directions nor pages: they are the business of compile.ts and keyset.ts.
 
-import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import type { ResourcePlan } from "../../schema/plan.ts";
+import type { DescField } from "@bufbuild/protobuf";
+import { hasPresence, type Leaf } from "../../../query/filter/kinds.ts";
+import type { OrderTerm } from "../../../query/order/checker.ts";
+import type { ResourcePlan } from "../../../schema/plan.ts";
 import { comparable, UINT64_DIGITS } from "../filter/comparable.ts";
 import { sqlString } from "../filter/fragment.ts";
-import { describeLeaf, hasPresence, type Leaf } from "../filter/kinds.ts";
-import { shapeInTable } from "../filter/place.ts";
 import { enterField, isUtf16, type Source, type TableFacts } from "../filter/source.ts";
 import { textKey } from "../filter/text-sql.ts";
-import { orderError } from "./parser.ts";
 
 /** An expression to sort by. */
 export interface SortExpression {
@@ -19,38 +18,18 @@ export interface SortExpression {
   readonly unique: boolean;
 }
 
-/**
- * The expressions of a field, the most significant first.
- * @throws StoreError INVALID_FIELD, for `order_by`, if there is no such field or no order of it.
- */
+/** The expressions of a term, the most significant first. */
 export function sortExpressions(
   plan: ResourcePlan,
-  path: string,
+  { steps, leaf }: OrderTerm,
   facts: TableFacts,
 ): SortExpression[] {
-  let source: Source = { kind: "row", plan, alias: plan.sql.table };
-  let desc: DescMessage | undefined = plan.desc;
-  let field: DescField | undefined;
-  let leaf: Leaf | undefined;
-  for (const [depth, name] of path.split(".").entries()) {
-    field = desc?.fields.find((candidate) => candidate.name === name);
-    if (!field) throw orderError(`${path} is no field of ${plan.desc.name}`);
-    const shape = shapeInTable(depth === 0 ? plan : undefined, field);
-    if (shape.shape !== "leaf" && shape.shape !== "message") {
-      throw orderError(`${path}: ${field.name} has no order`);
-    }
-    source = enterField(source, field, facts);
-    leaf = shape.leaf;
-    desc = shape.shape === "message" ? shape.desc : undefined;
-  }
-  if (!field || !leaf) throw orderError(`${path} is a message; name one of its fields`);
-  if (leaf.kind === "value" || leaf.kind === "bytes") {
-    throw orderError(`${path} is ${describeLeaf(leaf)}, which has no order`);
-  }
   if (leaf.kind === "reference" && leaf.own) {
     return [{ expression: `${plan.sql.table}.${plan.sql.key}`, nullable: false, unique: true }];
   }
-  return expressionsOf(source, leaf, field, facts);
+  let source: Source = { kind: "row", plan, alias: plan.sql.table };
+  for (const field of steps) source = enterField(source, field, facts);
+  return expressionsOf(source, leaf, steps.at(-1) as DescField, facts);
 }
 
 function expressionsOf(

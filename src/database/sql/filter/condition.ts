@@ -2,18 +2,18 @@
 // not true (false, or NULL for want of a value) is true under NOT, so that no third value is seen.
 
 import type { DescField } from "@bufbuild/protobuf";
-import type { ResourcePlan } from "../../schema/plan.ts";
-import { sqlName } from "../../schema/sql-name.ts";
-import { type Condition, searchColumns, type Test } from "./checker.ts";
+import { type Condition, searchColumns, type Test } from "../../../query/filter/checker.ts";
+import { hasPresence, type Leaf, shapeOf } from "../../../query/filter/kinds.ts";
+import type { Value } from "../../../query/filter/literals.ts";
+import { EXACT_BYTES, type Step } from "../../../query/filter/place.ts";
+import type { ResourcePlan } from "../../../schema/plan.ts";
+import { sqlName } from "../../../schema/sql-name.ts";
 import { comparable } from "./comparable.ts";
 import { compareValue } from "./compare.ts";
 import { hasValue } from "./compare-column.ts";
 import { compareJson } from "./compare-json.ts";
 import type { Comparison } from "./compare-rows.ts";
 import { type Fragment, fragment, joinFragments, sqlString } from "./fragment.ts";
-import { hasPresence, type Leaf, shapeOf } from "./kinds.ts";
-import type { Value } from "./literals.ts";
-import { EXACT_BYTES, type Step } from "./place.ts";
 import { enterField, jsonEach, jsonType, type Source, type TableFacts } from "./source.ts";
 
 /** The condition as SQL, for a statement in which the plan's table has its own name. */

@@ -1,10 +1,10 @@
 // Reads the lines of EXPLAIN QUERY PLAN: what is searched, scanned and sorted, in words of the API.
 // Pure. No name of a table, a column or an index gets out: only types and fields of messages.
 
-import { invalidField } from "../errors.ts";
-import type { DescribeTable, IndexDescription } from "../schema/drift.ts";
-import type { ChildPlan, ResourcePlan, TablePlan } from "../schema/plan.ts";
-import { pathsIn } from "./generated.ts";
+import { invalidField } from "../../../errors.ts";
+import type { DescribeTable, IndexDescription } from "../../../schema/drift.ts";
+import type { ChildPlan, ResourcePlan, TablePlan } from "../../../schema/plan.ts";
+import { pathsIn } from "../../sql/table-facts.ts";
 
 /** What SQLite would do for a statement. */
 export interface QueryPlan {

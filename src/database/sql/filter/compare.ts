@@ -1,7 +1,10 @@
 // One value in a row compared with one of a filter → SQL that is true, false, or NULL if the row has
 // no value.
 
-import type { SqlValue } from "../../schema/sql-value.ts";
+import { type Decimal, scaleDecimal } from "../../../query/filter/decimal.ts";
+import type { Leaf } from "../../../query/filter/kinds.ts";
+import type { Value } from "../../../query/filter/literals.ts";
+import type { SqlValue } from "../../../schema/sql-value.ts";
 import { type Comparable, comparable } from "./comparable.ts";
 import { compareColumn } from "./compare-column.ts";
 import {
@@ -14,10 +17,7 @@ import {
   integerParameter,
   type ValueOf,
 } from "./compare-rows.ts";
-import { type Decimal, scaleDecimal } from "./decimal.ts";
 import { type Fragment, fragment, rowOf } from "./fragment.ts";
-import type { Leaf } from "./kinds.ts";
-import type { Value } from "./literals.ts";
 import type { Source } from "./source.ts";
 
 /** The condition that the value at `source` compares so with `value`. */

@@ -2,10 +2,10 @@
 // a statement would compute. Judges by the text of the expression; runs nothing.
 
 import type { DescField } from "@bufbuild/protobuf";
-import type { DescribeTable, TableDescription } from "../schema/drift.ts";
-import type { ResourcePlan, TablePlan } from "../schema/plan.ts";
-import { sqlName } from "../schema/sql-name.ts";
-import { generatedColumn } from "./filter/generated.ts";
+import type { DescribeTable, TableDescription } from "../../schema/drift.ts";
+import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
+import { sqlName } from "../../schema/sql-name.ts";
+import { generatedColumn } from "./filter/generated-column.ts";
 import { jsonLabel, type TableFacts } from "./filter/source.ts";
 
 /** What the table of a resource is beside its plan; nothing if there is no such table. */

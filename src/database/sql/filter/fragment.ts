@@ -1,7 +1,7 @@
 // Pieces of SQL text with their parameters, and the few ways to put them together.
 // No value ever enters the text but constants of this program and names from descriptors and plans.
 
-import type { SqlValue } from "../../schema/sql-value.ts";
+import type { SqlValue } from "../../../schema/sql-value.ts";
 
 /** SQL text and the values of its parameters, in the order of their marks. */
 export interface Fragment {

@@ -1,11 +1,11 @@
 // The condition "after this row" for any order (keyset paging): no row is counted, so that a page far
 // from the first costs what the first does. Pure.
 
-import type { SqlValue } from "../../schema/sql-value.ts";
+import type { SqlValue } from "../../../schema/sql-value.ts";
 import { type Fragment, fragment, joinFragments, marks, rowOf } from "../filter/fragment.ts";
 
 /** An expression that rows are sorted by. */
-export interface OrderTerm {
+export interface SortTerm {
   readonly expression: string;
   readonly descending: boolean;
   /** True if it may be NULL: the least value, so that it is first, or last if descending. */
@@ -24,7 +24,7 @@ export interface Keyset {
 }
 
 /** The rows after the one that has these values of the terms, in an order that has no two equal rows. */
-export function rowsAfter(terms: readonly OrderTerm[], values: readonly SqlValue[]): Keyset {
+export function rowsAfter(terms: readonly SortTerm[], values: readonly SqlValue[]): Keyset {
   if (values.length !== terms.length) throw new Error("a row has one value for each term");
   const range = isOneRange(terms, values) ? rangeAfter(terms, values) : undefined;
   const parts = stepsAfter(terms, values);
@@ -33,12 +33,12 @@ export function rowsAfter(terms: readonly OrderTerm[], values: readonly SqlValue
 }
 
 /** SQLite searches an index by a row value of columns, but not by one of other expressions. */
-function isColumn({ expression }: OrderTerm): boolean {
+function isColumn({ expression }: SortTerm): boolean {
   return /^\w+\.\w+$/.test(expression);
 }
 
 /** True if a row value compares as the order does. */
-function isOneRange(terms: readonly OrderTerm[], values: readonly SqlValue[]): boolean {
+function isOneRange(terms: readonly SortTerm[], values: readonly SqlValue[]): boolean {
   const descending = terms[0]?.descending;
   return (
     values.every((value) => value !== null) &&
@@ -48,8 +48,8 @@ function isOneRange(terms: readonly OrderTerm[], values: readonly SqlValue[]): b
   );
 }
 
-function rangeAfter(terms: readonly OrderTerm[], values: readonly SqlValue[]): Fragment[] {
-  const [first] = terms as [OrderTerm];
+function rangeAfter(terms: readonly SortTerm[], values: readonly SqlValue[]): Fragment[] {
+  const [first] = terms as [SortTerm];
   const row = rowOf(terms.map(({ expression }) => expression));
   const sign = first.descending ? "<" : ">";
   const beyond = fragment(`${row} ${sign} ${marks(values.length)}`, values);
@@ -60,7 +60,7 @@ function rangeAfter(terms: readonly OrderTerm[], values: readonly SqlValue[]): F
 }
 
 /** Rows that differ in the last term, then those that differ in the one before it, and so on. */
-function stepsAfter(terms: readonly OrderTerm[], values: readonly SqlValue[]): Fragment[] {
+function stepsAfter(terms: readonly SortTerm[], values: readonly SqlValue[]): Fragment[] {
   const equal = terms.map((term, index) => equals(term, values[index] ?? null));
   return terms
     .map((term, index) => {
@@ -71,18 +71,18 @@ function stepsAfter(terms: readonly OrderTerm[], values: readonly SqlValue[]): F
     .flat();
 }
 
-function after(term: OrderTerm, value: SqlValue): Fragment[] {
+function after(term: SortTerm, value: SqlValue): Fragment[] {
   const { expression, descending, nullable } = term;
   if (value === null) return descending ? [] : [fragment(`${expression} IS NOT NULL`)];
   const beyond = fragment(`${expression} ${descending ? "<" : ">"} ?`, [value]);
   return descending && nullable ? [beyond, isNull(term)] : [beyond];
 }
 
-function equals(term: OrderTerm, value: SqlValue): Fragment {
+function equals(term: SortTerm, value: SqlValue): Fragment {
   return value === null ? isNull(term) : fragment(`${term.expression} = ?`, [value]);
 }
 
-function isNull({ expression }: OrderTerm): Fragment {
+function isNull({ expression }: SortTerm): Fragment {
   return fragment(`${expression} IS NULL`);
 }
 

@@ -1,14 +1,19 @@
 // Comparisons of SQL expressions with parameters, which columns and JSON share. Values become
 // parameters here and in the files beside, and nowhere else.
 
-import type { SqlValue } from "../../schema/sql-value.ts";
-import { INT64_MAX } from "../../schema/sql-value.ts";
-import type { Operator } from "./ast.ts";
+import type { Operator } from "../../../query/filter/ast.ts";
+import {
+  type Decimal,
+  doublesOf,
+  doublesOfFloat,
+  floorDivide,
+} from "../../../query/filter/decimal.ts";
+import type { Leaf } from "../../../query/filter/kinds.ts";
+import type { Value } from "../../../query/filter/literals.ts";
+import type { SqlValue } from "../../../schema/sql-value.ts";
+import { INT64_MAX } from "../../../schema/sql-value.ts";
 import { type Comparable, UINT64_DIGITS } from "./comparable.ts";
-import { type Decimal, doublesOf, doublesOfFloat, floorDivide } from "./decimal.ts";
 import { type Fragment, fragment, marks, rowOf } from "./fragment.ts";
-import type { Leaf } from "./kinds.ts";
-import type { Value } from "./literals.ts";
 import { matchPattern } from "./pattern.ts";
 import { isUtf16, type Source } from "./source.ts";
 import { textKey, textKeyOf } from "./text-sql.ts";

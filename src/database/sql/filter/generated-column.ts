@@ -2,9 +2,9 @@
 // the field that it is made from. Migrations are written from this; nothing here runs SQL.
 
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import type { ResourcePlan } from "../../schema/plan.ts";
+import { shapeInTable } from "../../../query/filter/place.ts";
+import type { ResourcePlan } from "../../../schema/plan.ts";
 import { comparable } from "./comparable.ts";
-import { shapeInTable } from "./place.ts";
 import { enterField, type Source } from "./source.ts";
 
 /** A generated column for a field. */
