@@ -13,7 +13,7 @@ const DATABASE = [...SCHEMA, "schema", "query", "observe"];
 const REPOSITORIES = [...DATABASE, "database"];
 const HANDLERS = [...REPOSITORIES, "repositories"];
 const BESIDE_HANDLERS = [...HANDLERS, "handlers"];
-const BOOT = [...BESIDE_HANDLERS, "list-costs", "health", "grpc"];
+const BOOT = [...BESIDE_HANDLERS, "health", "grpc"];
 const COMMANDS = [...BOOT, "boot", "client", "package-root"];
 
 /** What each layer may import beside itself: a layer is a folder, or a file directly, under src/. */
@@ -25,7 +25,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   chinook: [...COMMANDS, "cli"],
   boot: [...BOOT, "chinook"],
   processes: [...FLOOR, "observe", "stop-signals"],
-  "list-costs": BESIDE_HANDLERS,
   grpc: [...FLOOR, "gen", "handlers", "observe"],
   client: [...FLOOR, "gen"],
   health: BESIDE_HANDLERS,
@@ -128,6 +127,19 @@ describe("SQL", () => {
   test("is made below the contract of the database", () => {
     expect(wordsOf("src/database/sql/")).not.toEqual([]);
     expect(wordsOf("src/query/")).toEqual([]);
+    expect(wordsOf("src/repositories/")).toEqual([]);
+    expect(wordsOf("src/handlers/")).toEqual([]);
+  });
+
+  test("is written by hand only where a domain has statements of its own", () => {
+    const places = ["src/database/", "src/chinook/"];
+    const users = imports.filter(
+      ({ path, specifier }) =>
+        relative(REPO_ROOT, resolve(REPO_ROOT, path, "..", specifier)).startsWith(
+          "src/database/sql/",
+        ) && !places.some((place) => path.startsWith(place)),
+    );
+    expect(users.map(({ seen }) => seen)).toEqual([]);
   });
 });
 

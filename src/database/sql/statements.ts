@@ -154,12 +154,16 @@ function sizeOf(plan: ResourcePlan): string {
 const IS_BARE = "(wire IS NULL OR checksum IS NULL)";
 
 /** One row with the highest of the first `limit` keys behind `after`, and how many keys there are. */
-export function selectStretch(plan: ResourcePlan, after: bigint | null, limit: number): Statement {
+export function selectStretch(
+  plan: ResourcePlan,
+  after: bigint | undefined,
+  limit: number,
+): Statement {
   const { table, key } = plan.sql;
-  const range = after === null ? "" : ` WHERE ${key} > ?`;
+  const range = after === undefined ? "" : ` WHERE ${key} > ?`;
   return {
     sql: `SELECT max(id), count(*) FROM (SELECT ${key} AS id FROM ${table}${range} ORDER BY ${table}.${key} ${LIMIT})`,
-    parameters: [...(after === null ? [] : [after]), BigInt(limit)],
+    parameters: [...(after === undefined ? [] : [after]), BigInt(limit)],
   };
 }
 
@@ -167,10 +171,14 @@ export function selectStretch(plan: ResourcePlan, after: bigint | null, limit: n
 const CHILD_BYTES = 100;
 
 /** Of the same rows, key, revision and about the size of those that have no bytes to be trusted. */
-export function selectBareIn(plan: ResourcePlan, after: bigint | null, limit: number): Statement {
+export function selectBareIn(
+  plan: ResourcePlan,
+  after: bigint | undefined,
+  limit: number,
+): Statement {
   const { table, key } = plan.sql;
   const stretch = selectStretch(plan, after, limit);
-  const range = after === null ? "" : `${table}.${key} > ? AND `;
+  const range = after === undefined ? "" : `${table}.${key} > ? AND `;
   const sizes = plan.children.map(
     ({ sql, parentKey }) =>
       ` + ${CHILD_BYTES} * (SELECT count(*) FROM ${sql.table} AS lines WHERE lines.${sqlName(parentKey)} = ${table}.${key})`,
@@ -179,7 +187,7 @@ export function selectBareIn(plan: ResourcePlan, after: bigint | null, limit: nu
     sql:
       `SELECT ${key}, revision, ${sizeOf(plan)}${sizes.join("")} FROM ${table} WHERE ${range}` +
       `${table}.${key} <= (SELECT "max(id)" FROM (${stretch.sql})) AND ${IS_BARE} ORDER BY ${table}.${key}`,
-    parameters: [...(after === null ? [] : [after]), ...stretch.parameters],
+    parameters: [...(after === undefined ? [] : [after]), ...stretch.parameters],
   };
 }
 

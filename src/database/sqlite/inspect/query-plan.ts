@@ -4,6 +4,7 @@
 import { invalidField } from "../../../errors.ts";
 import type { DescribeTable, IndexDescription } from "../../../schema/drift.ts";
 import type { ChildPlan, ResourcePlan, TablePlan } from "../../../schema/plan.ts";
+import type { Explanation, StepKind } from "../../explanation.ts";
 import { pathsIn } from "../../sql/table-facts.ts";
 
 /** What SQLite would do for a statement. */
@@ -19,29 +20,6 @@ export interface TableStatistics {
   readonly rows: bigint;
   /** By index, the rows that have the same first key, first two keys, …: of `sqlite_stat1`. */
   readonly perKey: ReadonlyMap<string, readonly bigint[]>;
-}
-
-/** A step by its kind. */
-export type StepKind = "search" | "scan-index" | "scan" | "sort";
-
-/** One step of a statement. */
-export interface ExplainedStep {
-  readonly kind: StepKind;
-  /** The type of the resource, or the full name of the message of its lines. */
-  readonly resourceType: string;
-  /** The fields that an index serves in this step. */
-  readonly fields: readonly string[];
-}
-
-/** How a List would be run. */
-export interface Explanation {
-  readonly steps: readonly ExplainedStep[];
-  /** How many rows would be looked at, estimated. */
-  readonly estimatedRows: bigint;
-  /** True if nothing is looked at in vain: no scan for a filter, and no sort. */
-  readonly indexed: boolean;
-  /** True if rows are chosen by a filter. */
-  readonly isFiltered: boolean;
 }
 
 /** A statement and what it is about. */

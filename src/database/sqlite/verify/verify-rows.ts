@@ -1,10 +1,16 @@
-// Checks resource rows, a page at a time: what each row says, and that every reference has its row. Each
-// page is one short read transaction. Changes nothing.
+// Checks resource rows, some at a time: what each row says, and that every reference has its row. No
+// read transaction outlives them. Changes nothing.
 
 import type { Registry } from "@bufbuild/protobuf";
-import type { Database } from "../database/database.ts";
-import type { Fragment } from "../database/sql/filter/fragment.ts";
-import { type WholeRow, withChildren } from "../database/sql/row-set.ts";
+import { StoreError } from "../../../errors.ts";
+import type { ResourcePlan } from "../../../schema/plan.ts";
+import type { Cells } from "../../../schema/row.ts";
+import type { Row, SqlValue } from "../../../schema/sql-value.ts";
+import { isDoubtful, type TextEncoding, textOf } from "../../../schema/text-bytes.ts";
+import type { Database } from "../../database.ts";
+import type { CheckedRows, Finding, RowCheck } from "../../finding.ts";
+import type { Fragment } from "../../sql/filter/fragment.ts";
+import { type WholeRow, withChildren } from "../../sql/row-set.ts";
 import {
   afterKey,
   keyOrder,
@@ -14,48 +20,31 @@ import {
   selectChildren,
   selectPage,
   selectTextBytes,
-} from "../database/sql/statements.ts";
-import { StoreError } from "../errors.ts";
-import type { ResourcePlan } from "../schema/plan.ts";
-import type { Cells } from "../schema/row.ts";
-import type { Row, SqlValue } from "../schema/sql-value.ts";
-import { isDoubtful, type TextEncoding, textOf } from "../schema/text-bytes.ts";
+} from "../../sql/statements.ts";
 import { checkRow } from "./check-row.ts";
-import type { Finding } from "./finding.ts";
-import { type Reference, referencesOf, selectDangling, toDangling } from "./references.ts";
+import { type Reference, referencesOf, selectDangling, toDangling } from "./dangling.ts";
 
 /** What rows are read from: one call is one read transaction. */
 export type RowSource = Pick<Database, "read">;
 
-/** A page of rows that was checked. */
-export interface CheckedPage {
-  readonly rows: number;
-  readonly findings: readonly Finding[];
-}
-
-/** Checks every row of the plan's table, `pageRows` in a read transaction. */
-export async function* checkRows(
+/** Checks some rows, in one read transaction, or two if a text has to be read as bytes. */
+export async function checkRows(
   source: RowSource,
-  plan: ResourcePlan,
-  plans: readonly ResourcePlan[],
   registry: Registry,
-  pageRows: number,
-): AsyncGenerator<CheckedPage> {
-  const references = referencesOf(plan, plans);
+  { plan, plans, after, limit }: RowCheck,
+): Promise<CheckedRows> {
   try {
-    for (let after: bigint | undefined; ; ) {
-      const page = await readPage(source, plan, references, after, pageRows);
-      const { rows, dangling, revision } = page;
-      if (rows.length === 0) return;
-      const findings = rows.flatMap((row) => checkRow(plan, row, registry, revision));
-      yield { rows: rows.length, findings: [...findings, ...dangling] };
-      after = rows.at(-1)?.row.key;
-    }
+    const page = await readPage(source, plan, referencesOf(plan, plans), after, limit);
+    const { rows, dangling, revision } = page;
+    const findings = rows.flatMap((row) => checkRow(plan, row, registry, revision));
+    const last = rows.at(-1)?.row.key;
+    return { rows: rows.length, findings: [...findings, ...dangling], last };
   } catch (error) {
     if (!(error instanceof StoreError && error.code === "DATABASE_CORRUPT")) throw error;
     // What comes after the pages that cannot be read cannot be found by its key.
     const problem = "its pages cannot be read: the rest of the table was not checked";
-    yield { rows: 0, findings: [{ kind: "damaged", subject: plan.table, problem }] };
+    const findings = [{ kind: "damaged", subject: plan.table, problem } as const];
+    return { rows: 0, findings, last: undefined };
   }
 }
 

@@ -2,21 +2,13 @@
 // How rows are checked is in verify-rows.ts. Changes nothing.
 
 import type { Registry } from "@bufbuild/protobuf";
-import type { Statement } from "../database/sql/statements.ts";
-import type { ResourcePlan } from "../schema/plan.ts";
-import { sqlName } from "../schema/sql-name.ts";
-import type { SqlValue } from "../schema/sql-value.ts";
-import type { Finding } from "./finding.ts";
+import type { ResourcePlan } from "../../../schema/plan.ts";
+import { sqlName } from "../../../schema/sql-name.ts";
+import type { SqlValue } from "../../../schema/sql-value.ts";
+import type { Finding, VerifyProgress } from "../../finding.ts";
+import type { Statement } from "../../sql/statements.ts";
 import { selectOrphans } from "./orphans.ts";
 import { checkRows, type RowSource } from "./verify-rows.ts";
-
-/** How far a verification has come. */
-export interface VerifyProgress {
-  readonly rowsDone: number;
-  readonly rowsTotal: number;
-  /** What the last step found. */
-  readonly findings: readonly Finding[];
-}
 
 /** The rows of a read transaction. */
 const PAGE_ROWS = 500;
@@ -36,10 +28,14 @@ export async function* verifyDatabase(
   yield { rowsDone, rowsTotal, findings: await checkForeignKeys(source, plans) };
   yield { rowsDone, rowsTotal, findings: await checkOrphans(source, plans) };
   for (const plan of plans) {
-    for await (const { rows, findings } of checkRows(source, plan, plans, registry, PAGE_ROWS)) {
+    let after: bigint | undefined;
+    do {
+      const check = { plan, plans, after, limit: PAGE_ROWS };
+      const { rows, findings, last } = await checkRows(source, registry, check);
       rowsDone += rows;
       yield { rowsDone, rowsTotal, findings };
-    }
+      after = last;
+    } while (after !== undefined);
   }
 }
 

@@ -1,12 +1,12 @@
 // Finds rows that belong to a resource which is not there: lines without an invoice, entries of
 // playlists without a playlist or a track. Pure: makes statements and reads their rows.
 
-import type { Statement } from "../database/sql/statements.ts";
-import type { ResourcePlan } from "../schema/plan.ts";
-import { formatName } from "../schema/resource-name.ts";
-import { sqlName } from "../schema/sql-name.ts";
-import type { Row } from "../schema/sql-value.ts";
-import type { Finding } from "./finding.ts";
+import type { ResourcePlan } from "../../../schema/plan.ts";
+import { formatName } from "../../../schema/resource-name.ts";
+import { sqlName } from "../../../schema/sql-name.ts";
+import type { Row } from "../../../schema/sql-value.ts";
+import type { Finding } from "../../finding.ts";
+import type { Statement } from "../../sql/statements.ts";
 
 /** A statement that selects rows without an owner, and what each of its rows says. */
 export interface OrphanSelection {

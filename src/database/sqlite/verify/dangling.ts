@@ -1,12 +1,12 @@
 // References between resources, and what finds those that have no row.
 // Pure: makes statements and reads their rows.
 
-import type { Statement } from "../database/sql/statements.ts";
-import type { ColumnPlan, ResourcePlan, TablePlan } from "../schema/plan.ts";
-import { formatName } from "../schema/resource-name.ts";
-import { sqlName } from "../schema/sql-name.ts";
-import type { Row } from "../schema/sql-value.ts";
-import type { Finding } from "./finding.ts";
+import type { ColumnPlan, ResourcePlan, TablePlan } from "../../../schema/plan.ts";
+import { formatName } from "../../../schema/resource-name.ts";
+import { sqlName } from "../../../schema/sql-name.ts";
+import type { Row } from "../../../schema/sql-value.ts";
+import type { Finding } from "../../finding.ts";
+import type { Statement } from "../../sql/statements.ts";
 
 /** A column that refers to rows of another table. */
 export interface Reference {

@@ -1,7 +1,8 @@
 // What a look at the file finds that is not as it must be, and how findings are counted.
 // Pure: looks at nothing itself.
 
-import type { Statement } from "../database/sql/statements.ts";
+import type { ResourcePlan } from "../schema/plan.ts";
+import type { Statement } from "./sql/statements.ts";
 
 /**
  * What kind of thing is wrong: pages of the file (`damaged`), a reference to nothing (`dangling`), a
@@ -26,6 +27,32 @@ export interface Finding {
   readonly problem: string;
   /** What mends it without a loss; absent if nothing does. */
   readonly repair?: Statement;
+}
+
+/** How far a verification has come. */
+export interface VerifyProgress {
+  readonly rowsDone: number;
+  readonly rowsTotal: number;
+  /** What the last step found. */
+  readonly findings: readonly Finding[];
+}
+
+/** Some rows of a resource, in the order of their keys, that are to be checked. */
+export interface RowCheck {
+  readonly plan: ResourcePlan;
+  /** All resources: a row may refer to any of them. */
+  readonly plans: readonly ResourcePlan[];
+  /** The key after which they begin; absent for the first ones. */
+  readonly after: bigint | undefined;
+  readonly limit: number;
+}
+
+/** Rows that were checked. */
+export interface CheckedRows {
+  readonly rows: number;
+  readonly findings: readonly Finding[];
+  /** The key of the last one; absent if there are no more. */
+  readonly last: bigint | undefined;
 }
 
 /** How many findings there are of each kind, and the first few of them. */

@@ -2,14 +2,14 @@
 // stored. Pure; says what would mend it, and mends nothing.
 
 import { fromBinary, type Message, type Registry, toBinary } from "@bufbuild/protobuf";
-import type { WholeRow } from "../database/sql/row-set.ts";
-import type { Statement } from "../database/sql/statements.ts";
-import { StoreError } from "../errors.ts";
-import type { ResourcePlan } from "../schema/plan.ts";
-import { formatName } from "../schema/resource-name.ts";
-import { type ResourceRow, rebuildReadable, trustedWire } from "../schema/row.ts";
-import { WRITING } from "../schema/triggers.ts";
-import type { Finding, FindingKind } from "./finding.ts";
+import { StoreError } from "../../../errors.ts";
+import type { ResourcePlan } from "../../../schema/plan.ts";
+import { formatName } from "../../../schema/resource-name.ts";
+import { type ResourceRow, rebuildReadable, trustedWire } from "../../../schema/row.ts";
+import { WRITING } from "../../../schema/triggers.ts";
+import type { Finding, FindingKind } from "../../finding.ts";
+import type { WholeRow } from "../../sql/row-set.ts";
+import type { Statement } from "../../sql/statements.ts";
 
 /** What is wrong with a row of the plan's table; `revision` is the newest that was given to any. */
 export function checkRow(
