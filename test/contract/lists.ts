@@ -90,6 +90,7 @@ export function describeLists(makeStore: MakeStore): void {
   });
 
   test.each([
+    ["", [1, 2, 3, 4, 5, 6, 7]],
     ["display_name", [7, 2, 6, 3, 1, 5, 4]],
     ["display_name desc", [4, 5, 1, 3, 6, 2, 7]],
     ["region_code", [2, 5, 1, 4, 6, 3, 7]],

@@ -160,9 +160,15 @@ export function describeWrites(makeStore: MakeStore): void {
   test("a statement that is written by hand is judged by the rows that it changed", async () => {
     const database = await opened();
     await database.commit([...sale(1), creating(PlaylistSchema, { displayName: "P" }, 1n)]);
-    const [noRow, exists, foreignKey] = ["no row", "exists", "no track"].map(
-      (message) => new StoreError("RESOURCE_NOT_FOUND", message),
-    ) as [StoreError, StoreError, StoreError];
+    const [noRow, exists, foreignKey] = [
+      "nothing was there",
+      "it is on the list",
+      "no such track",
+    ].map((message) => new StoreError("RESOURCE_NOT_FOUND", message)) as [
+      StoreError,
+      StoreError,
+      StoreError,
+    ];
     const add = (track: bigint): ExecuteOperation => ({
       kind: "execute",
       statement: {
@@ -179,12 +185,12 @@ export function describeWrites(makeStore: MakeStore): void {
       },
       check: { rows: 1, noRow },
     };
-    await expect(database.commit([remove])).rejects.toThrow("no row");
-    await expect(database.commit([add(9n)])).rejects.toThrow("no track");
+    await expect(database.commit([remove])).rejects.toThrow("nothing was there");
+    await expect(database.commit([add(9n)])).rejects.toThrow("no such track");
     await database.commit([add(1n)]);
-    await expect(database.commit([add(1n)])).rejects.toThrow("exists");
+    await expect(database.commit([add(1n)])).rejects.toThrow("it is on the list");
     await database.commit([remove]);
-    await expect(database.commit([remove])).rejects.toThrow("no row");
+    await expect(database.commit([remove])).rejects.toThrow("nothing was there");
   });
 
   test("a commit is done as a whole or not at all", async () => {
@@ -217,6 +223,15 @@ export function describeWrites(makeStore: MakeStore): void {
     expect(artistIn(tried)).toMatchObject({ displayName: "B" });
     expect(await count(database)).toBe(1);
     expect((await database.status()).revision).toBe(revision);
+    // Others that come with it stay.
+    await Promise.all([
+      database.commit([named("C")]),
+      database.commit([named("D")], { validateOnly: true }),
+      database.commit([named("E")]),
+    ]);
+    const { messages } = await listing(database, ArtistSchema);
+    expect(messages.map(({ displayName }) => displayName)).toEqual(["A", "C", "E"]);
+    expect((await database.status()).revision).toBe(revision + 2n);
     const refused = database.commit([deleting(ArtistSchema, 9n)], { validateOnly: true });
     await expect(refused).rejects.toMatchObject({ code: "RESOURCE_NOT_FOUND" });
   });
