@@ -88,6 +88,22 @@ test.each(TEXT_FORMS)(
   300_000,
 );
 
+test.each(TEXT_FORMS)("a wildcard in the currency of a column finds it, %o", async (form) => {
+  const { connection, facts } = await storeEverything(tempDir(), 60, form);
+  const keysOf = (filter: string) => {
+    const { where, parameters } = compileFilter(EVERYTHING_PLAN, filter, facts);
+    const sql = `SELECT EverythingId FROM everythings WHERE ${where}`;
+    return connection
+      .prepare(sql)
+      .pluck()
+      .all(...parameters);
+  };
+  const found = keysOf('c_money.currency_code = "E*R"');
+  expect(found).toEqual(keysOf('c_money.currency_code = "EUR"'));
+  expect(found.length).toBeGreaterThan(0);
+  connection.close();
+});
+
 test(`random filters find what an evaluator finds in Chinook (SEED=${SEED})`, async () => {
   const { database } = await startTestService({ fixtures: true });
   const connection = openConnection(database, { readOnly: true, busyTimeoutMs: 1000 });

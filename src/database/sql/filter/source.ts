@@ -13,7 +13,7 @@ export type Source =
   | { readonly kind: "row"; readonly plan: TablePlan; readonly alias: string }
   | ColumnSource
   /** An expression for a part of a column, such as the year of a date. */
-  | { readonly kind: "part"; readonly sql: string }
+  | { readonly kind: "part"; readonly sql: string; readonly isUtf16?: boolean }
   | { readonly kind: "children"; readonly child: ChildPlan; readonly parentKey: string }
   | JsonSource
   /** A row of json_each. */
@@ -83,7 +83,7 @@ export function enterField(source: Source, field: DescField, facts: TableFacts):
     case "row":
       return enterRow(source.plan, source.alias, field, facts);
     case "column":
-      return { kind: "part", sql: partOf(source, field) };
+      return { kind: "part", sql: partOf(source, field), ...encodingOf(facts) };
     case "json": {
       const within = `${jsonType(source)} = 'object'`;
       return jsonSource({ ...source, within }, field, facts, source.table);
