@@ -2,8 +2,8 @@
 // the question, in turn. Prints medians of the time of a scan to its end, with their spread, and ratios.
 
 import { parseArgs } from "node:util";
+import { CONTINUE_FUNCTION, interruptible } from "../src/database/sql/interrupt.ts";
 import { type Connection, openConnection } from "../src/database/sqlite/connection/connection.ts";
-import { CONTINUE_FUNCTION, interruptible } from "../src/query/interrupt.ts";
 import { quantile } from "./quantile.ts";
 
 const { values: flags } = parseArgs({

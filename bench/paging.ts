@@ -10,7 +10,6 @@ import { ListArtistsResponseSchema } from "../gen/chinook/v1/artist_pb.ts";
 import { CHINOOK_RESOURCES, RESOURCES } from "../src/chinook/resources.ts";
 import { DEFAULT_LIMITS } from "../src/config.ts";
 import { openConnection } from "../src/database/sqlite/connection/connection.ts";
-import { createSchemaView } from "../src/database/sqlite/inspect/schema-view.ts";
 import { openSqlite } from "../src/database/sqlite/sqlite-database.ts";
 import type { ListQuery } from "../src/repositories/list.ts";
 import { createRepository } from "../src/repositories/resource-repository.ts";
@@ -47,8 +46,7 @@ async function run(path: string): Promise<void> {
   const database = openSqlite({ path, readOnly: true, ...tools, limits });
   const plan = plans.find(({ table }) => table === "artists");
   if (!plan) throw new Error("there is no plan for artists");
-  const { factsOf } = createSchemaView(database.connection);
-  const repository = createRepository(database, plan, limits, { factsOf });
+  const repository = createRepository(database, plan, limits);
   const lastPage = Math.floor(rows / pageSize) - 1;
   const first: ListQuery = {
     filter: "",

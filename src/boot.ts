@@ -32,9 +32,9 @@ import { createSchemaProbe } from "./health/schema-probe.ts";
 import { type Scrubber, startScrubber } from "./health/scrubber.ts";
 import { readServerStatus } from "./health/server-status.ts";
 import { healthService } from "./health/service.ts";
-import { createListCosts } from "./list-costs.ts";
 import { watchEventLoop } from "./observe/event-loop.ts";
 import type { Log } from "./observe/log.ts";
+import { explainList } from "./repositories/list.ts";
 import { planResources, type ResourcePlan } from "./schema/plan.ts";
 import { registryOf } from "./schema/registry.ts";
 import { serviceNameOf } from "./schema/resource-name.ts";
@@ -150,12 +150,11 @@ async function openStore(
     first?.close();
   }
   const schema = createSchemaProbe(database.connection, plans, files);
-  const costs = createListCosts(database, plans, config.limits);
   const { readOnly, limits } = config;
   const batchRows = limits.derivationRows;
   const source = { database, plans, registry, readOnly, log, batchRows };
   const checkDescriptors = createDescriptorCheck(source);
-  return { plans, registry, database, schema, checkDescriptors, costs, metrics };
+  return { plans, registry, database, schema, checkDescriptors, metrics };
 }
 
 async function closeStore({ database, metrics }: Store): Promise<void> {
@@ -189,10 +188,10 @@ async function prepareStore(
 }
 
 /** Tells the operator which fields no index serves; never rejects. */
-async function tellOfUnindexed({ costs, schema }: Store, log: Log): Promise<void> {
+async function tellOfUnindexed({ database, plans, schema }: Store, log: Log): Promise<void> {
   if (!schema.look().serving) return;
   try {
-    for await (const field of costs.findUnindexed()) log.warn(field);
+    for await (const field of database.findUnindexed(plans)) log.warn(field);
   } catch (error) {
     log.error({ err: error }, "the indexes cannot be looked at");
   }
@@ -205,7 +204,7 @@ async function serveStore(
   log: Log,
   signal: AbortSignal,
 ): Promise<RunningService> {
-  const { plans, registry, database, schema, checkDescriptors, costs, metrics } = store;
+  const { plans, registry, database, schema, checkDescriptors, metrics } = store;
   const own = [...methods, implement(StoreService, storeMethods)];
   const monitor = createHealthMonitor({
     services: [...new Set([...resources, ...own].map(({ service }) => service.typeName))],
@@ -230,22 +229,25 @@ async function serveStore(
     const { startServer } = await import("./grpc/server.ts");
     const { reflectionServices } = await import("./grpc/reflection.ts");
     const faults = createRowFaults(strictReads);
-    const tools = createHandlerTools(database, plans, registry, limits, costs.extras, faults);
+    const tools = createHandlerTools(database, plans, registry, limits, faults);
     const services = [
       ...assembleServices(resources, own, tools),
-      databaseService(async () => {
-        const refusal = monitor.gate();
-        const reason = refusal ?? database.writeRefusal();
-        const server = readServerStatus(metrics, database.queues(), faults.count, reason);
-        const passes = { scrub: scrubber?.status(), fill: filler?.status() };
-        try {
-          return { ...(await database.status()), schema: schema.describe(), ...passes, server };
-        } catch (error) {
-          // Why it is not served is told all the more if nothing else can be.
-          if (refusal) return create(DatabaseStatusSchema, { server });
-          throw error;
-        }
-      }, costs.explain),
+      databaseService(
+        async () => {
+          const refusal = monitor.gate();
+          const reason = refusal ?? database.writeRefusal();
+          const server = readServerStatus(metrics, database.queues(), faults.count, reason);
+          const passes = { scrub: scrubber?.status(), fill: filler?.status() };
+          try {
+            return { ...(await database.status()), schema: schema.describe(), ...passes, server };
+          } catch (error) {
+            // Why it is not served is told all the more if nothing else can be.
+            if (refusal) return create(DatabaseStatusSchema, { server });
+            throw error;
+          }
+        },
+        (request) => explainList(database, plans, request),
+      ),
       healthService(monitor),
     ];
     await database.opened();
@@ -261,7 +263,7 @@ async function serveStore(
       gate: monitor.gate,
       onStopping: monitor.stop,
     });
-    scrubber = startScrubber({ source: database, plans, registry, limits, log });
+    scrubber = startScrubber({ database, plans, limits, log });
     const version = () => readPragma(database.connection, "data_version");
     if (!readOnly) filler = startFiller({ database, version, plans, limits, log });
     const stop = async () => {

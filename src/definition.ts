@@ -2,9 +2,9 @@
 // migrations, and what is its own beside them. Opens nothing, and imports types only: threads load it.
 
 import type { Database, Operation } from "./database/database.ts";
+import type { Finding } from "./database/finding.ts";
 import type { ForeignFiles } from "./database/sqlite/migrate/detect.ts";
 import type { OwnMethods, ResourceService } from "./handlers/services.ts";
-import type { Finding } from "./repositories/finding.ts";
 import type { ResourcePlan } from "./schema/plan.ts";
 
 /** The resources, and where threads find them. */

@@ -13,7 +13,7 @@ const DATABASE = [...SCHEMA, "schema", "query", "observe"];
 const REPOSITORIES = [...DATABASE, "database"];
 const HANDLERS = [...REPOSITORIES, "repositories"];
 const BESIDE_HANDLERS = [...HANDLERS, "handlers"];
-const BOOT = [...BESIDE_HANDLERS, "list-costs", "health", "grpc"];
+const BOOT = [...BESIDE_HANDLERS, "health", "grpc"];
 const COMMANDS = [...BOOT, "boot", "definition", "client", "package-root"];
 
 /** What each layer may import beside itself: a layer is a folder, or a file directly, under src/. */
@@ -28,7 +28,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   fixtures: [...BESIDE_HANDLERS, "definition"],
   definition: BESIDE_HANDLERS,
   processes: [...FLOOR, "observe", "stop-signals"],
-  "list-costs": BESIDE_HANDLERS,
   grpc: [...FLOOR, "gen", "handlers", "observe"],
   client: [...FLOOR, "gen"],
   health: BESIDE_HANDLERS,
@@ -123,6 +122,41 @@ describe("imports", () => {
         return [`${seen}: ${name} belongs only in ${places.join(", ")}`];
       });
     expect(strays).toEqual([]);
+  });
+});
+
+describe("SQL", () => {
+  const WORDS =
+    /\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|ORDER BY|COLLATE|CAST|json_each|json_extract|json_type)\b/g;
+
+  /** The text without its comments, each of which has lines of its own. */
+  function withoutComments(text: string): string {
+    return text.replace(/^\s*\/\/.*$|^\s*\/\*[\s\S]*?\*\/$/gm, "");
+  }
+
+  const wordsOf = (folder: string) =>
+    sources
+      .filter(({ path }) => path.startsWith(folder))
+      .flatMap(({ path, text }) =>
+        [...withoutComments(text).matchAll(WORDS)].map(([word]) => `${path} has ${word}`),
+      );
+
+  test("is made below the contract of the database", () => {
+    expect(wordsOf("src/database/sql/")).not.toEqual([]);
+    expect(wordsOf("src/query/")).toEqual([]);
+    expect(wordsOf("src/repositories/")).toEqual([]);
+    expect(wordsOf("src/handlers/")).toEqual([]);
+  });
+
+  test("is written by hand only where a domain has statements of its own", () => {
+    const places = ["src/database/", "src/chinook/"];
+    const users = imports.filter(
+      ({ path, specifier }) =>
+        relative(REPO_ROOT, resolve(REPO_ROOT, path, "..", specifier)).startsWith(
+          "src/database/sql/",
+        ) && !places.some((place) => path.startsWith(place)),
+    );
+    expect(users.map(({ seen }) => seen)).toEqual([]);
   });
 });
 

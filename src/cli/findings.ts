@@ -1,7 +1,7 @@
 // The words for what a look at a file has found: how many of each kind, the first ones, what to do.
 // Decides nothing.
 
-import type { FindingKind, FindingSummary } from "../repositories/finding.ts";
+import type { FindingKind, FindingSummary } from "../database/finding.ts";
 
 const WHAT: Readonly<Record<FindingKind, readonly [what: string, todo: string]>> = {
   damaged: ["damages of the file", "restore a backup"],

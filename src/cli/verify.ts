@@ -1,16 +1,15 @@
 // `protostore verify`: proves that every row of a database says the same three ways.
-// Writes nothing unless it is told to repair; what is checked is in ../repositories/verify.ts.
+// Writes nothing unless it is told to repair; what is checked is in ../database/sqlite/verify/verify.ts.
 
 import { Command } from "commander";
 import { DEFAULT_LIMITS } from "../config.ts";
+import type { Finding } from "../database/finding.ts";
 import { refuseUnmanaged } from "../database/sqlite/migrate/detect.ts";
 import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
 import { requireDatabase } from "../database/sqlite/migrate/target.ts";
 import { openSqlite } from "../database/sqlite/sqlite-database.ts";
 import { StoreError } from "../errors.ts";
 import { createSchemaProbe } from "../health/schema-probe.ts";
-import type { Finding } from "../repositories/finding.ts";
-import { verifyDatabase } from "../repositories/verify.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
 import { databaseOption, migrationsOption } from "./migrate.ts";
@@ -74,7 +73,7 @@ async function runVerify(
     const files = readMigrationFiles(migrations ?? program.migrations);
     const { error } = createSchemaProbe(database.connection, plans, files).look();
     if (error) throw error;
-    for await (const step of verifyDatabase(database, plans, registry)) {
+    for await (const step of database.verify(plans)) {
       rows = step.rowsDone;
       progress.update(step.rowsDone, step.rowsTotal);
       report(await mend(step.findings));

@@ -1,19 +1,22 @@
-// The contract between repositories and databases: reads are statements, a transaction is a value.
+// The contract between repositories and databases: it speaks of messages, conditions and operations, and
+// SQL is made below it, but for statements that a resource's own code writes by hand.
 // Asynchronous throughout, so that a database may be in another thread or on another machine.
 
 import type { DatabaseStatus } from "../../gen/protostore/v1/database_service_pb.ts";
 import type { StoreError } from "../errors.ts";
-import type { Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
-import type { Row } from "../schema/sql-value.ts";
+import type { Row, SqlValue } from "../schema/sql-value.ts";
+import type { Explanation } from "./explanation.ts";
+import type { CheckedRows, RowCheck, VerifyProgress } from "./finding.ts";
+import type { ListRequest, ListSelection, Page } from "./list-request.ts";
 import type {
   BatchBytes,
   BatchRequest,
   PageBytes,
   PageRequest,
-  ShortPageRequest,
   StoredMessage,
 } from "./page-request.ts";
+import type { Statement } from "./sql/statements.ts";
 
 /** How long a call may take and who may end it. */
 export interface CallLimits {
@@ -146,6 +149,24 @@ export interface Commit {
   readonly messages: readonly (Uint8Array | undefined)[];
 }
 
+/** A row that has no bytes to be trusted. */
+export interface BareRow {
+  readonly key: bigint;
+  /** As it is stored; NULL in a row that was there before the service was. */
+  readonly revision: SqlValue | undefined;
+}
+
+/** A stretch of the rows of a resource, by key, and those of them that are bare. */
+export interface BareRows {
+  /** How many rows the stretch has. */
+  readonly looked: number;
+  /** The key of the last of them; absent if there is none. */
+  readonly last: bigint | undefined;
+  /** `bytes` is about what the row's columns and JSON have. */
+  readonly rows: readonly (BareRow & { readonly bytes: number })[];
+  readonly revision: bigint;
+}
+
 /** A database that is open. Every method fails with StoreError only. */
 export interface Database {
   /**
@@ -158,18 +179,36 @@ export interface Database {
     limits?: CallLimits,
     mask?: readonly string[],
   ): Promise<StoredMessage>;
-  /** A page of a few rows, read at once; undefined if it must be read as others are. */
-  shortPage(request: ShortPageRequest): Promise<PageBytes | undefined>;
-  /** A page of rows, assembled where they are read, in one read transaction. */
-  page(request: PageRequest, limits?: CallLimits): Promise<PageBytes>;
+  /**
+   * A page of a List, in one snapshot.
+   * @throws StoreError INVALID_FIELD, for `filter`, if it would look at more rows than are allowed.
+   */
+  list(request: ListRequest, limits?: CallLimits): Promise<Page>;
   /** The messages with these keys, assembled where they are read, in one read transaction. */
   batch(request: BatchRequest, limits?: CallLimits): Promise<BatchBytes>;
-  /** Runs the statements in one read transaction. */
+  /** A page of rows that statements written by hand select, assembled where they are read. */
+  page(request: PageRequest, limits?: CallLimits): Promise<PageBytes>;
+  /** Runs statements that are written by hand, in one read transaction. */
   read(statements: readonly Statement[], limits?: CallLimits): Promise<Snapshot>;
+  /** The bare rows among the first `limit` rows after the key `after`. */
+  bareRows(
+    plan: ResourcePlan,
+    after: bigint | undefined,
+    limit: number,
+    limits?: CallLimits,
+  ): Promise<BareRows>;
   /** Runs the operations in one transaction, all or none; durable when it resolves. */
   commit(operations: readonly Operation[], options?: CommitOptions): Promise<Commit>;
   /** A random key of 32 bytes that all servers of this database share. */
   secret(name: string): Promise<Uint8Array>;
+  /** How a List would be run. */
+  explain(list: ListSelection): Promise<Explanation>;
+  /** The fields that are declared as indexed and that no index serves, a line each. */
+  findUnindexed(plans: readonly ResourcePlan[]): AsyncIterable<string>;
+  /** Proves that all rows say the same three ways; changes nothing. */
+  verify(plans: readonly ResourcePlan[], limits?: CallLimits): AsyncIterable<VerifyProgress>;
+  /** Checks some rows as `verify` does; damaged pages are a finding. */
+  checkRows(check: RowCheck, limits?: CallLimits): Promise<CheckedRows>;
   /** What is known of the database but for its schema. It has no side effect. */
   status(): Promise<DatabaseStatus>;
   close(): Promise<void>;

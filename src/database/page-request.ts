@@ -1,10 +1,10 @@
-// The part of the contract that is about rows as finished bytes: what a page and a batch are asked
-// for with, and what they are answered with. Types only.
+// The part of the contract that is about rows as finished bytes: what a batch, and a page whose SQL is
+// written by hand, are asked for with, and what they are answered with. Types only.
 
-import type { Statement } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import type { RowFault } from "../schema/row-fault.ts";
 import type { Row } from "../schema/sql-value.ts";
+import type { Statement } from "./sql/statements.ts";
 
 /** How a message stands in a response. */
 export interface ItemForm {
@@ -49,17 +49,6 @@ export interface PageRequest {
   readonly mask?: readonly string[] | undefined;
   /** Statements whose rows are wanted from the same snapshot. */
   readonly more?: readonly Statement[];
-}
-
-/** A few rows by key, of which nothing else is asked. */
-export interface ShortPageRequest {
-  /** What `selectJoinedPage` selects. */
-  readonly joined: Statement;
-  /** The most rows of the page. */
-  readonly pageSize: number;
-  /** The bytes of messages beyond which it is no short page. */
-  readonly pageBytes: number;
-  readonly item: ItemForm;
 }
 
 /** A page as it stands in the response. */

@@ -7,11 +7,7 @@ import type { Limits } from "../config.ts";
 import type { Database } from "../database/database.ts";
 import { StoreError } from "../errors.ts";
 import { createPageTokens, type PageTokens } from "../query/page-token.ts";
-import {
-  createRepository,
-  type ListExtras,
-  type ResourceRepository,
-} from "../repositories/resource-repository.ts";
+import { createRepository, type ResourceRepository } from "../repositories/resource-repository.ts";
 import type { ResourceDefinition, ResourcePlan } from "../schema/plan.ts";
 import {
   type AnyImplementation,
@@ -64,12 +60,11 @@ export function createHandlerTools(
   plans: readonly ResourcePlan[],
   registry: Registry,
   limits: Limits,
-  extras: ListExtras = {},
   faults: RowFaults = createRowFaults(false),
 ): HandlerTools {
   let tokens: Promise<PageTokens> | undefined;
   const repositories = new Map(
-    plans.map((plan) => [plan.desc, createRepository(database, plan, limits, extras)]),
+    plans.map((plan) => [plan.desc, createRepository(database, plan, limits)]),
   );
   return {
     database,

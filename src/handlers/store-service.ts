@@ -10,10 +10,10 @@ import {
   ImportResponseSchema,
   type StoreService,
 } from "../../gen/protostore/v1/store_service_pb.ts";
+import type { Page } from "../database/list-request.ts";
 import { invalidField, StoreError } from "../errors.ts";
 import { digestPagedRequest } from "../query/request-digest.ts";
 import { exportPages } from "../repositories/export.ts";
-import type { Page } from "../repositories/list.ts";
 import type { Implementations } from "./handler.ts";
 import { importOperations } from "./import-operations.ts";
 import { writeUnreachable } from "./paging.ts";

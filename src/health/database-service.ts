@@ -9,9 +9,9 @@ import {
   ExplainQueryResponseSchema,
   ExplainQueryResponse_Kind as Kind,
 } from "../../gen/protostore/v1/database_service_pb.ts";
+import type { Explanation, StepKind } from "../database/explanation.ts";
 import { implementService, type Service } from "../handlers/handler.ts";
-import type { Explanation, StepKind } from "../query/explain.ts";
-import type { ExplainRequest } from "../repositories/explain.ts";
+import type { ExplainRequest } from "../repositories/list.ts";
 
 /**
  * The database service. `readStatus` reads everything afresh and changes nothing; `explainQuery`

@@ -9,18 +9,16 @@ import {
   DatabaseStatus_FillSchema,
 } from "../../gen/protostore/v1/database_service_pb.ts";
 import type { Limits } from "../config.ts";
-import type { Database } from "../database/database.ts";
+import type { BareRows, Database } from "../database/database.ts";
 import { type ErrorCode, StoreError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
-import { selectBareIn, selectStretch } from "../query/statements.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
-import type { Row } from "../schema/sql-value.ts";
 import { patiently, pause } from "./background.ts";
-import { type BareRow, createTriedRows } from "./tried-rows.ts";
+import { createTriedRows } from "./tried-rows.ts";
 
 /** What a filler is made of. */
 export interface FillerConfig {
-  readonly database: Pick<Database, "read" | "commit">;
+  readonly database: Pick<Database, "bareRows" | "commit">;
   /** Another value whenever anybody has written to the database. */
   readonly version: () => unknown;
   readonly plans: readonly ResourcePlan[];
@@ -66,11 +64,7 @@ const PASSING: readonly ErrorCode[] = [
 ];
 const willLast = (code: ErrorCode) => !PASSING.includes(code);
 
-/** A bare row of a table. */
-interface FoundRow extends BareRow {
-  /** Of its columns and JSON, about. */
-  readonly bytes: number;
-}
+type FoundRow = BareRows["rows"][number];
 
 /** What a pass has come to. */
 interface Pass {
@@ -97,18 +91,14 @@ export function startFiller(config: FillerConfig): Filler | undefined {
 
   /** Each stretch of the table: its rows without bytes, and the revision at which they were read. */
   async function* bareRows(plan: ResourcePlan) {
-    for (let after: bigint | null = null; ; ) {
-      const statements = [
-        selectStretch(plan, after, LOOKED_ROWS),
-        selectBareIn(plan, after, LOOKED_ROWS),
-      ];
-      const read = () => database.read(statements, { signal });
-      const { rows, revision } = await patiently(read, willLast, signal);
-      const [highest = null, count] = rows[0]?.[0] ?? [];
-      pass.looked += Number(count);
-      yield { rows: (rows[1] ?? []).map(toFoundRow), revision };
-      if (Number(count) < LOOKED_ROWS) return;
-      after = highest as bigint;
+    for (let after: bigint | undefined; ; ) {
+      const from = after;
+      const read = () => database.bareRows(plan, from, LOOKED_ROWS, { signal });
+      const { rows, revision, looked, last: lastKey } = await patiently(read, willLast, signal);
+      pass.looked += looked;
+      yield { rows, revision };
+      if (looked < LOOKED_ROWS) return;
+      after = lastKey;
       await pause(LOOKED_ROWS * lookMs, signal);
     }
   }
@@ -229,10 +219,6 @@ function versionOf({ version }: FillerConfig): unknown {
   } catch {
     return undefined;
   }
-}
-
-function toFoundRow([key, revision, bytes]: Row): FoundRow {
-  return { key: key as bigint, revision, bytes: Number(bytes) };
 }
 
 /** The rows as they share commits. */

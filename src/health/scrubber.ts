@@ -1,24 +1,23 @@
 // Goes through all rows of a database again and again, slowly, and remembers what is not as it must
 // be. Reads in small pages, each a transaction of its own, through the reader threads. Mends nothing.
 
-import { create, type Registry } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type DatabaseStatus_Scrub,
   DatabaseStatus_ScrubSchema,
 } from "../../gen/protostore/v1/database_service_pb.ts";
 import type { Limits } from "../config.ts";
+import type { Database } from "../database/database.ts";
+import { type FindingSummary, summarizeFindings } from "../database/finding.ts";
 import type { Log } from "../observe/log.ts";
-import { type FindingSummary, summarizeFindings } from "../repositories/finding.ts";
-import { checkRows, type RowSource } from "../repositories/verify-rows.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { patiently, pause } from "./background.ts";
 
 /** What a scrubber is made of. */
 export interface ScrubberConfig {
-  readonly source: RowSource;
+  readonly database: Pick<Database, "checkRows">;
   readonly plans: readonly ResourcePlan[];
-  readonly registry: Registry;
   readonly limits: Pick<Limits, "scrubRowsPerSecond" | "scrubPauseMs">;
   readonly log: Log;
 }
@@ -43,11 +42,10 @@ interface Pass {
 
 /** Starts a scrubber, whose first pass begins after a pause; undefined if it is off. */
 export function startScrubber(config: ScrubberConfig): Scrubber | undefined {
-  const { plans, registry, limits, log } = config;
+  const { database, plans, limits, log } = config;
   if (limits.scrubRowsPerSecond === 0) return undefined;
   const stopping = new AbortController();
   const { signal } = stopping;
-  const source = patient(config.source, signal);
   let current: Pass = { rows: 0, found: summarizeFindings(FIRST_MAX).summary() };
   let last: (Pass & { readonly endedMs: number }) | undefined;
 
@@ -55,11 +53,16 @@ export function startScrubber(config: ScrubberConfig): Scrubber | undefined {
     const found = summarizeFindings(FIRST_MAX);
     current = { rows: 0, found: found.summary() };
     for (const plan of plans) {
-      for await (const page of checkRows(source, plan, plans, registry, PAGE_ROWS)) {
-        found.add(page.findings);
-        current = { rows: current.rows + page.rows, found: found.summary() };
-        await pause((page.rows * 1_000) / limits.scrubRowsPerSecond, signal);
-      }
+      let after: bigint | undefined;
+      do {
+        const check = { plan, plans, after, limit: PAGE_ROWS };
+        const read = () => database.checkRows(check, { signal });
+        const { rows, findings, last: lastKey } = await patiently(read, () => false, signal);
+        found.add(findings);
+        current = { rows: current.rows + rows, found: found.summary() };
+        await pause((rows * 1_000) / limits.scrubRowsPerSecond, signal);
+        after = lastKey;
+      } while (after !== undefined);
     }
     const isNews = current.found.total !== (last?.found.total ?? 0);
     last = { ...current, endedMs: Date.now() };
@@ -93,18 +96,6 @@ export function startScrubber(config: ScrubberConfig): Scrubber | undefined {
         resourceNames: [...namesOf(found)],
       });
     },
-  };
-}
-
-/** Reads again what could not be read, but for damaged pages: they are a finding. */
-function patient(source: RowSource, signal: AbortSignal): RowSource {
-  return {
-    read: (statements) =>
-      patiently(
-        () => source.read(statements, { signal }),
-        (code) => code === "DATABASE_CORRUPT",
-        signal,
-      ),
   };
 }
 

@@ -1,14 +1,8 @@
 // Remembers which rows could not be filled, as they were then: they are not tried again until somebody
 // has written them. Holds a bounded number of rows, and for what is beyond it a revision each table.
 
+import type { BareRow } from "../database/database.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
-
-/** A row that has no bytes to be trusted. */
-export interface BareRow {
-  readonly key: bigint;
-  /** As it is stored; null in a row that was there before the service was. */
-  readonly revision: unknown;
-}
 
 /** The rows that were tried in vain. */
 export interface TriedRows {

@@ -6,9 +6,9 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { ExportResponseSchema } from "../../gen/protostore/v1/store_service_pb.ts";
 import type { CallLimits } from "../database/database.ts";
+import type { Page } from "../database/list-request.ts";
 import type { ItemForm } from "../database/page-request.ts";
 import type { SqlValue } from "../schema/sql-value.ts";
-import type { Page } from "./list.ts";
 import type { ResourceRepository } from "./resource-repository.ts";
 
 /** What an Export asks for. */

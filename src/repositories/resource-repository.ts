@@ -1,7 +1,7 @@
 // The standard methods of one resource, from its plan alone: what is read, and the operations of a
 // commit. Knows no requests: handlers take them apart.
 
-import type { Limits } from "../config.ts";
+import { itemBytesMax, type Limits } from "../config.ts";
 import type {
   CallLimits,
   Commit,
@@ -9,12 +9,12 @@ import type {
   Database,
   Operation,
 } from "../database/database.ts";
+import type { Page } from "../database/list-request.ts";
 import type { BatchRequest } from "../database/page-request.ts";
 import { notFound } from "../errors.ts";
-import type { TableFacts } from "../query/filter/source.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { identify } from "../schema/resource-name.ts";
-import { type ListGuard, type ListQuery, listResources, type Page } from "./list.ts";
+import { checkList, type ListQuery } from "./list.ts";
 
 /** What was read, as bytes, and the revision of the database that it is of. */
 export interface Stored {
@@ -32,15 +32,9 @@ export interface ResourceRepository {
     batch: Omit<BatchRequest, "plan" | "answerBytesMax">,
     call?: CallLimits,
   ): Promise<Stored>;
+  /** A page of messages. @throws StoreError INVALID_FIELD for a filter or an order that cannot be. */
   list(query: ListQuery, call?: CallLimits): Promise<Page>;
   commit(operations: readonly Operation[], options?: CommitOptions): Promise<Commit>;
-}
-
-/** What a List may use and must heed beside the plan. */
-export interface ListExtras {
-  /** What is known of a table beside its plan; asked when the first List comes. */
-  readonly factsOf?: (plan: ResourcePlan) => TableFacts;
-  readonly guard?: ListGuard | undefined;
 }
 
 /** The repository of a resource. */
@@ -48,9 +42,7 @@ export function createRepository(
   database: Database,
   plan: ResourcePlan,
   limits: Limits,
-  extras: ListExtras = {},
 ): ResourceRepository {
-  let facts: TableFacts | undefined;
   const missing = (key: bigint) => notFound(identify(plan, key));
   return {
     plan,
@@ -70,10 +62,10 @@ export function createRepository(
       return answer;
     },
 
-    list(query, call) {
-      facts ??= extras.factsOf?.(plan) ?? {};
-      const source = { database, plan, limits, facts, guard: extras.guard };
-      return listResources(source, query, call);
+    async list({ filter, orderBy, pageBytes = limits.pageBytes, ...range }, call) {
+      const list = checkList(plan, { filter, orderBy });
+      const bounds = { pageBytes, itemBytesMax: itemBytesMax(limits) };
+      return database.list({ ...list, ...range, ...bounds }, call);
     },
 
     commit: (operations, options) => database.commit(operations, options),

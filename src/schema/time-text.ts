@@ -1,5 +1,5 @@
 // Times as text: every form that SQLite's own date functions read is read, one form is written.
-// The filters have the same grammar in SQL (query/filter/time-sql.ts). Knows no columns.
+// The filters have the same grammar in SQL (database/sql/filter/time-sql.ts). Knows no columns.
 
 /** An instant, as google.protobuf.Timestamp has it, and the day that was written. */
 export interface TimeText {

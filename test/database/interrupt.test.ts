@@ -7,16 +7,19 @@ import { createSalesRepository, type Grouping } from "../../src/chinook/sales/sa
 import { createSearchRepository } from "../../src/chinook/search/search-repository.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Database } from "../../src/database/database.ts";
+import { CONTINUE_FUNCTION } from "../../src/database/sql/interrupt.ts";
+import { compileList } from "../../src/database/sql/list-statements.ts";
+import type { Statement } from "../../src/database/sql/statements.ts";
 import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
 import { explainDetails } from "../../src/database/sqlite/inspect/explain.ts";
+import { createListReader } from "../../src/database/sqlite/readers/lists.ts";
 import { createReader } from "../../src/database/sqlite/readers/reader.ts";
 import { StoreError } from "../../src/errors.ts";
-import { CONTINUE_FUNCTION } from "../../src/query/interrupt.ts";
-import type { Statement } from "../../src/query/statements.ts";
-import { listResources, listStatement } from "../../src/repositories/list.ts";
+import { checkList } from "../../src/repositories/list.ts";
+import { createRepository } from "../../src/repositories/resource-repository.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { runService, type TestService } from "../support/service.ts";
@@ -46,8 +49,11 @@ beforeAll(async () => {
     checks++;
     if (checks === endAt) throw new StoreError("CANCELLED", "the call is over");
   });
+  const page: Database["page"] = async (request) => reader.page(request);
+  const shortPage = async () => undefined;
   database = {
-    page: async (request: Parameters<Database["page"]>[0]) => reader.page(request),
+    list: createListReader({ limits: DEFAULT_LIMITS, factsOf: () => ({}), shortPage, page }),
+    page,
     read: async (statements: readonly Statement[]) => reader.read(statements),
   } as Database;
 });
@@ -74,8 +80,8 @@ function multiply(table: string, key: string): void {
 
 const listOf = (plan: ResourcePlan, filter: string, orderBy: string, includeTotalSize = false) => {
   const query = { filter, orderBy, pageSize: 10, skip: 0, includeTotalSize, item: ITEM };
-  const source = { database, plan, limits: DEFAULT_LIMITS, facts: {} };
-  return listResources(source, { ...query, after: undefined, mask: undefined });
+  const repository = createRepository(database, plan, DEFAULT_LIMITS);
+  return repository.list({ ...query, after: undefined, mask: undefined });
 };
 
 const NEVER = 'create_time < "1970-01-01T00:00:00Z"';
@@ -147,7 +153,8 @@ test("asking changes no plan", () => {
 
 function statementOf(plan: ResourcePlan, filter: string, orderBy: string): Statement | undefined {
   try {
-    return listStatement(plan, { filter, orderBy, pageSize: 10, skip: 0 }, {});
+    const list = compileList(checkList(plan, { filter, orderBy }), {});
+    return list.first({ pageSize: 10, skip: 0 });
   } catch (error) {
     if (error instanceof StoreError && error.code === "INVALID_FIELD") return undefined;
     throw error;

@@ -7,6 +7,8 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ItemForm } from "../../src/database/page-request.ts";
+import { itemColumns, type Statement } from "../../src/database/sql/statements.ts";
+import { insertChild, insertResource } from "../../src/database/sql/write-statements.ts";
 import {
   type Connection,
   openConnection,
@@ -16,8 +18,6 @@ import { createItemWriter } from "../../src/database/sqlite/readers/item-bytes.t
 import { createReader, type Reader } from "../../src/database/sqlite/readers/reader.ts";
 import { createWireReader } from "../../src/database/sqlite/readers/wires.ts";
 import { applyReadMask, resolveReadMask } from "../../src/query/read-mask.ts";
-import { itemColumns, type Statement } from "../../src/query/statements.ts";
-import { insertChild, insertResource } from "../../src/query/write-statements.ts";
 import { checksumOf } from "../../src/schema/checksum.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 import { encodeCells, setIdentity } from "../../src/schema/row.ts";

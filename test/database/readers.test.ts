@@ -8,6 +8,8 @@ import { crc32 } from "node:zlib";
 import { createRegistry } from "@bufbuild/protobuf";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config.ts";
+import { interruptible } from "../../src/database/sql/interrupt.ts";
+import type { Statement } from "../../src/database/sql/statements.ts";
 import {
   type Connection,
   openConnection,
@@ -15,8 +17,6 @@ import {
 import { createStatementRunner } from "../../src/database/sqlite/connection/statement-cache.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
 import { StoreError } from "../../src/errors.ts";
-import { interruptible } from "../../src/query/interrupt.ts";
-import type { Statement } from "../../src/query/statements.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 import { tempDir } from "../support/temp.ts";
 

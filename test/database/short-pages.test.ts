@@ -4,10 +4,12 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { ShortPageRequest } from "../../src/database/page-request.ts";
+import { selectJoinedPage } from "../../src/database/sql/statements.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
-import { createShortPageReader } from "../../src/database/sqlite/readers/short-pages.ts";
-import { selectJoinedPage } from "../../src/query/statements.ts";
+import {
+  createShortPageReader,
+  type ShortPageRequest,
+} from "../../src/database/sqlite/readers/short-pages.ts";
 import { checksumOf } from "../../src/schema/checksum.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 

@@ -12,11 +12,11 @@ import {
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { expect, test } from "vitest";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
-import { compileFilter } from "../../src/query/filter/compile.ts";
 import { parseFilter } from "../../src/query/filter/parser.ts";
 import { accessOf } from "../../src/schema/access.ts";
 import { FieldBehavior, hasBehavior } from "../../src/schema/options.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
+import { compileFilter } from "../query/compiled.ts";
 import { FilterMaker } from "../query/filter/arbitrary-filter.ts";
 import { evaluate } from "../query/filter/evaluator.ts";
 import { clearServerFields, makeResource } from "../support/arbitrary-resource.ts";

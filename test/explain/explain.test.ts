@@ -1,26 +1,24 @@
 // How a List would be run, in words of the API: kinds, types and fields, and no word of SQL.
 
 import { expect, test } from "vitest";
-import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
-import { explainStatement } from "../../src/database/sqlite/inspect/explain.ts";
+import type { Explanation } from "../../src/database/explanation.ts";
+import { createListCosts } from "../../src/database/sqlite/inspect/list-costs.ts";
+import { refuseScan } from "../../src/database/sqlite/inspect/query-plan.ts";
+import { createSchemaView } from "../../src/database/sqlite/inspect/schema-view.ts";
 import { databaseService } from "../../src/health/database-service.ts";
-import { type Explanation, refuseScan } from "../../src/query/explain.ts";
-import { explainList } from "../../src/repositories/explain.ts";
-import { fill, listStatement, type Migrated, migrated, multiply, PLANS } from "./support.ts";
+import { explainList } from "../../src/repositories/list.ts";
+import { fill, type Migrated, migrated, multiply, PLANS } from "./support.ts";
 
 type Ask = (resource: string, filter?: string, orderBy?: string) => Promise<Explanation>;
 
 function asker({ connection }: Migrated): Ask {
+  const costs = createListCosts(connection, createSchemaView(connection));
   return (resource, filter = "", orderBy = "") =>
-    explainList(
-      {
-        listStatement: (plan, list) => listStatement(connection, plan, list),
-        explain: async (plan, statement) => explainStatement(connection, plan, statement),
-        describe: describeTables(connection),
-      },
-      PLANS,
-      { resourceType: `chinook.example.com/${resource}`, filter, orderBy },
-    );
+    explainList({ explain: async (list) => costs.explain(list) }, PLANS, {
+      resourceType: `chinook.example.com/${resource}`,
+      filter,
+      orderBy,
+    });
 }
 
 const TRACK = "chinook.example.com/Track";

@@ -7,6 +7,10 @@ import { CHINOOK } from "../../src/chinook/program.ts";
 import { CHINOOK_RESOURCES, RESOURCES } from "../../src/chinook/resources.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Database } from "../../src/database/database.ts";
+import type { TableFacts } from "../../src/database/sql/filter/source.ts";
+import { compileList } from "../../src/database/sql/list-statements.ts";
+import type { Statement } from "../../src/database/sql/statements.ts";
+import { readTableFacts } from "../../src/database/sql/table-facts.ts";
 import {
   type Connection,
   openConnection,
@@ -14,11 +18,7 @@ import {
 import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
 import { loadFixtures } from "../../src/fixtures.ts";
-import type { TableFacts } from "../../src/query/filter/source.ts";
-import { readTableFacts } from "../../src/query/generated.ts";
-import type { Statement } from "../../src/query/statements.ts";
-import type { ListText } from "../../src/repositories/explain.ts";
-import { listStatement as firstPage } from "../../src/repositories/list.ts";
+import { checkList, type ListText } from "../../src/repositories/list.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { migrateUp } from "../support/migrate.ts";
@@ -102,5 +102,5 @@ export function listStatement(
   list: ListText,
 ): Statement {
   const page = { pageSize: 50, skip: 0 };
-  return firstPage(plan, { ...list, ...page }, factsOf(connection, plan));
+  return compileList(checkList(plan, list), factsOf(connection, plan)).first(page);
 }

@@ -3,10 +3,10 @@
 
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Connection } from "../../src/database/sqlite/connection/connection.ts";
-import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
-import { explainDetails, openEmptyCopy } from "../../src/database/sqlite/inspect/explain.ts";
-import { findUnindexed } from "../../src/repositories/unindexed.ts";
-import { fill, INDEXED, listStatement, migrated, PLANS } from "./support.ts";
+import { openEmptyCopy } from "../../src/database/sqlite/inspect/explain.ts";
+import { createSchemaView } from "../../src/database/sqlite/inspect/schema-view.ts";
+import { findUnindexed } from "../../src/database/sqlite/inspect/unindexed.ts";
+import { fill, INDEXED, migrated, PLANS } from "./support.ts";
 
 function look(connection: Connection, plans = PLANS): readonly string[] {
   const tables = plans.flatMap((plan) => [plan, ...plan.children]).map(({ table }) => table);
@@ -14,11 +14,8 @@ function look(connection: Connection, plans = PLANS): readonly string[] {
   onTestFinished(() => {
     copy.close();
   });
-  return findUnindexed(plans, {
-    listStatement: (plan, list) => listStatement(copy, plan, list),
-    explainDetails: (statement) => explainDetails(copy, statement),
-    describe: describeTables(copy),
-  });
+  const view = createSchemaView(copy);
+  return plans.flatMap((plan) => findUnindexed(plan, copy, view));
 }
 
 test("with the indexes of the migrations nothing is found, also after ANALYZE of few rows", async () => {

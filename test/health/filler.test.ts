@@ -391,8 +391,8 @@ describe("what cannot be filled", () => {
       limits,
     });
     const tried: bigint[] = [];
-    const database: Pick<typeof store, "read" | "commit"> = {
-      read: store.read,
+    const database: Pick<typeof store, "bareRows" | "commit"> = {
+      bareRows: store.bareRows,
       async commit(operations, options) {
         const commit = await store.commit(operations, options);
         for (const each of operations) if (each.kind === "fill") tried.push(each.key);

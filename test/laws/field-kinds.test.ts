@@ -37,7 +37,6 @@ import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
-import { compileFilter } from "../../src/query/filter/compile.ts";
 import { readJson } from "../../src/schema/json-read.ts";
 import { writeJson } from "../../src/schema/json-write.ts";
 import { type ColumnPlan, planResources, type ResourcePlan } from "../../src/schema/plan.ts";
@@ -48,6 +47,7 @@ import { enumColumn } from "../../src/schema/types/enum.ts";
 import type { ColumnForm, MessageKind, ScalarKind } from "../../src/schema/types/kind.ts";
 import type { Leaf } from "../../src/schema/types/leaf.ts";
 import { LEAVES, leafKind, MESSAGES, SCALARS } from "../../src/schema/types/list.ts";
+import { compileFilter } from "../query/compiled.ts";
 import { ArbitraryMaker } from "../support/arbitrary-message.ts";
 import { testImage } from "../support/protos.ts";
 import { REPO_ROOT } from "../support/tools.ts";
@@ -428,7 +428,7 @@ describe("strings that are more to their table", () => {
 });
 
 describe("no other file knows the kinds", () => {
-  const files = globSync("src/{schema,query}/**/*.ts", { cwd: REPO_ROOT })
+  const files = globSync("src/{schema,query,database/sql}/**/*.ts", { cwd: REPO_ROOT })
     .filter((path) => !path.startsWith("src/schema/types/"))
     .map((path) => ({ path, text: readFileSync(join(REPO_ROOT, path), "utf8") }));
 
@@ -456,7 +456,7 @@ describe("no other file knows the kinds", () => {
 
 /** What makes SQL of a leaf tells kinds apart by the SQL that they share. */
 const MAKES_SQL =
-  /^src\/query\/filter\/(?:comparable|compare-column|json-sql)\.ts: switch \(leaf\.kind\)$/;
+  /^src\/database\/sql\/filter\/(?:comparable|compare-column|json-sql)\.ts: switch \(leaf\.kind\)$/;
 
 function ownFiles() {
   return globSync("src/schema/types/*.ts", { cwd: REPO_ROOT }).map((path) => ({

@@ -3,13 +3,13 @@
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import type { FindingKind } from "../../src/database/finding.ts";
 import {
   isSqliteError,
   openConnection,
   type Connection as SqlConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
 import { StoreError } from "../../src/errors.ts";
-import type { FindingKind } from "../../src/repositories/finding.ts";
 import { runService, type TestService } from "../support/service.ts";
 import { makeTempDir } from "../support/temp.ts";
 import { findingsOf } from "../support/verified.ts";

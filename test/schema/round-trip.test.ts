@@ -7,10 +7,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Operation } from "../../src/database/database.ts";
+import type { Page } from "../../src/database/list-request.ts";
 import { StoreError } from "../../src/errors.ts";
-import type { Page } from "../../src/repositories/list.ts";
 import { createRepository } from "../../src/repositories/resource-repository.ts";
-import { verifyDatabase } from "../../src/repositories/verify.ts";
 import { columnOf } from "../../src/schema/options.ts";
 import { arbitraryMessage } from "../support/arbitrary-message.ts";
 import {
@@ -159,7 +158,7 @@ describe("a stored message", () => {
     await database.commit(messages.map((message) => create(encode(message))));
     const findings = async () => {
       const found: string[] = [];
-      for await (const step of verifyDatabase(database, [EVERYTHING_PLAN], EVERYTHING_REGISTRY)) {
+      for await (const step of database.verify([EVERYTHING_PLAN])) {
         found.push(...step.findings.map(({ subject }) => subject));
       }
       return found;

@@ -55,9 +55,9 @@ async function serveGenres() {
   const seen = { pages: 0 };
   const counting: Database = {
     ...database,
-    page(request, call) {
+    list(request, call) {
       seen.pages += 1;
-      return database.page(request, call);
+      return database.list(request, call);
     },
   };
   const tools = createHandlerTools(counting, plans, registry, limits);

@@ -3,9 +3,8 @@
 import { CHINOOK_RESOURCES, RESOURCES } from "../../src/chinook/resources.ts";
 import { checkSearchIndex } from "../../src/chinook/search/search-repository.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
+import type { Finding } from "../../src/database/finding.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
-import type { Finding } from "../../src/repositories/finding.ts";
-import { verifyDatabase } from "../../src/repositories/verify.ts";
 import { planResources, type ResourceDefinition } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 
@@ -26,7 +25,7 @@ export async function findingsIn(
   const limits = DEFAULT_LIMITS;
   const database = openSqlite({ path, readOnly: true, registry, definitions, limits });
   const findings: Finding[] = [];
-  for await (const step of verifyDatabase(database, plans, registry)) {
+  for await (const step of database.verify(plans)) {
     findings.push(...step.findings);
   }
   findings.push(...(await findMore(database)));

@@ -4,9 +4,9 @@
 import { ListPlaylistTracksResponseSchema } from "../../../gen/chinook/v1/playlist_pb.ts";
 import { itemBytesMax, type Limits } from "../../config.ts";
 import type { CallLimits, Database, Operation } from "../../database/database.ts";
+import type { Page } from "../../database/list-request.ts";
+import { itemColumns, LIMIT, type Statement } from "../../database/sql/statements.ts";
 import { notFound, StoreError } from "../../errors.ts";
-import { itemColumns, LIMIT, type Statement } from "../../query/statements.ts";
-import type { Page } from "../../repositories/list.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { formatName, identify } from "../../schema/resource-name.ts";
 import type { SqlValue } from "../../schema/sql-value.ts";

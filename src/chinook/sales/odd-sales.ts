@@ -5,9 +5,9 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { InvoiceLineSchema, InvoiceSchema } from "../../../gen/chinook/v1/invoice_pb.ts";
 import type { Money } from "../../../gen/google/type/money_pb.ts";
+import { interruptible } from "../../database/sql/interrupt.ts";
+import type { Statement } from "../../database/sql/statements.ts";
 import { StoreError } from "../../errors.ts";
-import { interruptible } from "../../query/interrupt.ts";
-import type { Statement } from "../../query/statements.ts";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import { identify } from "../../schema/resource-name.ts";
 import { type RowFault, unreadableField } from "../../schema/row-fault.ts";

@@ -8,13 +8,13 @@ import {
 } from "../../../gen/chinook/v1/track_pb.ts";
 import { itemBytesMax, type Limits } from "../../config.ts";
 import type { CallLimits, Database, Operation } from "../../database/database.ts";
+import type { Finding } from "../../database/finding.ts";
+import type { Page } from "../../database/list-request.ts";
 import type { ItemForm } from "../../database/page-request.ts";
+import { interruptible } from "../../database/sql/interrupt.ts";
+import { itemColumns, LIMIT, type Statement } from "../../database/sql/statements.ts";
 import type { DerivedIndex } from "../../definition.ts";
 import { StoreError } from "../../errors.ts";
-import { interruptible } from "../../query/interrupt.ts";
-import { itemColumns, LIMIT, type Statement } from "../../query/statements.ts";
-import type { Finding } from "../../repositories/finding.ts";
-import type { Page } from "../../repositories/list.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { INT64_MAX, INT64_MIN, type Row, type SqlValue } from "../../schema/sql-value.ts";
 

@@ -7,20 +7,25 @@ import type { Registry } from "@bufbuild/protobuf";
 import type { Durability, Limits } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
 import type { Log } from "../../observe/log.ts";
-import type { Statement } from "../../query/statements.ts";
-import type { Database } from "../database.ts";
+import type { CallLimits, Database } from "../database.ts";
+import type { Statement } from "../sql/statements.ts";
 import { type Connection, translateSqliteError } from "./connection/connection.ts";
 import { type Guarded, openGuarded } from "./connection/file-guard.ts";
 import { isReadOnlyNow, readOnlyMedia } from "./connection/media.ts";
 import type { OnStatement } from "./connection/timed.ts";
 import { useSchemaStore } from "./descriptors/schema-store.ts";
+import { createListCosts, unindexedFields } from "./inspect/list-costs.ts";
 import { type HoldWatch, watchHold } from "./inspect/log-hold.ts";
+import { createSchemaView } from "./inspect/schema-view.ts";
 import { readStatus } from "./inspect/status.ts";
+import { createListReader } from "./readers/lists.ts";
 import { createPointReader } from "./readers/point-reader.ts";
 import { createReaderPool } from "./readers/reader-pool.ts";
 import { scansIn } from "./readers/scans.ts";
 import { createShortPageReader } from "./readers/short-pages.ts";
 import { endAhead } from "./threads/thread-start.ts";
+import { verifyDatabase } from "./verify/verify.ts";
+import { checkRows, type RowSource } from "./verify/verify-rows.ts";
 import { createWalLook } from "./writer/wal.ts";
 import { startWriter } from "./writer/writer.ts";
 
@@ -69,10 +74,18 @@ export interface SqliteDatabase extends Database {
  * @throws StoreError DATABASE_UNAVAILABLE, DATABASE_CORRUPT
  */
 export function openSqlite(options: SqliteOptions): SqliteDatabase {
-  const { path, limits, readOnly, durability = "full", definitions, secretSeed } = options;
+  const {
+    path,
+    limits,
+    readOnly,
+    durability = "full",
+    definitions,
+    registry,
+    secretSeed,
+  } = options;
   const { busyTimeoutMs } = limits;
   const { connection: reading, guard } = openReading(path, busyTimeoutMs, !readOnly);
-  useSchemaStore(options.registry, reading);
+  useSchemaStore(registry, reading);
   const threads = {
     path,
     definitions,
@@ -90,6 +103,15 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   const readPoint = createPointReader(reading, options, limits.writeTimeoutMs);
   const readers = createReaderPool(threads, limits, options.log);
   const scans = scansIn(readers);
+  const view = createSchemaView(reading);
+  const costs = createListCosts(reading, view);
+  const list = createListReader({
+    limits,
+    factsOf: view.factsOf,
+    shortPage: createShortPageReader(reading, options.onStatement),
+    page: scans.page,
+    refuseCostly: (asked, first) => costs.refuseScan(asked, first, limits.scanRowsMax),
+  });
   const logHold = watchHold(path, createWalLook(reading));
   let isMediaReadOnly = false;
 
@@ -101,6 +123,10 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     if (found) options.log?.error("the disk is read-only: writes are refused");
     else options.log?.info("the disk can be written again");
   }
+
+  const readUnder = (call?: CallLimits): RowSource => ({
+    read: (statements) => scans.read(statements, call),
+  });
 
   const database: SqliteDatabase = {
     connection: reading,
@@ -122,7 +148,11 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     },
     get: readPoint,
     ...scans,
-    shortPage: createShortPageReader(reading, options.onStatement),
+    list,
+    explain: async (selection) => costs.explain(selection),
+    findUnindexed: (plans) => unindexedFields(reading, plans),
+    verify: (plans, call) => verifyDatabase(readUnder(call), plans, registry),
+    checkRows: (check, call) => checkRows(readUnder(call), registry, check),
     async commit(operations, commitOptions) {
       if (!writer) throw new StoreError("READ_ONLY_MODE", "the server is read-only");
       return writer.commit(operations, commitOptions);

@@ -1,4 +1,5 @@
-// The tree of a filter → what it asks of a resource: each path resolved, each value of its type.
+// The text of a filter (AIP-160) → what it asks of a resource: each path resolved, each value of its
+// type. The grammar and the meaning are in docs/filtering.md.
 // Knows descriptors and which table has which field, but no SQL.
 
 import { ScalarType } from "@bufbuild/protobuf";
@@ -8,6 +9,7 @@ import type { FilterNode, Literal, Operator, RestrictionNode } from "./ast.ts";
 import { excerpt, filterError, type Offset } from "./failure.ts";
 import { describeLeaf, hasPresence, isOrdered, type Leaf, type Shape } from "./kinds.ts";
 import { defaultOf, readLiteral, type Value } from "./literals.ts";
+import { parseFilter } from "./parser.ts";
 import { EXACT_BYTES, enterList, followPath, type Place, readMapKey, type Step } from "./place.ts";
 
 /** What must be true of what the path leads to. */
@@ -30,17 +32,20 @@ export type Condition =
   | { readonly kind: "restriction"; readonly steps: readonly Step[]; readonly test: Test }
   | { readonly kind: "search"; readonly text: string };
 
-/** A condition and the paths of the fields that it is about. */
+/** What a filter asks, and the paths that it restricts, as they were written. */
 export interface CheckedFilter {
-  readonly condition: Condition;
+  /** Absent if the filter is empty: every row meets it. */
+  readonly condition?: Condition;
   readonly fields: readonly string[];
 }
 
 /**
- * Gives the parts of a filter their types.
+ * Reads a filter.
  * @throws StoreError INVALID_FIELD, for `filter`, naming place, field and reason.
  */
-export function checkFilter(plan: ResourcePlan, text: string, root: FilterNode): CheckedFilter {
+export function checkFilter(plan: ResourcePlan, text: string): CheckedFilter {
+  const { root } = parseFilter(text);
+  if (!root) return { fields: [] };
   const fields = new Set<string>();
   const check = (node: FilterNode): Condition => {
     switch (node.kind) {

@@ -4,18 +4,18 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { expect, test } from "vitest";
 import { RESOURCES } from "../../../src/chinook/resources.ts";
+import type { TableFacts } from "../../../src/database/sql/filter/source.ts";
 import {
   type Connection,
   openConnection,
 } from "../../../src/database/sqlite/connection/connection.ts";
-import { compileFilter } from "../../../src/query/filter/compile.ts";
 import { parseFilter } from "../../../src/query/filter/parser.ts";
-import type { TableFacts } from "../../../src/query/filter/source.ts";
 import { planResources, type ResourcePlan } from "../../../src/schema/plan.ts";
 import { registryOf } from "../../../src/schema/registry.ts";
 import { EVERYTHING_PLAN, EVERYTHING_REGISTRY, TEXT_FORMS } from "../../support/everything.ts";
 import { startTestService } from "../../support/service.ts";
 import { tempDir } from "../../support/temp.ts";
+import { compileFilter } from "../compiled.ts";
 import { FilterMaker } from "./arbitrary-filter.ts";
 import { evaluate } from "./evaluator.ts";
 import { SEED, storeEverything } from "./rows.ts";
@@ -87,6 +87,22 @@ test.each(TEXT_FORMS)(
   },
   300_000,
 );
+
+test.each(TEXT_FORMS)("a wildcard in the currency of a column finds it, %o", async (form) => {
+  const { connection, facts } = await storeEverything(tempDir(), 60, form);
+  const keysOf = (filter: string) => {
+    const { where, parameters } = compileFilter(EVERYTHING_PLAN, filter, facts);
+    const sql = `SELECT EverythingId FROM everythings WHERE ${where}`;
+    return connection
+      .prepare(sql)
+      .pluck()
+      .all(...parameters);
+  };
+  const found = keysOf('c_money.currency_code = "E*R"');
+  expect(found).toEqual(keysOf('c_money.currency_code = "EUR"'));
+  expect(found.length).toBeGreaterThan(0);
+  connection.close();
+});
 
 test(`random filters find what an evaluator finds in Chinook (SEED=${SEED})`, async () => {
   const { database } = await startTestService({ fixtures: true });

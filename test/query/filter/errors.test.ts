@@ -2,8 +2,8 @@
 
 import { expect, test } from "vitest";
 import { StoreError } from "../../../src/errors.ts";
-import { compileFilter } from "../../../src/query/filter/compile.ts";
 import { EVERYTHING_PLAN } from "../../support/everything.ts";
+import { compileFilter } from "../compiled.ts";
 
 const WRONG: readonly (readonly [string, string])[] = [
   // Fields.

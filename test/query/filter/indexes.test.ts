@@ -2,16 +2,15 @@
 // JSON fields, which the request does not name.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { generatedColumn } from "../../../src/database/sql/filter/generated-column.ts";
+import type { TableFacts } from "../../../src/database/sql/filter/source.ts";
 import {
   type Connection,
   openConnection,
 } from "../../../src/database/sqlite/connection/connection.ts";
-import { compileFilter } from "../../../src/query/filter/compile.ts";
-import { generatedColumn } from "../../../src/query/filter/generated.ts";
-import type { TableFacts } from "../../../src/query/filter/source.ts";
-import { compileOrder } from "../../../src/query/order/compile.ts";
 import type { SqlValue } from "../../../src/schema/sql-value.ts";
 import { EVERYTHING_TABLES, EVERYTHING_PLAN as PLAN } from "../../support/everything.ts";
+import { compileFilter, compileOrder } from "../compiled.ts";
 
 /** A type for each generated column keeps what is in it as it is. */
 const GENERATED = [

@@ -7,10 +7,10 @@ import {
   type Connection,
   openConnection,
 } from "../../../src/database/sqlite/connection/connection.ts";
-import { compileFilter } from "../../../src/query/filter/compile.ts";
 import { planResources, type ResourcePlan } from "../../../src/schema/plan.ts";
 import { EVERYTHING_PLAN, EVERYTHING_TABLES } from "../../support/everything.ts";
 import { runService, type TestService } from "../../support/service.ts";
+import { compileFilter } from "../compiled.ts";
 
 const PLANS = new Map(planResources(RESOURCES).map((plan) => [plan.table, plan]));
 

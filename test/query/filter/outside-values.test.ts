@@ -4,13 +4,11 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { expect, test } from "vitest";
+import { generatedColumn } from "../../../src/database/sql/filter/generated-column.ts";
+import { readTableFacts } from "../../../src/database/sql/table-facts.ts";
 import type { Connection } from "../../../src/database/sqlite/connection/connection.ts";
 import { describeTables } from "../../../src/database/sqlite/inspect/describe.ts";
-import { compileFilter } from "../../../src/query/filter/compile.ts";
-import { generatedColumn } from "../../../src/query/filter/generated.ts";
 import { parseFilter } from "../../../src/query/filter/parser.ts";
-import { readTableFacts } from "../../../src/query/generated.ts";
-import { compileOrder } from "../../../src/query/order/compile.ts";
 import { type ResourceRow, rebuildReadable } from "../../../src/schema/row.ts";
 import type { SqlValue } from "../../../src/schema/sql-value.ts";
 import {
@@ -22,6 +20,7 @@ import {
   type TextForm,
 } from "../../support/everything.ts";
 import { tempDir } from "../../support/temp.ts";
+import { compileFilter, compileOrder } from "../compiled.ts";
 import { compareMessages } from "../order/comparator.ts";
 import { evaluate } from "./evaluator.ts";
 

@@ -3,10 +3,10 @@
 import { type DescField, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import fc from "fast-check";
+import type { TableFacts } from "../../../src/database/sql/filter/source.ts";
+import { readTableFacts } from "../../../src/database/sql/table-facts.ts";
 import type { Connection } from "../../../src/database/sqlite/connection/connection.ts";
 import { describeTables } from "../../../src/database/sqlite/inspect/describe.ts";
-import type { TableFacts } from "../../../src/query/filter/source.ts";
-import { readTableFacts } from "../../../src/query/generated.ts";
 import { arbitraryMessage } from "../../support/arbitrary-message.ts";
 import {
   createAll,

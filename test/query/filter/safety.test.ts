@@ -6,7 +6,6 @@ import {
   openConnection,
 } from "../../../src/database/sqlite/connection/connection.ts";
 import { StoreError } from "../../../src/errors.ts";
-import { compileFilter } from "../../../src/query/filter/compile.ts";
 import { FILTER_LIMITS } from "../../../src/query/filter/limits.ts";
 import { parseFilter } from "../../../src/query/filter/parser.ts";
 import {
@@ -16,6 +15,7 @@ import {
   EVERYTHING_TABLES,
 } from "../../support/everything.ts";
 import { tempDir } from "../../support/temp.ts";
+import { compileFilter } from "../compiled.ts";
 import { FilterMaker } from "./arbitrary-filter.ts";
 import { SEED, storeEverything } from "./rows.ts";
 

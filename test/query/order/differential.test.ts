@@ -3,10 +3,10 @@
 
 import type { DescField } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { compileOrder } from "../../../src/query/order/compile.ts";
 import type { SqlValue } from "../../../src/schema/sql-value.ts";
 import { EVERYTHING, EVERYTHING_PLAN, TEXT_FORMS } from "../../support/everything.ts";
 import { tempDir } from "../../support/temp.ts";
+import { compileOrder } from "../compiled.ts";
 import { randomOf } from "../filter/arbitrary-filter.ts";
 import { type Rows, SEED, storeEverything } from "../filter/rows.ts";
 import { compareMessages } from "./comparator.ts";

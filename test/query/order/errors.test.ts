@@ -1,8 +1,8 @@
 // What is refused as an order_by, what is passed over, and which SQL comes of it.
 
 import { expect, test } from "vitest";
-import { compileOrder } from "../../../src/query/order/compile.ts";
 import { EVERYTHING_PLAN } from "../../support/everything.ts";
+import { compileOrder } from "../compiled.ts";
 
 const fieldsOf = (text: string) => compileOrder(EVERYTHING_PLAN, text).fields;
 

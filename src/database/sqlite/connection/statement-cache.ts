@@ -2,8 +2,8 @@
 // Values are parameters always; but filters and orders make new texts without end.
 
 import type Database from "better-sqlite3";
-import type { Statement } from "../../../query/statements.ts";
 import type { Row, SqlValue } from "../../../schema/sql-value.ts";
+import type { Statement } from "../../sql/statements.ts";
 import type { Connection } from "./connection.ts";
 
 /** Runs statements on a connection. */

@@ -5,12 +5,12 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { StoreError } from "../../../errors.ts";
 import type { Log } from "../../../observe/log.ts";
-import { withChildren } from "../../../query/row-set.ts";
-import { type Statement, selectByKeys, selectChildren } from "../../../query/statements.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { formatName } from "../../../schema/resource-name.ts";
 import { sqlName } from "../../../schema/sql-name.ts";
 import type { Operation } from "../../database.ts";
+import { withChildren } from "../../sql/row-set.ts";
+import { type Statement, selectByKeys, selectChildren } from "../../sql/statements.ts";
 import { createStatementRunner, type StatementRunner } from "../connection/statement-cache.ts";
 import type { SqliteDatabase } from "../sqlite-database.ts";
 import { deriveRow } from "./derive-row.ts";

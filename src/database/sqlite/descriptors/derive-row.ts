@@ -4,8 +4,6 @@
 import type { Message, Registry } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { StoreError } from "../../../errors.ts";
-import type { WholeRow } from "../../../query/row-set.ts";
-import type { Statement } from "../../../query/statements.ts";
 import type { ChildPlan, ResourcePlan, TablePlan } from "../../../schema/plan.ts";
 import { formatName } from "../../../schema/resource-name.ts";
 import {
@@ -15,6 +13,8 @@ import {
   encodeCells,
   rebuildRow,
 } from "../../../schema/row.ts";
+import type { WholeRow } from "../../sql/row-set.ts";
+import type { Statement } from "../../sql/statements.ts";
 
 /**
  * The statements that write cells of the row and its child rows anew; none if they are right already.

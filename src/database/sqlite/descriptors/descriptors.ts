@@ -5,7 +5,6 @@
 import type { DescMessage, FileRegistry, Registry } from "@bufbuild/protobuf";
 import { StoreError } from "../../../errors.ts";
 import type { Log } from "../../../observe/log.ts";
-import type { Statement } from "../../../query/statements.ts";
 import {
   type Conflict,
   compareResource,
@@ -13,6 +12,7 @@ import {
 } from "../../../schema/compatibility.ts";
 import { hashOf, imageOf } from "../../../schema/image.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
+import type { Statement } from "../../sql/statements.ts";
 import type { Connection } from "../connection/connection.ts";
 import { createStatementRunner } from "../connection/statement-cache.ts";
 import type { SqliteDatabase } from "../sqlite-database.ts";

@@ -3,10 +3,10 @@
 // Writes nothing that clients see but the field.
 
 import type { FileRegistry } from "@bufbuild/protobuf";
-import type { Statement } from "../../../query/statements.ts";
 import { compareResource } from "../../../schema/compatibility.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { sqlName } from "../../../schema/sql-name.ts";
+import type { Statement } from "../../sql/statements.ts";
 import { condition } from "./derivation.ts";
 
 /**

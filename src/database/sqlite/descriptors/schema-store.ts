@@ -2,11 +2,11 @@
 // them, and says the statements that change them. Runs no statement that writes.
 
 import { createFileRegistry, type FileRegistry, type Registry } from "@bufbuild/protobuf";
-import type { Statement } from "../../../query/statements.ts";
 import type { Leftover } from "../../../schema/compatibility.ts";
 import { hashOf, readImage } from "../../../schema/image.ts";
 import { sqlName } from "../../../schema/sql-name.ts";
 import { useStoredTypes } from "../../../schema/stored-types.ts";
+import type { Statement } from "../../sql/statements.ts";
 import type { Connection } from "../connection/connection.ts";
 
 /** What the database knows of descriptors. */

@@ -1,10 +1,10 @@
 // Asks SQLite how it would run a statement, and how large the table is. Runs no statement that it is
 // given, and reads at most a bounded number of rows.
 
-import type { QueryPlan, TableStatistics } from "../../../query/explain.ts";
-import type { Statement } from "../../../query/statements.ts";
 import type { TablePlan } from "../../../schema/plan.ts";
+import type { Statement } from "../../sql/statements.ts";
 import { type Connection, openConnection, translateSqliteError } from "../connection/connection.ts";
+import type { QueryPlan, TableStatistics } from "./query-plan.ts";
 
 /** Explains a statement that reads the plan's table. @throws StoreError */
 export function explainStatement(

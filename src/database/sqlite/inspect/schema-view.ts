@@ -1,10 +1,10 @@
 // The tables of a database as they are now, read again only after a change of the schema, since every
 // List asks for them. Judges nothing.
 
-import type { TableFacts } from "../../../query/filter/source.ts";
-import { readTableFacts } from "../../../query/generated.ts";
 import type { DescribeTable, TableDescription } from "../../../schema/drift.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
+import type { TableFacts } from "../../sql/filter/source.ts";
+import { readTableFacts } from "../../sql/table-facts.ts";
 import { type Connection, readPragma, translateSqliteError } from "../connection/connection.ts";
 import { describeTables } from "./describe.ts";
 

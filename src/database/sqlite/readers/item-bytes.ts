@@ -2,9 +2,9 @@
 // Must not decode a message: its bytes are copied as they are, and once.
 
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { ITEM_COLUMNS } from "../../../query/statements.ts";
 import type { Row } from "../../../schema/sql-value.ts";
 import type { Envelope, EnvelopeField, ItemForm } from "../../page-request.ts";
+import { ITEM_COLUMNS } from "../../sql/statements.ts";
 
 /** What is kept free behind the items, for a page token and a total size. */
 export const ROOM_BYTES = 512;

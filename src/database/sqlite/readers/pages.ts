@@ -4,11 +4,11 @@
 
 import type { Registry } from "@bufbuild/protobuf";
 import { cutBytes, type ReadMask, resolveReadMask } from "../../../query/read-mask.ts";
-import { ITEM_COLUMNS, itemColumns, selectByKeys } from "../../../query/statements.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { damagedBytes, faultError, type RowFault, tooLarge } from "../../../schema/row-fault.ts";
 import type { Row } from "../../../schema/sql-value.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../../page-request.ts";
+import { ITEM_COLUMNS, itemColumns, selectByKeys } from "../../sql/statements.ts";
 import type { StatementRunner } from "../connection/statement-cache.ts";
 import { refuseTooLarge } from "../write/answer-size.ts";
 import { createItemWriter, type ItemWriter } from "./item-bytes.ts";

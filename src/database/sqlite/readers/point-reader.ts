@@ -4,13 +4,13 @@
 import type { Registry } from "@bufbuild/protobuf";
 import type Database from "better-sqlite3";
 import { resolveReadMask } from "../../../query/read-mask.ts";
-import { selectWire } from "../../../query/statements.ts";
 import { hasCrc } from "../../../schema/checksum.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { damagedBytes, faultError } from "../../../schema/row-fault.ts";
 import type { SqlValue } from "../../../schema/sql-value.ts";
 import type { CallLimits } from "../../database.ts";
 import type { StoredMessage } from "../../page-request.ts";
+import { selectWire } from "../../sql/statements.ts";
 import { retryWhileBusy } from "../connection/busy-retry.ts";
 import { type Connection, isBusy, translateSqliteError } from "../connection/connection.ts";
 import { createStatementRunner } from "../connection/statement-cache.ts";

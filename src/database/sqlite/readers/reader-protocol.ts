@@ -1,9 +1,9 @@
 // What the main thread and a reader thread say to each other: one job at a time, one answer to each.
 // Only values that can be sent; a plan is named by its table.
 
-import type { Statement } from "../../../query/statements.ts";
 import type { Snapshot } from "../../database.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../../page-request.ts";
+import type { Statement } from "../../sql/statements.ts";
 import type { StoreFiles } from "../connection/file-guard.ts";
 import type { PlainError } from "../threads/thread-errors.ts";
 

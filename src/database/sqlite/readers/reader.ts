@@ -2,9 +2,9 @@
 // No transaction outlives the call: it is made of synchronous steps only.
 
 import type { Registry } from "@bufbuild/protobuf";
-import type { Statement } from "../../../query/statements.ts";
 import type { Snapshot } from "../../database.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../../page-request.ts";
+import type { Statement } from "../../sql/statements.ts";
 import { type Connection, checkWhileReading, schemaMismatch } from "../connection/connection.ts";
 import { createStatementRunner, type StatementRunner } from "../connection/statement-cache.ts";
 import { assembleBatch, assemblePage } from "./pages.ts";

@@ -3,11 +3,11 @@
 
 import { type Registry, toBinary } from "@bufbuild/protobuf";
 import { needsField, type ReadMask } from "../../../query/read-mask.ts";
-import type { WholeRow } from "../../../query/row-set.ts";
-import { selectByKeys, selectSizes } from "../../../query/statements.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { rebuildReadable, trustedWire, unreadableFields } from "../../../schema/row.ts";
 import { damagedBytes, type RowFault } from "../../../schema/row-fault.ts";
+import type { WholeRow } from "../../sql/row-set.ts";
+import { selectByKeys, selectSizes } from "../../sql/statements.ts";
 import type { StatementRunner } from "../connection/statement-cache.ts";
 import { readWholeRows } from "./whole-rows.ts";
 

@@ -2,12 +2,24 @@
 // Leaves to the reader threads what is longer than it seemed, or must be made anew.
 
 import type { Row } from "../../../schema/sql-value.ts";
-import type { PageBytes, ShortPageRequest } from "../../page-request.ts";
+import type { ItemForm, PageBytes } from "../../page-request.ts";
+import type { Statement } from "../../sql/statements.ts";
 import { type Connection, isBusy, translateSqliteError } from "../connection/connection.ts";
 import { createStatementRunner } from "../connection/statement-cache.ts";
 import { type OnStatement, timed } from "../connection/timed.ts";
 import { createItemWriter } from "./item-bytes.ts";
 import { isIntact, joinsBytes, readNumbers, splitBytes } from "./wires.ts";
+
+/** A few rows by key, of which nothing else is asked. */
+export interface ShortPageRequest {
+  /** What `selectJoinedPage` selects. */
+  readonly joined: Statement;
+  /** The most rows of the page. */
+  readonly pageSize: number;
+  /** The bytes of messages beyond which it is no short page. */
+  readonly pageBytes: number;
+  readonly item: ItemForm;
+}
 
 /** Reads a short page; undefined if it is none. Fails with StoreError only. */
 export type ReadShortPage = (request: ShortPageRequest) => Promise<PageBytes | undefined>;

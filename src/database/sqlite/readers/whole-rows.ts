@@ -1,12 +1,12 @@
 // Reads rows with their child rows, each text exactly as it is stored.
 // Decodes nothing but texts; runs in the transaction that the caller has open.
 
-import { type WholeRow, withChildren } from "../../../query/row-set.ts";
-import { type Statement, selectChildren, selectTextBytes } from "../../../query/statements.ts";
 import type { ResourcePlan, TablePlan } from "../../../schema/plan.ts";
 import type { Cells } from "../../../schema/row.ts";
 import type { Row } from "../../../schema/sql-value.ts";
 import { isDoubtful, type TextEncoding, textOf } from "../../../schema/text-bytes.ts";
+import { type WholeRow, withChildren } from "../../sql/row-set.ts";
+import { type Statement, selectChildren, selectTextBytes } from "../../sql/statements.ts";
 import type { StatementRunner } from "../connection/statement-cache.ts";
 
 const encodings = new WeakMap<StatementRunner, TextEncoding>();

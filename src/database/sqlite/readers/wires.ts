@@ -3,11 +3,11 @@
 // Must not be given rows without bytes.
 
 import { crc32 } from "node:zlib";
-import { selectWires } from "../../../query/statements.ts";
 import { hasCrc } from "../../../schema/checksum.ts";
 import { joinCrc } from "../../../schema/joined-crc.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { Row } from "../../../schema/sql-value.ts";
+import { selectWires } from "../../sql/statements.ts";
 import { type Connection, readPragma } from "../connection/connection.ts";
 import type { StatementRunner } from "../connection/statement-cache.ts";
 

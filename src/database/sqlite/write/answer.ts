@@ -2,11 +2,11 @@
 // out, whatever code of others has made of them. Runs inside the transaction, and writes nothing.
 
 import { toBinary } from "@bufbuild/protobuf";
-import { selectPresence, selectReferrers } from "../../../query/statements.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { identify } from "../../../schema/resource-name.ts";
 import { trustedWire, unreadableRow } from "../../../schema/row.ts";
 import type { Commit, DeleteOperation, Operation } from "../../database.ts";
+import { selectPresence, selectReferrers } from "../../sql/statements.ts";
 import { refuseTooLarge } from "./answer-size.ts";
 import { readStored, type Written } from "./stored.ts";
 import { type Transaction, writeRefused } from "./transaction.ts";

@@ -3,10 +3,10 @@
 
 import { invalidField, notFound, StoreError } from "../../../errors.ts";
 import { applyMask } from "../../../query/field-mask.ts";
-import { selectPresence } from "../../../query/statements.ts";
 import { checkRanges } from "../../../schema/ranges.ts";
 import { formatName, identify } from "../../../schema/resource-name.ts";
 import type { CheckOperation, ExecuteOperation, Operation } from "../../database.ts";
+import { selectPresence } from "../../sql/statements.ts";
 import { applyDelete } from "./delete.ts";
 import { applyFill } from "./fill.ts";
 import { createsFrom, insertTogether, TOGETHER_MAX } from "./insert.ts";

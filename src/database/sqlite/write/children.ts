@@ -4,8 +4,6 @@
 import type { Message, Registry } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { invalidField, StoreError } from "../../../errors.ts";
-import { selectPresence, selectReferrers } from "../../../query/statements.ts";
-import { deleteByKey, insertChild, updateChild } from "../../../query/write-statements.ts";
 import type { ChildPlan, ColumnPlan, ResourcePlan, TablePlan } from "../../../schema/plan.ts";
 import { formatName } from "../../../schema/resource-name.ts";
 import {
@@ -16,6 +14,8 @@ import {
   readChild,
   type Unreadable,
 } from "../../../schema/row.ts";
+import { selectPresence, selectReferrers } from "../../sql/statements.ts";
+import { deleteByKey, insertChild, updateChild } from "../../sql/write-statements.ts";
 import { keyTaken, nextKey, type Transaction, write } from "./transaction.ts";
 
 /** The child rows to write and those to delete. */

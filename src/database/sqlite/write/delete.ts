@@ -5,17 +5,12 @@ import { clone } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { notFound, type Precondition, type ResourceIdentity } from "../../../errors.ts";
 import { Selection } from "../../../query/field-mask/selection.ts";
-import {
-  selectByKey,
-  selectLink,
-  selectReferrers,
-  toResourceRow,
-} from "../../../query/statements.ts";
-import { deleteByKey, deleteChildren, deleteLinks } from "../../../query/write-statements.ts";
 import { FieldBehavior, hasBehavior } from "../../../schema/options.ts";
 import type { ColumnPlan, LinkTable, ResourcePlan } from "../../../schema/plan.ts";
 import { identify } from "../../../schema/resource-name.ts";
 import type { DeleteOperation } from "../../database.ts";
+import { selectByKey, selectLink, selectReferrers, toResourceRow } from "../../sql/statements.ts";
+import { deleteByKey, deleteChildren, deleteLinks } from "../../sql/write-statements.ts";
 import { referrers } from "./references.ts";
 import { checkEtag, foreignKeyError, isConstraint, readStored, replace } from "./stored.ts";
 import { type Transaction, write } from "./transaction.ts";

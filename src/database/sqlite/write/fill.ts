@@ -3,15 +3,15 @@
 
 import { fromBinary } from "@bufbuild/protobuf";
 import { resolveReadMask } from "../../../query/read-mask.ts";
-import type { WholeRow } from "../../../query/row-set.ts";
-import { selectByKey } from "../../../query/statements.ts";
-import { fillResource } from "../../../query/write-statements.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { identify } from "../../../schema/resource-name.ts";
 import { storedTypes } from "../../../schema/stored-types.ts";
 import { WRITING } from "../../../schema/triggers.ts";
 import { hasUnknownFields } from "../../../schema/unknown-members.ts";
 import type { FillOperation } from "../../database.ts";
+import type { WholeRow } from "../../sql/row-set.ts";
+import { selectByKey } from "../../sql/statements.ts";
+import { fillResource } from "../../sql/write-statements.ts";
 import { isFault, rebuildWhole } from "../readers/rebuild.ts";
 import { readWholeRows } from "../readers/whole-rows.ts";
 import { hasUnknownMark, type Written } from "./stored.ts";

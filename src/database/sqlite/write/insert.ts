@@ -1,10 +1,10 @@
 // Inserts many new rows of one table with one statement: a third less work than one by one.
 // Decides nothing about rows that cannot be inserted: those go one by one, where errors have names.
 
-import { insertResources } from "../../../query/write-statements.ts";
 import { createWire } from "../../../schema/create-wire.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { Cells, ResourceRow } from "../../../schema/row.ts";
+import { insertResources } from "../../sql/write-statements.ts";
 import { isConstraintError } from "../connection/connection.ts";
 import type { Prepared, PreparedCreate } from "./prepare.ts";
 import type { Written } from "./stored.ts";

@@ -4,10 +4,10 @@
 import type { Message } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import type { Precondition } from "../../../errors.ts";
-import { selectPresence, selectReferrers } from "../../../query/statements.ts";
 import type { ResourcePlan, TablePlan } from "../../../schema/plan.ts";
 import { parseName } from "../../../schema/resource-name.ts";
 import type { Row } from "../../../schema/sql-value.ts";
+import { selectPresence, selectReferrers } from "../../sql/statements.ts";
 import type { StatementRunner } from "../connection/statement-cache.ts";
 
 /** The resources that `message` and its children refer to and that do not exist. */

@@ -4,8 +4,6 @@
 import { type DescField, type Message, toBinary } from "@bufbuild/protobuf";
 import { invalidField, type Precondition, StoreError } from "../../../errors.ts";
 import type { Selection } from "../../../query/field-mask/selection.ts";
-import { selectByKey } from "../../../query/statements.ts";
-import { insertResource, updateResource } from "../../../query/write-statements.ts";
 import { accessOf } from "../../../schema/access.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { identify } from "../../../schema/resource-name.ts";
@@ -24,6 +22,8 @@ import {
   unreadableRow,
 } from "../../../schema/row.ts";
 import { dropUnknownMembers } from "../../../schema/unknown-members.ts";
+import { selectByKey } from "../../sql/statements.ts";
+import { insertResource, updateResource } from "../../sql/write-statements.ts";
 import { isSqliteError } from "../connection/connection.ts";
 import { readWholeRows } from "../readers/whole-rows.ts";
 import {

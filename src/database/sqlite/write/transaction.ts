@@ -4,10 +4,10 @@
 
 import type { Registry } from "@bufbuild/protobuf";
 import { type ResourceIdentity, StoreError } from "../../../errors.ts";
-import { type Statement, selectNextKey } from "../../../query/statements.ts";
-import { orAbort } from "../../../query/write-statements.ts";
 import type { ResourcePlan, TablePlan } from "../../../schema/plan.ts";
 import { INT64_MAX } from "../../../schema/sql-value.ts";
+import { type Statement, selectNextKey } from "../../sql/statements.ts";
+import { orAbort } from "../../sql/write-statements.ts";
 import type { StatementRunner } from "../connection/statement-cache.ts";
 import type { ForeignCode } from "../writer/foreign-code.ts";
 

@@ -1,10 +1,10 @@
 // Finds what in a database acts on our statements beside our own triggers: triggers, foreign key
 // actions and conflict clauses of others. Changes nothing; what follows from it is the commit path's.
 
-import { fillResource } from "../../../query/write-statements.ts";
 import { triggersOf } from "../../../schema/drift.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { guardNames } from "../../../schema/triggers.ts";
+import { fillResource } from "../../sql/write-statements.ts";
 import type { Connection } from "../connection/connection.ts";
 
 /** What acts on our statements, as the schema says. */

@@ -3,10 +3,10 @@
 
 import type { Registry } from "@bufbuild/protobuf";
 import { StoreError } from "../../../errors.ts";
-import type { Statement } from "../../../query/statements.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { WRITING } from "../../../schema/triggers.ts";
 import type { Commit } from "../../database.ts";
+import type { Statement } from "../../sql/statements.ts";
 import { deadlineExceeded } from "../connection/busy-retry.ts";
 import {
   BUSY_RETRY_DELAY_MS,

@@ -1,0 +1,88 @@
+// One value in a row compared with one of a filter → SQL that is true, false, or NULL if the row has
+// no value.
+
+import { type Decimal, scaleDecimal } from "../../../query/filter/decimal.ts";
+import type { Leaf } from "../../../query/filter/kinds.ts";
+import type { Value } from "../../../query/filter/literals.ts";
+import type { SqlValue } from "../../../schema/sql-value.ts";
+import { type Comparable, comparable } from "./comparable.ts";
+import { compareColumn } from "./compare-column.ts";
+import {
+  type Comparison,
+  compareKey,
+  compareNumber,
+  compareRange,
+  compareRows,
+  compareText,
+  integerParameter,
+  type ValueOf,
+} from "./compare-rows.ts";
+import { type Fragment, fragment, rowOf } from "./fragment.ts";
+import type { Source } from "./source.ts";
+
+/** The condition that the value at `source` compares so with `value`. */
+export function compareValue(
+  source: Source,
+  leaf: Leaf,
+  operator: Comparison,
+  value: Value,
+): Fragment {
+  if (source.kind === "column") return compareColumn(source, leaf, operator, value);
+  const left = comparable(source, leaf);
+  const simple = (right: SqlValue) => compareRows(left, operator, [right]);
+  switch (value.kind) {
+    case "text":
+      return compareText(left, operator, value.pieces, source);
+    case "integer":
+      return simple(integerParameter(value.value, leaf, source));
+    case "number":
+      return compareNumber(left, operator, value.value, leaf);
+    case "bool":
+      return simple(value.value ? 1n : 0n);
+    case "bytes":
+      return simple(Buffer.from(value.value).toString("base64").replace(/=+$/, ""));
+    case "enum":
+      return compareEnum(left, operator, value, leaf);
+    case "timestamp":
+      return simple(value.value);
+    case "duration":
+      return compareRows(left, operator, [
+        value.nanos / 1_000_000_000n,
+        value.nanos % 1_000_000_000n,
+      ]);
+    case "date":
+      return compareRows(left, operator, value.value.split("-").map(BigInt));
+    case "money":
+      return compareUnits(left, operator, value.amount);
+    case "key":
+      return compareKey(left, operator, value);
+    case "json":
+      throw new Error("a JSON value is compared by its type");
+  }
+}
+
+/** JSON has an enum's name, which may be any of several, or its number. */
+function compareEnum(
+  left: Comparable,
+  operator: Comparison,
+  value: ValueOf<"enum">,
+  leaf: Leaf,
+): Fragment {
+  const sql = rowOf(left);
+  const values = [...value.names, BigInt(value.number)];
+  const list = (of: readonly unknown[]) => `(${of.map(() => "?").join(", ")})`;
+  if (operator === "=") return fragment(`${sql} IN ${list(values)}`, values);
+  // A name that the enum does not have is no value.
+  const desc = (leaf as Extract<Leaf, { kind: "enum" }>).desc;
+  const others = desc.values.map(({ name }) => name).filter((name) => !value.names.includes(name));
+  return fragment(`(${sql} IN ${list(others)} OR (typeof(${sql}) <> 'text' AND ${sql} <> ?))`, [
+    ...others,
+    BigInt(value.number),
+  ]);
+}
+
+function compareUnits(left: Comparable, operator: Comparison, amount: Decimal): Fragment {
+  const [floor, ceiling] = scaleDecimal(amount, 9);
+  const toRow = (nanos: bigint) => [nanos / 1_000_000_000n, nanos % 1_000_000_000n];
+  return compareRange(left, operator, toRow(ceiling), toRow(floor));
+}

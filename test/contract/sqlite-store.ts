@@ -1,0 +1,50 @@
+// A store of the contract tests in a SQLite file: each is a copy of one that was migrated once.
+
+import { copyFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { CHINOOK_RESOURCES, RESOURCES } from "../../src/chinook/resources.ts";
+import { DEFAULT_LIMITS } from "../../src/config.ts";
+import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
+import { registryOf } from "../../src/schema/registry.ts";
+import { migrateUp } from "../support/migrate.ts";
+import { makeTempDir } from "../support/temp.ts";
+import type { MakeStore } from "./support.ts";
+
+const REGISTRY = registryOf(RESOURCES.map(({ resource }) => resource));
+
+let template: Promise<string> | undefined;
+
+async function migrated(): Promise<string> {
+  const directory = makeTempDir();
+  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+  const path = join(directory, "template.db");
+  await migrateUp(path, { lockTimeoutMs: 15_000 });
+  return path;
+}
+
+export const makeSqliteStore: MakeStore = async (whenOver = onTestFinished) => {
+  template ??= migrated();
+  const directory = makeTempDir();
+  whenOver(() => rmSync(directory, { recursive: true, force: true }));
+  const path = join(directory, "contract.db");
+  copyFileSync(await template, path);
+  return {
+    open({ limits, readOnly = false } = {}) {
+      const database = openSqlite({
+        path,
+        readOnly,
+        registry: REGISTRY,
+        definitions: CHINOOK_RESOURCES.definitions,
+        limits: { ...DEFAULT_LIMITS, ...limits },
+      });
+      let closed: Promise<void> | undefined;
+      const close = () => {
+        closed ??= database.close();
+        return closed;
+      };
+      whenOver(close);
+      return { ...database, close };
+    },
+  };
+};
