@@ -110,6 +110,16 @@ describe("README.md", () => {
 describe("the documents", () => {
   const documents = globSync(["*.md", "docs/*.md"], { cwd: REPO_ROOT }).sort();
 
+  test.each(documents)("%s names source files and folders that are there", (document) => {
+    const named = [
+      ...readDocument(document).matchAll(/`((?:src|test|migrations|examples)\/[\w./-]*)`/g),
+    ];
+    const missing = named
+      .map(([, path = ""]) => path)
+      .filter((path) => !path.includes("NNNNNN") && !existsSync(join(REPO_ROOT, path)));
+    expect(missing).toEqual([]);
+  });
+
   test.each(documents)("%s refers to files and sections that are there", (document) => {
     const broken = [...readDocument(document).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)]
       .map(([link, path, anchor]) => ({ link, path: resolveLink(document, path ?? ""), anchor }))
