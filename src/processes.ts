@@ -28,7 +28,7 @@ interface Child {
 
 const FIRST_RESTART_MS = 100;
 const LAST_RESTART_MS = 10_000;
-/** A child that has lived so long has not ended of how it began. */
+/** Uptime after which the restart delay of a child is reset. */
 const STABLE_MS = 30_000;
 /** Set for children: what they serve, where they listen, and the seed of what they share beside the database. */
 const DATABASE_VARIABLE = "PROTOSTORE_CHILD_DATABASE";

@@ -40,7 +40,7 @@ export interface ListRequest extends ListSelection, ListRange {
 
 /** Messages in the order that was asked for, as they stand in the response. */
 export interface Page {
-  /** The items, each behind tag and length, with room for more fields behind them in the buffer. */
+  /** The items, each after tag and length, with room for more fields after them in the buffer. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** How many messages there are. */
   readonly count: number;

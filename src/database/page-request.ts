@@ -20,7 +20,7 @@ export interface Envelope {
   readonly before: Uint8Array;
   /** The number of the resource's field. */
   readonly message: number;
-  /** The fields behind it, whose values are the first extra values of the row. */
+  /** The fields after it, whose values are the first extra values of the row. */
   readonly after: readonly EnvelopeField[];
 }
 
@@ -53,7 +53,7 @@ export interface PageRequest {
 
 /** A page as it stands in the response. */
 export interface PageBytes {
-  /** The items, each behind tag and length, with room for more fields behind them in the buffer. */
+  /** The items, each after tag and length, with room for more fields after them in the buffer. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** How many items there are. */
   readonly count: number;
@@ -61,7 +61,7 @@ export interface PageBytes {
   readonly unreachable: readonly RowFault[];
   /** Key and extra values of the last row, which may be left out; absent if there is none. */
   readonly last: Row | undefined;
-  /** Key and extra values of the row behind the page; absent if there is none. */
+  /** Key and extra values of the row after the page; absent if there is none. */
   readonly following: Row | undefined;
   /** The rows of each statement of `more`. */
   readonly more: readonly (readonly Row[])[];

@@ -1,5 +1,5 @@
 // What all methods that answer in pages share: page_size, page_token, skip, and what the response has
-// behind its items. Must not know how rows are found: each method brings its own way to load a page.
+// after its items. Must not know how rows are found: each method brings its own way to load a page.
 
 import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
@@ -91,7 +91,7 @@ export function writeUnreachable(
   }
 }
 
-/** A page has room for a few fields behind its items, so that it is hardly ever copied. */
+/** A page has room for a few fields after its items, so that it is hardly ever copied. */
 function append(items: Uint8Array<ArrayBuffer>, fields: Uint8Array): Uint8Array {
   if (fields.length === 0) return items;
   const end = items.byteOffset + items.length;

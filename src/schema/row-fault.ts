@@ -9,7 +9,7 @@ import { identify } from "./resource-name.ts";
 export interface RowFault {
   readonly code: "ROW_UNREADABLE" | "ROW_TOO_LARGE";
   readonly resource: ResourceIdentity;
-  /** What is wrong, behind the name of the resource. */
+  /** What is wrong, after the name of the resource. */
   readonly problem: string;
   /** The path of the field that cannot be read, for example `lines.unit_price`. */
   readonly field?: string;

@@ -17,7 +17,7 @@ export interface PlaylistRepository {
   addTracks(playlist: bigint, tracks: readonly bigint[], call?: CallLimits): Promise<Revision>;
   /** Takes tracks off a playlist, all or none. */
   removeTracks(playlist: bigint, tracks: readonly bigint[], call?: CallLimits): Promise<Revision>;
-  /** The tracks on a playlist behind `after`, by key. */
+  /** The tracks on a playlist after `after`, by key. */
   listTracks(
     playlist: bigint,
     after: readonly SqlValue[] | undefined,

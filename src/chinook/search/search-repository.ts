@@ -22,7 +22,7 @@ import { INT64_MAX, INT64_MIN, type Row, type SqlValue } from "../../schema/sql-
 export interface SearchRepository {
   /**
    * The tracks that a MATCH expression finds, the best first, as the bytes of SearchTracks results;
-   * those behind `after`, which is the `next` of the page before.
+   * those after `after`, which is the `next` of the page before.
    */
   search(
     expression: string,
@@ -67,7 +67,7 @@ export function createSearchRepository(
 
 const { track, snippet, score } = SearchTracksResponse_ResultSchema.field;
 
-/** A result: the track, and then what the statement selects behind it. */
+/** A result: the track, and then what the statement selects after it. */
 const RESULT: ItemForm = {
   field: SearchTracksResponseSchema.field.results.number,
   envelope: {
@@ -91,7 +91,7 @@ const SNIPPET = "snippet(track_search, -1, '[', ']', '…', 16)";
 
 /**
  * Where the page begins. Every rank moves a little with every row that comes or goes, so it is where
- * the row that was next stands now; if that one is gone, behind the row that was last; if both are,
+ * the row that was next stands now; if that one is gone, after the row that was last; if both are,
  * where the next one stood.
  */
 const BEGIN = `

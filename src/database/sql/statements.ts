@@ -96,7 +96,7 @@ export function selectPage(
 }
 
 /**
- * A page by key, behind the row `after` if there is one, as one row: the revision of the database, how
+ * A page by key, after the row `after` if there is one, as one row: the revision of the database, how
  * many rows it has, their keys, for each message its length times 2^32 plus the CRC-32 that it must
  * have, and the messages of up to `rowBytesMax`, joined. One number for each costs less than two.
  */
@@ -153,7 +153,7 @@ function sizeOf(plan: ResourcePlan): string {
 /** The condition that a row has no bytes that are to be trusted. */
 const IS_BARE = "(wire IS NULL OR checksum IS NULL)";
 
-/** One row with the highest of the first `limit` keys behind `after`, and how many keys there are. */
+/** One row with the highest of the first `limit` keys after `after`, and how many keys there are. */
 export function selectStretch(
   plan: ResourcePlan,
   after: bigint | undefined,
@@ -254,7 +254,7 @@ export function resourceColumns(plan: TablePlan): string {
   return [plan.sql.key, ...system, ...columns].join(", ");
 }
 
-/** A row that was selected with `resourceColumns`, and whatever stands behind them. */
+/** A row that was selected with `resourceColumns`, and whatever stands after them. */
 export function toResourceRow(plan: ResourcePlan, row: Row): ResourceRow {
   const [key, revision, createdAt, updatedAt, wire, checksum, data, ...rest] = row;
   const columns = rest.slice(0, plan.columns.length);

@@ -1,5 +1,5 @@
 // The value of a leaf in JSON → SQL expressions that compare as it does, with the meaning that reads
-// have (schema/json-values.ts). They are NULL where there is no value that can be read, and raise no
+// have (schema/types). They are NULL where there is no value that can be read, and raise no
 // error for any text of the column. Several expressions compare as a row value does.
 
 import { FLOAT_END } from "../../../query/filter/decimal.ts";

@@ -241,7 +241,7 @@ function partOf({ sql, column }: { sql: string; column?: ColumnPlan }, field: De
   }
 }
 
-/** The decimal number that a Money column stands for, as it is read (schema/column-messages.ts). */
+/** The decimal number that a Money column stands for, as it is read (schema/types/money.ts). */
 function decimalText(sql: string): string {
   return `CASE WHEN abs(${sql}) < 1 THEN printf('%.9f', ${sql}) WHEN ${sql} IS NOT NULL THEN printf('%.15g', ${sql}) END`;
 }

@@ -26,7 +26,7 @@ export function createStatementRunner(
   connection: Connection,
   statementsMax = STATEMENTS_MAX,
 ): StatementRunner {
-  // What was used since the recent half was full last is kept, without any work for a hit in it.
+  // Two generations: when `recent` is full it becomes `older`; a hit in `older` is promoted.
   let recent = new Map<string, Prepared>();
   let older = new Map<string, Prepared>();
 

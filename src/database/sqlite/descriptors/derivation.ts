@@ -47,7 +47,7 @@ export function countRows(runner: StatementRunner, tables: readonly DerivedTable
 }
 
 /**
- * Derives the rows of the tables, beginning behind `position`, for the descriptors with this hash. A row
+ * Derives the rows of the tables, beginning after `position`, for the descriptors with this hash. A row
  * that cannot be read or written anew stays as it is, and is named in the log.
  */
 export async function deriveTables(

@@ -10,7 +10,7 @@ interface Token {
 /** One column of a CREATE TABLE. */
 export interface ColumnDefinition {
   readonly name: string;
-  /** What stands behind the name. */
+  /** What stands after the name. */
   readonly tokens: readonly Token[];
 }
 

@@ -1,4 +1,4 @@
-// Writes the items of a response, each behind tag and length, into one buffer of the right size.
+// Writes the items of a response, each after tag and length, into one buffer of the right size.
 // Must not decode a message: its bytes are copied as they are, and once.
 
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
@@ -6,7 +6,7 @@ import type { Row } from "../../../schema/sql-value.ts";
 import type { Envelope, EnvelopeField, ItemForm } from "../../page-request.ts";
 import { ITEM_COLUMNS } from "../../sql/statements.ts";
 
-/** What is kept free behind the items, for a page token and a total size. */
+/** What is kept free after the items, for a page token and a total size. */
 export const ROOM_BYTES = 512;
 
 /** The bytes of an item around its message. */
@@ -99,7 +99,7 @@ function varintLength(value: number): number {
   return length;
 }
 
-/** Writes a length, which is below 2^31; the place behind it. */
+/** Writes a length, which is below 2^31; the place after it. */
 function writeVarint(bytes: Uint8Array, at: number, value: number): number {
   let place = at;
   let rest = value;

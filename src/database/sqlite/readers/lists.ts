@@ -68,7 +68,7 @@ function toPage(
   { bytes, count, unreachable, last, following, more, revision }: PageBytes,
   includeTotalSize: boolean,
 ): Page {
-  // The values behind the key are those of the order.
+  // The values after the key are those of the order.
   const next = following && last?.slice(1);
   const totalSize = includeTotalSize ? Number(more[0]?.[0]?.[0]) : undefined;
   return { bytes, count, unreachable, next, totalSize, revision };

@@ -117,7 +117,7 @@ export function assembleBatch(
   return { bytes: writer.write(messages, []) };
 }
 
-/** Rows up to the one behind the page, as far as that can be told before any is rebuilt. */
+/** Rows up to the one after the page, as far as that can be told before any is rebuilt. */
 function readPage(
   runner: StatementRunner,
   { statements, pageSize, pageBytes }: PageRequest,

@@ -82,7 +82,7 @@ function splitPage(
   };
 }
 
-/** The key of the last row of the page, and that of the row behind it; not all keys are looked at. */
+/** The key of the last row of the page, and that of the row after it; not all keys are looked at. */
 function lastTwo(keys: string, hasFollowing: boolean): readonly [string, string | undefined] {
   const end = keys.lastIndexOf(",");
   const newest = keys.slice(end + 1);

@@ -135,7 +135,7 @@ export function writeChildren(tx: Transaction, { child, rows, removed }: ChildCh
   for (const key of removed) write(tx, child, deleteByKey(child, key), 1);
 }
 
-/** A key that no row has, behind those of `items`. */
+/** A key that no row has, after those of `items`. */
 function freeKey(tx: Transaction, child: ChildPlan, items: readonly ReflectMessage[]): bigint {
   const key = nextKey(tx, child);
   const highest = items.map((item) => keyOf(child, item)).reduce((a, b) => (a > b ? a : b), 0n);

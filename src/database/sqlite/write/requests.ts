@@ -51,7 +51,7 @@ export function rememberCompleted(
   });
 }
 
-/** Each message behind a flag that says whether there is one. */
+/** Each message after a flag that says whether there is one. */
 function encodeMessages(messages: Commit["messages"]): Uint8Array {
   const writer = new BinaryWriter();
   for (const message of messages) {

@@ -18,7 +18,7 @@ export interface WriterWorker {
 /** What it tells. */
 export interface WriterListener {
   onReply(reply: WriterReply): void;
-  /** It is no more, and `error` says why; it answers nothing that it was sent. */
+  /** The thread has exited, because of `error`; what it was sent stays unanswered. */
   onEnd(error: StoreError): void;
 }
 
