@@ -7,7 +7,8 @@ import { reflect } from "@bufbuild/protobuf/reflect";
 import { type Connection, RpcError } from "../src/client/client.ts";
 import { Code } from "./codes.ts";
 import { fieldOf, type Resource, type Verb } from "./discover.ts";
-import type { MessageMaker, Random } from "./random.ts";
+import type { MessageMaker } from "./random.ts";
+import type { Random } from "./seeded.ts";
 import { violationsOf } from "./violations.ts";
 
 /** The fields of a request beside those that its method always has, by their local names. */

@@ -3,7 +3,7 @@
 
 import { create, type DescMessage } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import type { Random } from "./random.ts";
+import type { Random } from "./seeded.ts";
 
 /** A value of the type; undefined if nothing is known about what is valid in it. */
 export function specialMessage(desc: DescMessage, random: Random): ReflectMessage | undefined {

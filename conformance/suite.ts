@@ -7,7 +7,8 @@ import { ResourceClient } from "./client.ts";
 import { discoverResources, type Resource, referenceOf } from "./discover.ts";
 import { type Law, NotDeclared } from "./law.ts";
 import { LAWS } from "./laws.ts";
-import { MessageMaker, randomFrom } from "./random.ts";
+import { MessageMaker } from "./random.ts";
+import { randomFrom } from "./seeded.ts";
 
 /** What may be said of a run. */
 export interface SuiteOptions {

@@ -3,7 +3,7 @@
 
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync, readFileSync, statSync } from "node:fs";
-import { basename, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { REPO_ROOT } from "./support/tools.ts";
 
@@ -106,6 +106,30 @@ describe("imports", () => {
           ),
       );
     expect(strays).toEqual([]);
+  });
+
+  test("go in no circle, those of types neither", () => {
+    const targets = new Map(
+      imports
+        .filter(({ specifier }) => specifier.startsWith("."))
+        .map(({ path, specifier }) => ({ path, to: join(dirname(path), specifier) }))
+        .reduce(
+          (all, { path, to }) => all.set(path, [...(all.get(path) ?? []), to]),
+          new Map<string, string[]>(),
+        ),
+    );
+    const reaches = (from: string): ReadonlySet<string> => {
+      const seen = new Set<string>();
+      const rest = [...(targets.get(from) ?? [])];
+      for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+        if (seen.has(next)) continue;
+        seen.add(next);
+        rest.push(...(targets.get(next) ?? []));
+      }
+      return seen;
+    };
+    const circles = [...targets.keys()].filter((path) => reaches(path).has(path));
+    expect(circles).toEqual([]);
   });
 
   test("of packages stay where they belong, and are of what is installed with the service", () => {

@@ -10,7 +10,7 @@ import { faultError, tooLarge } from "../schema/row-fault.ts";
 import { answerPage, type PagingMessages, type PagingRequest } from "./paging.ts";
 import { readPaths } from "./read-shape.ts";
 import { stringGetter } from "./request-options.ts";
-import type { StandardTools, UnaryFunction } from "./standard.ts";
+import type { StandardTools, UnaryFunction } from "./standard-tools.ts";
 
 /** Get (AIP-131). */
 export function getMethod(

@@ -8,8 +8,8 @@ import { invalidField } from "../errors.ts";
 import type { CallContext, RawFunction } from "./handler.ts";
 import { decodeRequest, type RawRequest, splitBy } from "./raw-request.ts";
 import { commitOptions, refuseItemOptions, stringField } from "./request-options.ts";
-import type { StandardTools } from "./standard.ts";
 import { encodeItems } from "./standard-read.ts";
+import type { StandardTools } from "./standard-tools.ts";
 import type { WriteParser } from "./write-requests.ts";
 
 /** A method of one operation; it answers with the resource or, if it stores none, with Empty. */

@@ -1,29 +1,15 @@
 // The standard methods (AIP-131 to AIP-135) and their batches (AIP-231 to AIP-235) of any service,
 // recognised by their shape and answered from descriptors alone.
 
-import type { DescField, DescMessage, DescMethod, Message } from "@bufbuild/protobuf";
+import type { DescField, DescMessage, DescMethod } from "@bufbuild/protobuf";
 import { EmptySchema } from "@bufbuild/protobuf/wkt";
-import type { Limits } from "../config.ts";
-import type { PageTokens } from "../query/page-token.ts";
-import type { ResourceRepository } from "../repositories/resource-repository.ts";
-import type { CallContext, RawFunction, Response } from "./handler.ts";
+import type { RawFunction } from "./handler.ts";
 import { pagingMessages } from "./paging.ts";
 import { refuseIgnoredFields, type StandardVerb } from "./request-fields.ts";
-import type { RowFaults } from "./row-faults.ts";
 import { batchGetMethod, getMethod, listMethod } from "./standard-read.ts";
+import type { StandardTools, UnaryFunction } from "./standard-tools.ts";
 import { type Items, writeBatchMethod, writeMethod } from "./standard-write.ts";
 import { createParser, deleteParser, type MakeParser, updateParser } from "./write-requests.ts";
-
-/** A function that answers a unary method. */
-export type UnaryFunction = (request: Message, context: CallContext) => Promise<Response>;
-
-/** What standard methods work with. */
-export interface StandardTools {
-  readonly repository: ResourceRepository;
-  readonly limits: Limits;
-  readonly faults: RowFaults;
-  pageTokens(): Promise<PageTokens>;
-}
 
 /** A function that answers a standard method. */
 export type StandardFunction =

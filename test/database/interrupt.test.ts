@@ -3,7 +3,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RESOURCES } from "../../src/chinook/resources.ts";
-import { createSalesRepository, type Grouping } from "../../src/chinook/sales/sales-repository.ts";
+import type { Grouping } from "../../src/chinook/sales/sales.ts";
+import { createSalesRepository } from "../../src/chinook/sales/sales-repository.ts";
 import { createSearchRepository } from "../../src/chinook/search/search-repository.ts";
 import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Database } from "../../src/database/database.ts";

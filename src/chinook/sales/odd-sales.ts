@@ -16,7 +16,7 @@ import { type TextEncoding, textOf } from "../../schema/text-bytes.ts";
 import { type ColumnCodec, Unrepresentable } from "../../schema/types/codec.ts";
 import { joinNanos } from "../../schema/types/nanos.ts";
 import { timestampCodec } from "../../schema/types/timestamp.ts";
-import type { Grouping, Sales } from "./sales-repository.ts";
+import type { Grouping, Sales } from "./sales.ts";
 
 const FRACTIONS = [3, 6, 9].map((digits) => `'.${"[0-9]".repeat(digits)}'`);
 

@@ -22,7 +22,8 @@ import { formatName } from "../../schema/resource-name.ts";
 import { Unrepresentable } from "../../schema/types/codec.ts";
 import { splitNanos } from "../../schema/types/nanos.ts";
 import { timestampCodec } from "../../schema/types/timestamp.ts";
-import { createSalesRepository, type Grouping, type Sales } from "./sales-repository.ts";
+import type { Grouping, Sales } from "./sales.ts";
+import { createSalesRepository } from "./sales-repository.ts";
 
 const GROUPINGS: ReadonlyMap<GroupBy, Grouping> = new Map([
   [GroupBy.COUNTRY, "country"],

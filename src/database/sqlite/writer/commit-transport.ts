@@ -3,10 +3,14 @@
 
 import type { StoreError } from "../../../errors.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
-import type { ExecuteCheck, Operation, RequestIdentity } from "../../database.ts";
+import type { Commit, ExecuteCheck, Operation, RequestIdentity } from "../../database.ts";
 import { fromPlainError, type PlainError, toPlainError } from "../threads/thread-errors.ts";
 import { planOf } from "../threads/thread-plans.ts";
-import type { Outcome } from "./group-commit.ts";
+
+/** How a commit ended. */
+export type Outcome =
+  | { readonly id: number; readonly commit: Commit; readonly error?: undefined }
+  | { readonly id: number; readonly error: StoreError };
 
 /** A commit on its way to the database. */
 export interface PendingCommit {

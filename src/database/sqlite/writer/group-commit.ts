@@ -23,15 +23,10 @@ import { createsFrom, insertTogether } from "../write/insert.ts";
 import { type Prepared, type PreparedCreate, prepareOperation } from "../write/prepare.ts";
 import { findCompleted, rememberCompleted } from "../write/requests.ts";
 import type { Transaction } from "../write/transaction.ts";
-import type { PendingCommit } from "./commit-transport.ts";
+import type { Outcome, PendingCommit } from "./commit-transport.ts";
 import { type ForeignCode, readForeignCode } from "./foreign-code.ts";
 import { waitForLock } from "./lock-wait.ts";
 import { guardTables } from "./table-guards.ts";
-
-/** How a commit ended. */
-export type Outcome =
-  | { readonly id: number; readonly commit: Commit; readonly error?: undefined }
-  | { readonly id: number; readonly error: StoreError };
 
 export interface CommitterOptions {
   readonly plans: readonly ResourcePlan[];
