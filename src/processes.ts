@@ -28,6 +28,8 @@ interface Child {
 
 const FIRST_RESTART_MS = 100;
 const LAST_RESTART_MS = 10_000;
+/** How long after a child's exit the end of its channel is waited for. */
+const CHANNEL_END_MS = 500;
 /** Uptime after which the restart delay of a child is reset. */
 const STABLE_MS = 30_000;
 /** Set for children: what they serve, where they listen, and the seed of what they share beside the database. */
@@ -141,9 +143,12 @@ function startChild(environment: Readonly<Record<string, string>>, log: Log): Ch
   const worker = cluster.fork(environment);
   const ended = new Promise<number | string>((resolve) => {
     worker.once("exit", (code, signal) => {
-      // What it has reported may be read after its exit, but before the end of its channel.
-      if (worker.isConnected()) worker.once("disconnect", () => resolve(signal ?? code));
-      else resolve(signal ?? code);
+      const end = () => resolve(signal ?? code);
+      if (!worker.isConnected()) return end();
+      // What it has reported may be read after its exit, but before the end of its channel, for which
+      // nothing else would keep this process waiting.
+      worker.once("disconnect", end);
+      setTimeout(end, CHANNEL_END_MS);
     });
     worker.on("error", (error) => {
       log.error({ err: error, child: worker.process.pid }, "a server process cannot be reached");
