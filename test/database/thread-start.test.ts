@@ -1,7 +1,7 @@
 // The writer thread that a process starts ahead is the one that its database gets, and only that one.
 
 import { once } from "node:events";
-import type { Worker } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
 import { CHINOOK_RESOURCES } from "../../src/chinook/resources.ts";
 import {
@@ -48,3 +48,13 @@ test("it is ended where nothing is to be written", () => {
   const [one, two] = [take(CODE), take(CODE)];
   expect(two.threadId).toBe(one.threadId + 1);
 });
+
+test.each([null, undefined, "data", { other: 1 }])(
+  "a thread of the program's own may serve, with the data %j",
+  async (workerData) => {
+    const url = new URL("../../src/database/sqlite/threads/thread-start.ts", import.meta.url);
+    const code = `import(${JSON.stringify(url.href)}).then(({ refuseInThread }) => refuseInThread());`;
+    const [exitCode] = await once(new Worker(code, { eval: true, workerData }), "exit");
+    expect(exitCode).toBe(0);
+  },
+);

@@ -46,11 +46,12 @@ export function endAhead(): void {
  * thread that imports it. @throws StoreError INVALID_CONFIG
  */
 export function refuseInThread(): void {
-  const isThread = !isMainThread && typeof workerData === "object" && "definitions" in workerData;
-  if (!isThread) return;
+  // A thread of the program's own may have any data, or none.
+  const code = workerData as Partial<WriterCode> | null;
+  if (isMainThread || code?.definitions === undefined) return;
   throw new StoreError(
     "INVALID_CONFIG",
-    `${workerData.definitions} defines resources and must not do anything else, since threads ` +
+    `${code.definitions} defines resources and must not do anything else, since threads ` +
       "import it too: call serve in another module",
   );
 }
