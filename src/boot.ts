@@ -8,7 +8,7 @@ import { StoreService } from "../gen/protostore/v1/store_service_pb.ts";
 import type { Config } from "./config.ts";
 import { type Connection, readPragma } from "./database/sqlite/connection/connection.ts";
 import { createDescriptorCheck } from "./database/sqlite/descriptors/descriptors.ts";
-import { detectDatabase, refuseUnmanaged } from "./database/sqlite/migrate/detect.ts";
+import { refuseUnmanaged } from "./database/sqlite/migrate/detect.ts";
 import { readMigrationFiles } from "./database/sqlite/migrate/files.ts";
 import { type MigrateOptions, migrateUp, readSkipped } from "./database/sqlite/migrate/migrate.ts";
 import {
@@ -319,19 +319,18 @@ function openUnlessEmpty(
   log: Log,
 ): Connection | undefined {
   const connection = openDatabase(path, { readOnly: true });
-  let isEmpty = true;
   try {
-    refuseUnmanaged(connection, path, foreign);
+    const kind = refuseUnmanaged(connection, path, foreign);
     for (const name of readSkipped(connection, files)) {
       log.warn({ migration: name }, "this migration arrived below the version and is not run");
     }
-    isEmpty = detectDatabase(connection, foreign) === "empty";
+    if (kind === "managed") return connection;
   } catch (error) {
+    connection.close();
     throw nameDatabase(path, error);
-  } finally {
-    if (isEmpty) connection.close();
   }
-  return isEmpty ? undefined : connection;
+  connection.close();
+  return undefined;
 }
 
 /** True if nothing was ever committed. */

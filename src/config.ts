@@ -150,13 +150,16 @@ export interface ServeSettings extends Partial<Omit<Config, "database" | "limits
 }
 
 /** The configuration in which everything that `settings` leaves open has its default. */
-export function completeConfig({ limits, ...settings }: ServeSettings): Config {
+export function completeConfig({
+  limits,
+  ...settings
+}: ServeSettings & Partial<Pick<Config, "processes">>): Config {
   return Object.freeze({
     address: DEFAULT_ADDRESS,
     readOnly: false,
     durability: "full",
-    ...settings,
     processes: 1,
+    ...settings,
     limits: { ...DEFAULT_LIMITS, ...limits },
   });
 }

@@ -26,7 +26,8 @@ export function keepWasmCode(): void {
 
 /**
  * Most of a start is compiling, again in each thread. What is compiled is kept in the package's own
- * folder, where nobody else can put code; if that cannot be written, nothing is kept.
+ * folder, where nobody else can put code; if that cannot be written, nothing is kept. `npm start` names
+ * the folder before Node.js starts: then the files of before this call are kept, too.
  */
 export function keepCompiled(): void {
   process.env.NODE_COMPILE_CACHE ??= CACHE_FOLDER;

@@ -7,7 +7,7 @@ import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { prepare, serve, servePrepared } from "../boot.ts";
-import { type Config, DEFAULT_ADDRESS, DEFAULT_LIMITS, type Durability } from "../config.ts";
+import { completeConfig, DEFAULT_ADDRESS, DEFAULT_LIMITS, type Durability } from "../config.ts";
 import { StoreError } from "../errors.ts";
 import { createLog } from "../observe/log.ts";
 import { isServerChild, runServerChild, startServerProcesses } from "../processes.ts";
@@ -122,7 +122,7 @@ function processesOption(): Option {
 }
 
 async function runServe(program: Program, options: ServeOptions): Promise<void> {
-  const config: Config = Object.freeze({
+  const config = completeConfig({
     database: chooseDatabase(options),
     address: options.address,
     readOnly: options.readOnly,
@@ -133,7 +133,6 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
     ...(options.migrations !== undefined && { migrations: resolve(options.migrations) }),
     ...(options.fixtures && { fixtures: program.fixtures }),
     limits: {
-      ...DEFAULT_LIMITS,
       migrationLockTimeoutMs: options.lockTimeout,
       scanRowsMax: options.maxScanRows,
       scrubRowsPerSecond: options.scrubRows,

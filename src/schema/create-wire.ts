@@ -13,8 +13,8 @@ import { type RowIdentity, setIdentity } from "./row.ts";
 /**
  * The exact bytes of a message that is created. `message` is what the library has read from `given`,
  * after clearOutputOnly and applyDefaults, and else unchanged but for what `derive` fills and the
- * keys of child rows; its name, etag and times are set only if they are needed. `given` is undefined
- * if the message was not read from bytes.
+ * keys of child rows; its name, etag and times are set only if they are needed. Without `given` the
+ * library encodes the message: for one alone that costs less, and for one not read from bytes it must.
  */
 export function createWire(
   plan: ResourcePlan,

@@ -4,11 +4,11 @@
 
 import { ScalarType } from "@bufbuild/protobuf";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
-import { BadLiteral } from "../../schema/types/leaf.ts";
+import { BadLiteral, type Leaf, type Value } from "../../schema/types/leaf.ts";
 import type { FilterNode, Literal, Operator, RestrictionNode } from "./ast.ts";
 import { excerpt, filterError, type Offset } from "./failure.ts";
-import { describeLeaf, hasPresence, isOrdered, type Leaf, type Shape } from "./kinds.ts";
-import { defaultOf, readLiteral, type Value } from "./literals.ts";
+import { describeLeaf, hasPresence, isOrdered, type Shape } from "./kinds.ts";
+import { defaultOf, readLiteral } from "./literals.ts";
 import { parseFilter } from "./parser.ts";
 import { EXACT_BYTES, enterList, followPath, type Place, readMapKey, type Step } from "./place.ts";
 

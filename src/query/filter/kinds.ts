@@ -7,8 +7,6 @@ import { INT64_MAX, INT64_MIN } from "../../schema/sql-value.ts";
 import type { Leaf } from "../../schema/types/leaf.ts";
 import { leafKind, messageKind, SCALARS } from "../../schema/types/list.ts";
 
-export type { Leaf };
-
 /** What is at the end of a path. */
 export type Shape =
   | { readonly shape: "leaf"; readonly leaf: Leaf }

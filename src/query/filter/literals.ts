@@ -4,8 +4,6 @@
 import { BadLiteral, type Leaf, type Value, type WrittenValue } from "../../schema/types/leaf.ts";
 import { leafKind } from "../../schema/types/list.ts";
 
-export type { Value };
-
 /**
  * The value of a literal.
  * @throws BadLiteral

@@ -3,7 +3,8 @@
 
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import type { ResourcePlan } from "../../schema/plan.ts";
-import { describeLeaf, type Leaf } from "../filter/kinds.ts";
+import type { Leaf } from "../../schema/types/leaf.ts";
+import { describeLeaf } from "../filter/kinds.ts";
 import { shapeInTable } from "../filter/place.ts";
 import { type OrderField, orderError, parseOrder } from "./parser.ts";
 

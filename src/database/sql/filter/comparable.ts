@@ -1,18 +1,16 @@
 // SQL expressions that compare as the values that they stand for, wherever a value is stored.
 // A value may need several, which compare as a row value does; all are NULL if there is no value.
 
-import type { Leaf } from "../../../query/filter/kinds.ts";
 import { timeNumberMs } from "../../../schema/time-format.ts";
 import { FALSE_VALUES, TRUE_VALUES } from "../../../schema/types/bool.ts";
+import type { Leaf } from "../../../schema/types/leaf.ts";
 import { sqlString } from "./fragment.ts";
-import { jsonComparable, UINT64_DIGITS } from "./json-sql.ts";
+import { jsonComparable } from "./json-sql.ts";
 import type { ColumnSource, Source } from "./source.ts";
 import { dayText, instantText } from "./time-sql.ts";
 
 /** The expressions of a value; one in most cases. */
 export type Comparable = readonly string[];
-
-export { UINT64_DIGITS };
 
 /** The expressions for the value of `leaf` that is at `source`. */
 export function comparable(source: Source, leaf: Leaf): Comparable {

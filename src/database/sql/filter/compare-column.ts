@@ -1,12 +1,13 @@
 // A value in a column compared with one of a filter. The column is compared as it is, so that an index
 // can be used; what it has that is no value of the field is kept out beside.
 
-import { FLOAT_END, floorDivide } from "../../../query/filter/decimal.ts";
-import { isLongInteger, type Leaf } from "../../../query/filter/kinds.ts";
-import type { Value } from "../../../query/filter/literals.ts";
+import { FLOAT_END } from "../../../query/filter/decimal.ts";
+import { isLongInteger } from "../../../query/filter/kinds.ts";
 import type { SqlValue } from "../../../schema/sql-value.ts";
 import { timeNumberOf } from "../../../schema/time-format.ts";
 import { FALSE_VALUES, TRUE_VALUES } from "../../../schema/types/bool.ts";
+import { floorDivide } from "../../../schema/types/decimal.ts";
+import type { Leaf, Value } from "../../../schema/types/leaf.ts";
 import { type Comparable, comparable } from "./comparable.ts";
 import {
   type Comparison,

@@ -2,7 +2,8 @@
 // A number is never equal to a string; only values of one type are less or more.
 
 import type { Operator } from "../../../query/filter/ast.ts";
-import type { Value } from "../../../query/filter/literals.ts";
+import type { Value } from "../../../schema/types/leaf.ts";
+
 import { type Comparison, compareText } from "./compare-rows.ts";
 import { type Fragment, fragment, joinFragments } from "./fragment.ts";
 import { matchPattern } from "./pattern.ts";

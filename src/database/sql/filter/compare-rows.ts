@@ -2,18 +2,14 @@
 // parameters here and in the files beside, and nowhere else.
 
 import type { Operator } from "../../../query/filter/ast.ts";
-import {
-  type Decimal,
-  doublesOf,
-  doublesOfFloat,
-  floorDivide,
-} from "../../../query/filter/decimal.ts";
-import type { Leaf } from "../../../query/filter/kinds.ts";
-import type { Value } from "../../../query/filter/literals.ts";
+import { doublesOf, doublesOfFloat } from "../../../query/filter/decimal.ts";
 import type { SqlValue } from "../../../schema/sql-value.ts";
 import { INT64_MAX } from "../../../schema/sql-value.ts";
-import { type Comparable, UINT64_DIGITS } from "./comparable.ts";
+import { type Decimal, floorDivide } from "../../../schema/types/decimal.ts";
+import type { Leaf, Value } from "../../../schema/types/leaf.ts";
+import type { Comparable } from "./comparable.ts";
 import { type Fragment, fragment, marks, rowOf } from "./fragment.ts";
+import { UINT64_DIGITS } from "./json-sql.ts";
 import { matchPattern } from "./pattern.ts";
 import { isUtf16, type Source } from "./source.ts";
 import { textKey, textKeyOf } from "./text-sql.ts";

@@ -1,10 +1,9 @@
 // One value in a row compared with one of a filter → SQL that is true, false, or NULL if the row has
 // no value.
 
-import { type Decimal, scaleDecimal } from "../../../query/filter/decimal.ts";
-import type { Leaf } from "../../../query/filter/kinds.ts";
-import type { Value } from "../../../query/filter/literals.ts";
 import type { SqlValue } from "../../../schema/sql-value.ts";
+import { type Decimal, scaleDecimal } from "../../../schema/types/decimal.ts";
+import type { Leaf, Value } from "../../../schema/types/leaf.ts";
 import { type Comparable, comparable } from "./comparable.ts";
 import { compareColumn } from "./compare-column.ts";
 import {

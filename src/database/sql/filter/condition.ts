@@ -3,11 +3,11 @@
 
 import type { DescField } from "@bufbuild/protobuf";
 import { type Condition, searchColumns, type Test } from "../../../query/filter/checker.ts";
-import { hasPresence, type Leaf, shapeOf } from "../../../query/filter/kinds.ts";
-import type { Value } from "../../../query/filter/literals.ts";
+import { hasPresence, shapeOf } from "../../../query/filter/kinds.ts";
 import { EXACT_BYTES, type Step } from "../../../query/filter/place.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { sqlName } from "../../../schema/sql-name.ts";
+import type { Leaf, Value } from "../../../schema/types/leaf.ts";
 import { comparable } from "./comparable.ts";
 import { compareValue } from "./compare.ts";
 import { hasValue } from "./compare-column.ts";

@@ -3,7 +3,8 @@
 // error for any text of the column. Several expressions compare as a row value does.
 
 import { FLOAT_END } from "../../../query/filter/decimal.ts";
-import { isLongInteger, type Leaf } from "../../../query/filter/kinds.ts";
+import { isLongInteger } from "../../../query/filter/kinds.ts";
+import type { Leaf } from "../../../schema/types/leaf.ts";
 import { type JsonSource, jsonType, jsonValue, objectOf, type Source } from "./source.ts";
 import { instantText } from "./time-sql.ts";
 

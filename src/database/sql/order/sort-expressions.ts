@@ -2,11 +2,13 @@
 // Knows neither directions nor pages: they are the business of compile.ts and keyset.ts.
 
 import type { DescField } from "@bufbuild/protobuf";
-import { hasPresence, type Leaf } from "../../../query/filter/kinds.ts";
+import { hasPresence } from "../../../query/filter/kinds.ts";
 import type { OrderTerm } from "../../../query/order/checker.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
-import { comparable, UINT64_DIGITS } from "../filter/comparable.ts";
+import type { Leaf } from "../../../schema/types/leaf.ts";
+import { comparable } from "../filter/comparable.ts";
 import { sqlString } from "../filter/fragment.ts";
+import { UINT64_DIGITS } from "../filter/json-sql.ts";
 import { enterField, isUtf16, type Source, type TableFacts } from "../filter/source.ts";
 import { textKey } from "../filter/text-sql.ts";
 

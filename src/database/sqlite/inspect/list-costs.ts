@@ -1,17 +1,14 @@
-// What Lists cost: how one would be run, whether it may, and which declared fields no index serves.
+// What Lists cost: how one would be run, and whether it may.
 // Reads no rows but to count a bounded number of them.
 
-import { setImmediate } from "node:timers/promises";
-import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { Explanation } from "../../explanation.ts";
 import type { ListSelection } from "../../list-request.ts";
 import { compileList } from "../../sql/list-statements.ts";
 import type { Statement } from "../../sql/statements.ts";
 import type { Connection } from "../connection/connection.ts";
-import { explainStatement, openEmptyCopy } from "./explain.ts";
+import { explainStatement } from "./explain.ts";
 import { explainPlan, refuseScan } from "./query-plan.ts";
-import { createSchemaView, type SchemaView } from "./schema-view.ts";
-import { findUnindexed } from "./unindexed.ts";
+import type { SchemaView } from "./schema-view.ts";
 
 /** What is known of the costs of Lists. Every method fails with StoreError only. */
 export interface ListCosts {
@@ -42,26 +39,9 @@ export function createListCosts(
 }
 
 /** The statement that is explained for a List. */
-function firstPageOf(list: ListSelection, facts: ReturnType<SchemaView["factsOf"]>): Statement {
+export function firstPageOf(
+  list: ListSelection,
+  facts: ReturnType<SchemaView["factsOf"]>,
+): Statement {
   return compileList(list, facts).first({ pageSize: 1, skip: 0 });
-}
-
-/** The fields that are declared as indexed and that no index serves, a line each, for the operator. */
-export async function* unindexedFields(
-  connection: Connection,
-  plans: readonly ResourcePlan[],
-): AsyncGenerator<string> {
-  // Over few rows SQLite scans although an index is there, so an empty copy is asked.
-  const tables = plans.flatMap((plan) => [plan, ...plan.children].map(({ table }) => table));
-  const copy = openEmptyCopy(connection, tables);
-  try {
-    const view = createSchemaView(copy);
-    for (const plan of plans) {
-      // Some milliseconds for each plan; calls are served meanwhile.
-      await setImmediate();
-      yield* findUnindexed(plan, copy, view);
-    }
-  } finally {
-    copy.close();
-  }
 }

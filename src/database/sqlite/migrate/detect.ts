@@ -31,16 +31,16 @@ export function detectDatabase(connection: Connection, foreign?: ForeignFiles): 
 }
 
 /**
- * Lets a database through that is empty or managed.
+ * Lets a database through that is empty or managed, and tells which.
  * @throws StoreError UNMANAGED_DATABASE for any other.
  */
 export function refuseUnmanaged(
   connection: Connection,
   database: string,
   foreign?: ForeignFiles,
-): void {
+): "empty" | "managed" {
   const kind = detectDatabase(connection, foreign);
-  if (kind === "empty" || kind === "managed") return;
+  if (kind === "empty" || kind === "managed") return kind;
   const refusal =
     foreign?.refusal(connection, database) ??
     `${database} has tables that protostore did not make; name another file`;

@@ -13,9 +13,18 @@ const FOLDER = join(PACKAGE_ROOT, "migrations", "store", "sqlite");
 /** How the migrations of databases that are older than this sequence make the first of the tables. */
 const MAKES_TABLES = /\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?["'`[]?store_state\b/i;
 
+/** Health asks each second: the folder is not read again, nor the user's files searched. */
+const known = new WeakMap<readonly MigrationFile[], readonly MigrationFile[]>();
+
 /** The migrations of the store's tables that go with the user's `files`, in order. */
 export function storeMigrations(files: readonly MigrationFile[]): readonly MigrationFile[] {
-  return files.some(({ up }) => MAKES_TABLES.test(up.sql)) ? [] : readMigrationFiles(FOLDER);
+  let own = known.get(files);
+  if (!own) {
+    const isMade = files.some(({ up }) => MAKES_TABLES.test(up.sql));
+    own = isMade ? [] : readMigrationFiles(FOLDER);
+    known.set(files, own);
+  }
+  return own;
 }
 
 /** The names of those that are not applied; reads only. */

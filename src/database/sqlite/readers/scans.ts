@@ -23,12 +23,11 @@ export function scansIn(
     async bareRows(plan, after, limit, limits) {
       const statements = [selectStretch(plan, after, limit), selectBareIn(plan, after, limit)];
       const { rows, revision } = await read(statements, limits);
-      const [last = null, looked] = rows[0]?.[0] ?? [];
-      const bare = (rows[1] ?? []).map(toBareRow);
+      const [last, looked] = rows[0]?.[0] ?? [];
       return {
         looked: Number(looked),
-        last: (last as bigint | null) ?? undefined,
-        rows: bare,
+        last: (last as bigint | null | undefined) ?? undefined,
+        rows: (rows[1] ?? []).map(toBareRow),
         revision,
       };
     },

@@ -1,10 +1,11 @@
 // Reads and writes one stored message inside the open transaction: its row and its child rows.
 // Decides nothing: which message is to be stored is the business of the operations.
 
-import { type DescField, type Message, toBinary } from "@bufbuild/protobuf";
+import type { DescField, Message } from "@bufbuild/protobuf";
 import { invalidField, type Precondition, StoreError } from "../../../errors.ts";
 import type { Selection } from "../../../query/field-mask/selection.ts";
 import { accessOf } from "../../../schema/access.ts";
+import { createWire } from "../../../schema/create-wire.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { identify } from "../../../schema/resource-name.ts";
 import {
@@ -17,7 +18,6 @@ import {
   type ResourceRow,
   type RowIdentity,
   rebuildReadable,
-  setIdentity,
   trustedWire,
   unreadableRow,
 } from "../../../schema/row.ts";
@@ -99,8 +99,7 @@ export function insert(
   });
   if (!ready) plan.derive?.(message, undefined);
   const cells = ready ?? encodeCells(plan, message, tx.registry, path);
-  setIdentity(plan, message, identity);
-  const wire = checkSize(tx, path, toBinary(plan.desc, message));
+  const wire = checkSize(tx, path, createWire(plan, undefined, message, identity));
   const row = { ...identity, ...cells, wire };
   explained(tx, plan, { message, key, path }, () => {
     write(tx, plan, insertResource(plan, row), 1, identify(plan, key));
@@ -143,8 +142,7 @@ export function replace(
   const before = previousCells(plan, previous.row, previous.unreadable);
   const known = { message: previous.message, cells: before };
   const cells = encodeCells(plan, message, tx.registry, path, known);
-  setIdentity(plan, message, identity);
-  const wire = checkSize(tx, path, toBinary(plan.desc, message));
+  const wire = checkSize(tx, path, createWire(plan, undefined, message, identity));
   const row = { ...identity, ...cells, wire };
   explained(tx, plan, { message, key, path }, () => {
     write(tx, plan, updateResource(plan, row, before), 1, identify(plan, key));

@@ -164,12 +164,14 @@ export function createCommitter(connection: Connection, options: CommitterOption
     const shared = { ...given, nextKeys: new Map() };
     const group: Group = { shared, revision: before, changed: isGuarded };
     const [first] = entries;
-    // What it has done, if it fails, goes with the transaction: there is nothing else in that.
-    if (first && entries.length === 1 && !isGuarded) {
-      const outcomes = [applyOnly(group, first)];
-      if (group.changed) runner.run({ sql: FINISH, parameters: [group.revision] });
-      return { outcomes, changed: group.changed };
-    }
+    // What a lone commit has done, if it fails, goes with the transaction: nothing else is in that.
+    const isLone = first !== undefined && entries.length === 1 && !isGuarded;
+    const outcomes = isLone ? [attempt(group, first)] : applyAll(group, entries);
+    if (group.changed) runner.run({ sql: FINISH, parameters: [group.revision] });
+    return { outcomes, changed: group.changed };
+  }
+
+  function applyAll(group: Group, entries: readonly Entry[]): Outcome[] {
     const outcomes: Outcome[] = [];
     while (outcomes.length < entries.length) {
       const creates = createsFrom(entries, outcomes.length, onlyOperation);
@@ -177,8 +179,7 @@ export function createCommitter(connection: Connection, options: CommitterOption
       const together = applyTogether(group, some, creates);
       outcomes.push(...(together ?? some.map((entry) => applyAlone(group, entry))));
     }
-    runner.run({ sql: FINISH, parameters: [group.revision] });
-    return { outcomes, changed: group.changed };
+    return outcomes;
   }
 
   /** Inserts the rows of several commits with one statement; undefined if that cannot be. */
@@ -199,35 +200,26 @@ export function createCommitter(connection: Connection, options: CommitterOption
     }));
   }
 
-  function applyOnly(group: Group, entry: Entry): Outcome {
+  /** A commit that can be taken back alone. */
+  function applyAlone(group: Group, entry: Entry): Outcome {
+    runner.run(SAVEPOINT);
+    const outcome = attempt(group, entry);
+    if (outcome.error || entry.validateOnly) {
+      runner.run(ROLLBACK_TO);
+      group.shared.nextKeys.clear();
+    }
+    runner.run(RELEASE);
+    return outcome;
+  }
+
+  function attempt(group: Group, entry: Entry): Outcome {
     try {
       return { id: entry.id, commit: applyEntry(group, entry) };
     } catch (error) {
+      // If the whole transaction is gone, so is what others did in it.
       if (!connection.inTransaction) throw error;
       return { id: entry.id, error: translateSqliteError(error) };
     }
-  }
-
-  function applyAlone(group: Group, entry: Entry): Outcome {
-    const { id, validateOnly } = entry;
-    runner.run(SAVEPOINT);
-    try {
-      const commit = applyEntry(group, entry);
-      if (validateOnly) takeBack(group.shared);
-      runner.run(RELEASE);
-      return { id, commit };
-    } catch (error) {
-      // If the whole transaction is gone, so is what others did in it.
-      if (!connection.inTransaction) throw error;
-      takeBack(group.shared);
-      runner.run(RELEASE);
-      return { id, error: translateSqliteError(error) };
-    }
-  }
-
-  function takeBack({ nextKeys }: Shared): void {
-    runner.run(ROLLBACK_TO);
-    nextKeys.clear();
   }
 
   function applyEntry(group: Group, entry: Entry): Commit {
