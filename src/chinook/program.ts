@@ -4,7 +4,6 @@
 import { join } from "node:path";
 import type { Program } from "../cli/program.ts";
 import { PACKAGE_ROOT } from "../package-root.ts";
-import { adoptCommand } from "./adopt/command.ts";
 import { CHINOOK_FILES } from "./adopt/detect.ts";
 import { METHODS } from "./methods.ts";
 import { CHINOOK_MIGRATIONS } from "./migrations.ts";
@@ -26,5 +25,5 @@ export const CHINOOK: Program = {
     `grpcurl -plaintext -d '{"name": "tracks/1"}' ${address} chinook.v1.TrackService/GetTrack`,
     `grpcurl -plaintext -d '{"page_size": 3}' ${address} chinook.v1.ArtistService/ListArtists`,
   ],
-  commands: [adoptCommand],
+  commands: { adopt: async () => (await import("./adopt/command.ts")).adoptCommand() },
 };

@@ -1,8 +1,7 @@
 // `protostore migrate …`: the commands that change or show the schema of a database.
 // Words only: what they do is in ../database/sqlite/migrate.
 
-import { Argument, Command, InvalidArgumentError, Option } from "commander";
-import { DEFAULT_LIMITS } from "../config.ts";
+import { Argument, Command, InvalidArgumentError } from "commander";
 import { createMigration, type NewTable } from "../database/sqlite/migrate/create.ts";
 import { VERSION_MAX } from "../database/sqlite/migrate/file-name.ts";
 import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
@@ -24,7 +23,7 @@ import {
 } from "../database/sqlite/migrate/target.ts";
 import { NO_VERSION } from "../database/sqlite/migrate/version.ts";
 import { StoreError } from "../errors.ts";
-import { parseDatabasePath } from "./database-path.ts";
+import { databaseOption, lockTimeoutOption, migrationsOption, parseCount } from "./options.ts";
 import type { Program } from "./program.ts";
 
 interface DatabaseOptions {
@@ -48,34 +47,6 @@ export function migrateCommand(program: Program): Command {
     .addCommand(planCommand(program))
     .addCommand(forceCommand(program))
     .addCommand(createCommand(program));
-}
-
-/** The option that names the database file. */
-export function databaseOption(
-  program: Program,
-  description = "the database file",
-  parse: (text: string) => string = parseDatabasePath,
-): Option {
-  return new Option("--database <file>", description)
-    .env("PROTOSTORE_DATABASE")
-    .default(program.database)
-    .argParser(parse);
-}
-
-/** The option that names the folder of the migrations. */
-export function migrationsOption(): Option {
-  return new Option(
-    "--migrations <folder>",
-    "the folder of the migrations (default: the package's own)",
-  ).env("PROTOSTORE_MIGRATIONS");
-}
-
-/** The option that says how long to wait for other processes. */
-export function lockTimeoutOption(): Option {
-  return new Option("--lock-timeout <ms>", "how long to wait for other processes, in milliseconds")
-    .env("PROTOSTORE_LOCK_TIMEOUT_MS")
-    .default(DEFAULT_LIMITS.migrationLockTimeoutMs)
-    .argParser(parseCount);
 }
 
 function upCommand(program: Program): Command {
@@ -245,12 +216,6 @@ function printPlan(plan: MigrationPlan): void {
     print("the database was not changed");
   }
   printNotes(plan);
-}
-
-/** A number from 0 on. */
-export function parseCount(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("It is not a whole number.");
 }
 
 /** The version of a migration. */

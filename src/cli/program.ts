@@ -4,6 +4,9 @@
 import type { Command } from "commander";
 import type { Definition } from "../definition.ts";
 
+/** How the command of each name is loaded. */
+export type Commands = Readonly<Record<string, () => Promise<Command>>>;
+
 /** A program that `run` makes a command line of. */
 export interface Program extends Definition {
   /** The database file, if no other is named. */
@@ -13,5 +16,5 @@ export interface Program extends Definition {
   /** The lines to try on a server that has just been started. */
   readonly examples: (address: string) => readonly string[];
   /** The commands that it has beside those of every program. */
-  readonly commands: readonly (() => Command)[];
+  readonly commands: Commands;
 }

@@ -7,7 +7,7 @@ import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { prepare, serve, servePrepared } from "../boot.ts";
-import { completeConfig, DEFAULT_ADDRESS, DEFAULT_LIMITS, type Durability } from "../config.ts";
+import { completeConfig, DEFAULT_LIMITS, type Durability } from "../config.ts";
 import { StoreError } from "../errors.ts";
 import { createLog } from "../observe/log.ts";
 import { isServerChild, runServerChild, startServerProcesses } from "../processes.ts";
@@ -19,9 +19,15 @@ import {
   parseServedDatabase,
   refuseUnsafePath,
 } from "./database-path.ts";
-import { databaseOption, lockTimeoutOption, migrationsOption, parseCount } from "./migrate.ts";
+import {
+  addressOption,
+  databaseOption,
+  lockTimeoutOption,
+  migrationsOption,
+  parseCount,
+  switchOption,
+} from "./options.ts";
 import type { Program } from "./program.ts";
-import { switchOption } from "./switch-option.ts";
 
 const PROCESSES_MAX = 256;
 
@@ -101,13 +107,6 @@ export function serveCommand(program: Program): Command {
     .addOption(lockTimeoutOption())
     .addHelpText("after", "\nExample:\n  $ protostore serve --database store.db --fixtures")
     .action((options: ServeOptions) => runServe(program, options));
-}
-
-/** The option that names where a server listens. */
-export function addressOption(): Option {
-  return new Option("--address <host:port>", "where the server listens, also unix:PATH")
-    .env("PROTOSTORE_ADDRESS")
-    .default(DEFAULT_ADDRESS);
 }
 
 function processesOption(): Option {

@@ -12,7 +12,7 @@ import { StoreError } from "../errors.ts";
 import { createSchemaProbe } from "../health/schema-probe.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
-import { databaseOption, migrationsOption } from "./migrate.ts";
+import { databaseOption, migrationsOption } from "./options.ts";
 import type { Program } from "./program.ts";
 import { createProgress } from "./progress.ts";
 

@@ -10,6 +10,7 @@ import { runCli } from "./cli.ts";
 
 const MISTAKES: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
   "an unknown command": [["nonsense"], /^error: unknown command 'nonsense'/],
+  "a command that every object has": [["constructor"], /^error: unknown command 'constructor'/],
   "an unknown subcommand": [["migrate", "sideways"], /unknown command 'sideways'/],
   "an unknown flag": [["serve", "--nonsense"], /unknown option '--nonsense'/],
   "a flag without its value": [["serve", "--database"], /argument missing/],

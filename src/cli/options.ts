@@ -1,0 +1,78 @@
+// Options that more than one command has, or that more than one option is made by.
+// Must not load what the commands run: a server that starts waits for what it imports.
+
+import { InvalidArgumentError, Option } from "commander";
+import { DEFAULT_ADDRESS, DEFAULT_LIMITS } from "../config.ts";
+import { parseDatabasePath } from "./database-path.ts";
+import type { Program } from "./program.ts";
+
+/** The option that names the database file. */
+export function databaseOption(
+  program: Program,
+  description = "the database file",
+  parse: (text: string) => string = parseDatabasePath,
+): Option {
+  return new Option("--database <file>", description)
+    .env("PROTOSTORE_DATABASE")
+    .default(program.database)
+    .argParser(parse);
+}
+
+/** The option that names the folder of the migrations. */
+export function migrationsOption(): Option {
+  return new Option(
+    "--migrations <folder>",
+    "the folder of the migrations (default: the package's own)",
+  ).env("PROTOSTORE_MIGRATIONS");
+}
+
+/** The option that says how long to wait for other processes. */
+export function lockTimeoutOption(): Option {
+  return new Option("--lock-timeout <ms>", "how long to wait for other processes, in milliseconds")
+    .env("PROTOSTORE_LOCK_TIMEOUT_MS")
+    .default(DEFAULT_LIMITS.migrationLockTimeoutMs)
+    .argParser(parseCount);
+}
+
+/** The option that names where a server listens. */
+export function addressOption(): Option {
+  return new Option("--address <host:port>", "where the server listens, also unix:PATH")
+    .env("PROTOSTORE_ADDRESS")
+    .default(DEFAULT_ADDRESS);
+}
+
+/** A number from 0 on. */
+export function parseCount(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It is not a whole number.");
+}
+
+const MEANINGS: ReadonlyMap<string, boolean> = new Map([
+  ["true", true],
+  ["1", true],
+  ["yes", true],
+  ["on", true],
+  ["false", false],
+  ["0", false],
+  ["no", false],
+  ["off", false],
+]);
+
+/**
+ * The option `--NAME`, which alone means on; its variable is PROTOSTORE_NAME. Commander itself would
+ * take any value of the variable, `false` too, for on.
+ */
+export function switchOption(name: string, description: string, isOn = false): Option {
+  return new Option(`--${name} [on|off]`, description)
+    .env(`PROTOSTORE_${name.toUpperCase().replaceAll("-", "_")}`)
+    .default(isOn, isOn ? "on" : "off")
+    .argParser(parseSwitch);
+}
+
+/** Nothing, as in `PROTOSTORE_READ_ONLY=`, leaves it as it was. */
+function parseSwitch(text: string, previous: boolean): boolean {
+  if (text === "") return previous;
+  const meaning = MEANINGS.get(text.toLowerCase());
+  if (meaning !== undefined) return meaning;
+  throw new InvalidArgumentError(`It must be one of ${[...MEANINGS.keys()].join(", ")}.`);
+}
