@@ -5,9 +5,11 @@ import { statSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { DatabaseService, DatabaseStatusSchema } from "../gen/protostore/v1/database_service_pb.ts";
 import { StoreService } from "../gen/protostore/v1/store_service_pb.ts";
+import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { type Connection, readPragma } from "./database/sqlite/connection/connection.ts";
 import { createDescriptorCheck } from "./database/sqlite/descriptors/descriptors.ts";
+import { createSchemaProbe } from "./database/sqlite/inspect/schema-probe.ts";
 import { refuseUnmanaged } from "./database/sqlite/migrate/detect.ts";
 import { readMigrationFiles } from "./database/sqlite/migrate/files.ts";
 import { type MigrateOptions, migrateUp, readSkipped } from "./database/sqlite/migrate/migrate.ts";
@@ -28,7 +30,6 @@ import { storeMethods } from "./handlers/store-service.ts";
 import { databaseService } from "./health/database-service.ts";
 import { type Filler, startFiller } from "./health/filler.ts";
 import { createHealthMonitor } from "./health/monitor.ts";
-import { createSchemaProbe } from "./health/schema-probe.ts";
 import { type Scrubber, startScrubber } from "./health/scrubber.ts";
 import { readServerStatus } from "./health/server-status.ts";
 import { healthService } from "./health/service.ts";
@@ -123,7 +124,7 @@ async function openStore(
   log: Log,
   makeReady?: (config: Config, migrations: Migrations, log: Log) => Promise<Connection | undefined>,
 ) {
-  const { resources, definitions, foreign } = definition;
+  const { resources, definitions, foreign, clock = systemClock } = definition;
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
   const files = readMigrationFiles(config.migrations ?? definition.migrations);
@@ -152,7 +153,7 @@ async function openStore(
   const schema = createSchemaProbe(database.connection, plans, files);
   const { readOnly, limits } = config;
   const batchRows = limits.derivationRows;
-  const source = { database, plans, registry, readOnly, log, batchRows };
+  const source = { database, plans, registry, readOnly, log, clock, batchRows };
   const checkDescriptors = createDescriptorCheck(source);
   return { plans, registry, database, schema, checkDescriptors, metrics };
 }

@@ -1,6 +1,7 @@
 // What a program serves, as one value: its resources, the methods written for them by hand, its
 // migrations, and what is its own beside them. Opens nothing, and imports types only: threads load it.
 
+import type { Clock } from "./clock.ts";
 import type { Database, Operation } from "./database/database.ts";
 import type { Finding } from "./database/finding.ts";
 import type { ForeignFiles } from "./database/sqlite/migrate/detect.ts";
@@ -12,6 +13,8 @@ export interface Resources {
   /** The URL of the module that exports this value: threads import the module. */
   readonly definitions: string;
   readonly resources: readonly ResourceService[];
+  /** Where the times of commits come from; the machine's clock if absent. */
+  readonly clock?: Clock;
 }
 
 /** All that a program serves. */
@@ -40,6 +43,10 @@ export interface DerivedIndex {
  * The resources of a program, for `serve`, from the module that exports the result: `module` is its
  * `import.meta.url`. The module must not do more than that, since threads import it too.
  */
-export function defineResources(module: string, resources: readonly ResourceService[]): Resources {
-  return { definitions: module, resources };
+export function defineResources(
+  module: string,
+  resources: readonly ResourceService[],
+  options: Pick<Resources, "clock"> = {},
+): Resources {
+  return { ...options, definitions: module, resources };
 }

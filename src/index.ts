@@ -8,6 +8,7 @@ import type { Definition } from "./definition.ts";
 import { createLog, type Log } from "./observe/log.ts";
 
 export type { RunningService } from "./boot.ts";
+export type { Clock } from "./clock.ts";
 export {
   type Config,
   DEFAULT_LIMITS,

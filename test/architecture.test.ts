@@ -7,7 +7,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { REPO_ROOT } from "./support/tools.ts";
 
-const FLOOR = ["errors", "config"];
+const FLOOR = ["errors", "config", "clock"];
 const SCHEMA = [...FLOOR, "gen"];
 const DATABASE = [...SCHEMA, "schema", "query", "observe"];
 const REPOSITORIES = [...DATABASE, "database"];
@@ -38,6 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   schema: SCHEMA,
   observe: FLOOR,
   "package-root": [],
+  clock: [],
   config: [],
   errors: [],
 };
@@ -149,6 +150,22 @@ describe("imports", () => {
   });
 });
 
+test("the drivers are known to the parts that open, migrate and inspect files, and to nobody else", () => {
+  const openers = ["boot.ts", "definition.ts", "index.ts", "main.ts", "cli/", "chinook/adopt/"];
+  const users = imports
+    .filter(({ path, specifier }) => {
+      const target = relative(REPO_ROOT, resolve(REPO_ROOT, path, "..", specifier));
+      return target.startsWith("src/database/sqlite/") && !path.startsWith("src/database/");
+    })
+    .filter(({ path }) => !openers.some((opener) => path.startsWith(`src/${opener}`)));
+  expect(users.map(({ seen }) => seen)).toEqual([]);
+});
+
+test("the times that are stored come from the clock", () => {
+  const strays = sources.filter(({ text }) => /\bnew Date\(\)/.test(text));
+  expect(strays.map(({ path }) => path)).toEqual([]);
+});
+
 describe("SQL", () => {
   const WORDS =
     /\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|ORDER BY|COLLATE|CAST|json_each|json_extract|json_type)\b/g;
@@ -170,6 +187,21 @@ describe("SQL", () => {
     expect(wordsOf("src/query/")).toEqual([]);
     expect(wordsOf("src/repositories/")).toEqual([]);
     expect(wordsOf("src/handlers/")).toEqual([]);
+    expect(wordsOf("src/grpc/")).toEqual([]);
+    expect(wordsOf("src/health/")).toEqual([]);
+  });
+
+  test("of data is run by the runner, which can be asked about it", () => {
+    // These look at files and schemas, move them, or keep the log: no call waits for what they run.
+    const others = ["connection", "descriptors", "inspect", "migrate", "writer"].map(
+      (room) => `src/database/sqlite/${room}/`,
+    );
+    const strays = sources
+      .filter(
+        ({ path }) => ![...others, "src/chinook/adopt/"].some((room) => path.startsWith(room)),
+      )
+      .flatMap(({ path, text }) => (/\.prepare\b/.test(text) ? [path] : []));
+    expect(strays).toEqual([]);
   });
 
   test("is written by hand only where a domain has statements of its own", () => {

@@ -4,12 +4,12 @@
 import { Command } from "commander";
 import { DEFAULT_LIMITS } from "../config.ts";
 import type { Finding } from "../database/finding.ts";
+import { createSchemaProbe } from "../database/sqlite/inspect/schema-probe.ts";
 import { refuseUnmanaged } from "../database/sqlite/migrate/detect.ts";
 import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
 import { requireDatabase } from "../database/sqlite/migrate/target.ts";
 import { openSqlite } from "../database/sqlite/sqlite-database.ts";
 import { StoreError } from "../errors.ts";
-import { createSchemaProbe } from "../health/schema-probe.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
 import { databaseOption, migrationsOption } from "./options.ts";

@@ -25,6 +25,19 @@ export interface CallLimits {
   readonly deadlineMs?: number;
 }
 
+/** What a look at the database found. */
+export interface ProbeResult {
+  readonly serving: boolean;
+  /** Why it is not serving: what calls are refused with. */
+  readonly error?: StoreError;
+}
+
+/** How many calls have no answer yet. */
+export interface QueueLengths {
+  readonly queuedCommits: number;
+  readonly queuedReads: number;
+}
+
 /** The rows of each statement, all of one snapshot. */
 export interface Snapshot {
   readonly rows: readonly (readonly Row[])[];

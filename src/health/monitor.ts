@@ -4,18 +4,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { HealthCheckResponse_ServingStatus as Serving } from "../../gen/health/v1/health_pb.ts";
 import type { Limits } from "../config.ts";
+import type { ProbeResult } from "../database/database.ts";
 import { StoreError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 
 /** A status of `grpc.health.v1`. */
 export type ServingStatus = (typeof Serving)[keyof typeof Serving];
-
-/** What a look at the database found. */
-export interface ProbeResult {
-  readonly serving: boolean;
-  /** Why it is not serving: what calls are refused with. */
-  readonly error?: StoreError;
-}
 
 /** What a monitor is made of. */
 export interface MonitorConfig {

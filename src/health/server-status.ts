@@ -8,7 +8,7 @@ import {
   type DatabaseStatus_Server,
   DatabaseStatus_ServerSchema,
 } from "../../gen/protostore/v1/database_service_pb.ts";
-import type { QueueLengths } from "../database/sqlite/sqlite-database.ts";
+import type { QueueLengths } from "../database/database.ts";
 import type { StoreError } from "../errors.ts";
 import type { Delays, EventLoopMetrics } from "../observe/event-loop.ts";
 

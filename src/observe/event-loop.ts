@@ -20,8 +20,8 @@ export interface EventLoopMetrics {
   delay(): Delays;
   /** How long the statements took that blocked the loop. */
   statements(): Delays;
-  /** Counts a statement that has blocked the loop for so many nanoseconds. */
-  recordStatement(ns: number): void;
+  /** Counts a statement that has blocked the loop. */
+  recordStatement(run: { readonly durationNs: number }): void;
   /** How long the measuring has gone on, in milliseconds. */
   uptimeMs(): number;
   stop(): void;
@@ -37,7 +37,7 @@ export function watchEventLoop(): EventLoopMetrics {
     // What is sampled is the time between two timers, of which the resolution is no delay.
     delay: () => summarize(loop, RESOLUTION_MS * 1e6),
     statements: () => summarize(statements, 0),
-    recordStatement: (ns) => statements.record(Math.max(1, Math.round(ns))),
+    recordStatement: ({ durationNs }) => statements.record(Math.max(1, Math.round(durationNs))),
     uptimeMs: () => performance.now() - startedMs,
     stop: () => loop.disable(),
   };

@@ -14,10 +14,14 @@ import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
-import { createStatementRunner } from "../../src/database/sqlite/connection/statement-cache.ts";
+import {
+  createStatementRunner,
+  type StatementRun,
+} from "../../src/database/sqlite/connection/statement-cache.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
 import { StoreError } from "../../src/errors.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
+import type { SqlValue } from "../../src/schema/sql-value.ts";
 import { tempDir } from "../support/temp.ts";
 
 const DEFINITIONS = new URL("./mortal-resources.ts", import.meta.url).href;
@@ -321,7 +325,7 @@ test("a connection keeps the statements that are used, and no more than it may",
       return connection.prepare(sql);
     },
   } as unknown as Connection;
-  const runner = createStatementRunner(counting, 10);
+  const runner = createStatementRunner(counting, { statementsMax: 10 });
   for (let i = 0; i < 100; i++) {
     runner.get(ONE);
     runner.get({ sql: `SELECT 'other', ${i}`, parameters: [] });
@@ -329,5 +333,33 @@ test("a connection keeps the statements that are used, and no more than it may",
   expect(prepared).toBe(101);
   runner.get({ sql: "SELECT 'other', 0", parameters: [] });
   expect(prepared).toBe(102);
+  connection.close();
+});
+
+test("a runner tells of each statement what it was and how it went", () => {
+  const connection = openConnection(":memory:", { busyTimeoutMs: 0 });
+  const runs: StatementRun[] = [];
+  const runner = createStatementRunner(connection, { onStatement: (run) => runs.push(run) });
+  const statement = (sql: string, ...parameters: SqlValue[]) => ({ sql, parameters });
+  runner.run(statement("CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT UNIQUE)"));
+  runner.run(statement('INSERT INTO "books" (title) VALUES (?), (?)', "a", "b"));
+  runner.all(statement("SELECT id FROM books WHERE title <> ?", "c"));
+  runner.get(statement("select id from books where title = ?", "c"));
+  runner.run(statement("UPDATE books SET title = 'd' WHERE title = ?", "a"));
+  const twice = statement("INSERT INTO books (title) VALUES (?)", "d");
+  expect(() => runner.run(twice)).toThrow(/UNIQUE/);
+  expect(() => runner.all(statement("SELECT 1 FROM absent"))).toThrow(/no such table/);
+  runner.run(statement("DELETE FROM books"));
+  expect(runs.map(({ name, rows, error }) => [name, rows, error !== undefined])).toEqual([
+    ["CREATE", 0, false],
+    ["INSERT books", 2, false],
+    ["SELECT books", 2, false],
+    ["SELECT books", 0, false],
+    ["UPDATE books", 1, false],
+    ["INSERT books", 0, true],
+    ["SELECT absent", 0, true],
+    ["DELETE books", 2, false],
+  ]);
+  for (const { durationNs } of runs) expect(durationNs).toBeGreaterThanOrEqual(0);
   connection.close();
 });

@@ -8,8 +8,9 @@ import {
   type HealthCheckResponse,
   HealthCheckResponse_ServingStatus as Serving,
 } from "../../gen/health/v1/health_pb.ts";
+import type { ProbeResult } from "../../src/database/database.ts";
 import { StoreError } from "../../src/errors.ts";
-import { createHealthMonitor, type ProbeResult } from "../../src/health/monitor.ts";
+import { createHealthMonitor } from "../../src/health/monitor.ts";
 import { healthService } from "../../src/health/service.ts";
 import {
   callStream,

@@ -10,11 +10,11 @@ import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
+import { createSchemaProbe } from "../../src/database/sqlite/inspect/schema-probe.ts";
 import {
   readMigratedSchema,
   type SchemaObject,
 } from "../../src/database/sqlite/migrate/migrated-schema.ts";
-import { createSchemaProbe } from "../../src/health/schema-probe.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { runCli } from "../service/cli.ts";
 import { failureOf, openSql } from "../service/support.ts";

@@ -2,8 +2,9 @@
 
 import { describe, expect, onTestFinished, test } from "vitest";
 import { HealthCheckResponse_ServingStatus as Serving } from "../../gen/health/v1/health_pb.ts";
+import type { ProbeResult } from "../../src/database/database.ts";
 import { type ErrorCode, StoreError } from "../../src/errors.ts";
-import { createHealthMonitor, type ProbeResult } from "../../src/health/monitor.ts";
+import { createHealthMonitor } from "../../src/health/monitor.ts";
 import { memoryLog, until } from "../grpc/support.ts";
 
 function monitorOf(probe: () => Promise<ProbeResult>, probeIntervalMs = 1) {

@@ -4,10 +4,10 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { type FindingSummary, summarizeFindings } from "../../database/finding.ts";
 import type { Connection } from "../../database/sqlite/connection/connection.ts";
+import { createSchemaProbe } from "../../database/sqlite/inspect/schema-probe.ts";
 import type { MigrationFile } from "../../database/sqlite/migrate/files.ts";
 import { createReader } from "../../database/sqlite/readers/reader.ts";
 import { verifyDatabase } from "../../database/sqlite/verify/verify.ts";
-import { createSchemaProbe } from "../../health/schema-probe.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 
 /** How many findings of each kind are told. */

@@ -33,10 +33,19 @@ export function selectPresence({ sql: { table, key: name } }: TablePlan, key: bi
  * Bytes, revision of the database, and the CRC-32 that the bytes must have; the only parameter is the
  * key. A join takes twice the time.
  */
-export function selectWire({ sql: { table, key } }: ResourcePlan): string {
-  const columns = `wire, (SELECT revision FROM store_state), ${expectedCrc(table, key)}`;
-  return `SELECT ${columns} FROM ${table} WHERE ${key} = ?`;
+export function selectWire(plan: ResourcePlan, key: bigint): Statement {
+  let sql = wireTexts.get(plan);
+  if (sql === undefined) {
+    const { table, key: column } = plan.sql;
+    const columns = `wire, (SELECT revision FROM store_state), ${expectedCrc(table, column)}`;
+    sql = `SELECT ${columns} FROM ${table} WHERE ${column} = ?`;
+    wireTexts.set(plan, sql);
+  }
+  return { sql, parameters: [key] };
 }
+
+/** Asked for with every Get. */
+const wireTexts = new WeakMap<ResourcePlan, string>();
 
 /**
  * The bytes of the rows with these keys, in their order, and the CRC-32 that they must have: a row for

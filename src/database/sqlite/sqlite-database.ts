@@ -7,12 +7,12 @@ import type { Registry } from "@bufbuild/protobuf";
 import type { Durability, Limits } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
 import type { Log } from "../../observe/log.ts";
-import type { CallLimits, Database } from "../database.ts";
+import type { CallLimits, Database, QueueLengths } from "../database.ts";
 import type { Statement } from "../sql/statements.ts";
 import { type Connection, translateSqliteError } from "./connection/connection.ts";
 import { type Guarded, openGuarded } from "./connection/file-guard.ts";
 import { isReadOnlyNow, readOnlyMedia } from "./connection/media.ts";
-import type { OnStatement } from "./connection/timed.ts";
+import type { OnStatement } from "./connection/statement-cache.ts";
 import { useSchemaStore } from "./descriptors/schema-store.ts";
 import { createListCosts } from "./inspect/list-costs.ts";
 import { type HoldWatch, watchHold } from "./inspect/log-hold.ts";
@@ -39,18 +39,12 @@ export interface SqliteOptions {
   /** The types that an Any may hold to be kept as JSON. */
   readonly registry: Registry;
   readonly limits: Limits;
-  /** Told of what is read on the main thread. */
+  /** Told of the statements that the main thread runs. */
   readonly onStatement?: OnStatement;
   /** What secrets that cannot be stored are made from; they are random if it is absent. */
   readonly secretSeed?: string;
   /** Told of threads that die or have to be ended. */
   readonly log?: Log;
-}
-
-/** How many calls have no answer yet. */
-export interface QueueLengths {
-  readonly queuedCommits: number;
-  readonly queuedReads: number;
 }
 
 /** A database, and the connection that probes look at it with. */

@@ -1,5 +1,6 @@
-// Prepares an SQL text once per connection, and keeps the texts that are used.
-// Values are parameters always; but filters and orders make new texts without end.
+// Runs the statements of a connection: the one place where they can be seen. Prepares each text once,
+// and keeps the texts that are used: values are parameters always, but filters and orders make new
+// texts without end.
 
 import type Database from "better-sqlite3";
 import type { Row, SqlValue } from "../../../schema/sql-value.ts";
@@ -16,15 +17,38 @@ export interface StatementRunner {
   run(statement: Statement): number;
 }
 
-type Prepared = Database.Statement<SqlValue[], Row>;
+/** How a statement went. */
+export interface StatementRun {
+  /** What it does, and to which table, such as `SELECT books`: as many names as there are tables. */
+  readonly name: string;
+  /** How long it blocked its thread, in nanoseconds. */
+  readonly durationNs: number;
+  /** How many rows it gave, or changed; 0 if it failed. */
+  readonly rows: number;
+  readonly error?: unknown;
+}
 
-/** The most statements that a connection keeps prepared; each takes some kilobytes. */
+/** Told of each statement when it has ended. */
+export type OnStatement = (run: StatementRun) => void;
+
+export interface RunnerOptions {
+  readonly onStatement?: OnStatement | undefined;
+  /** The most statements that are kept prepared. */
+  readonly statementsMax?: number;
+}
+
+interface Prepared {
+  readonly name: string;
+  readonly statement: Database.Statement<SqlValue[], Row>;
+}
+
+/** A connection keeps so many statements prepared; each takes some kilobytes. */
 const STATEMENTS_MAX = 500;
 
-/** A runner that keeps up to `statementsMax` statements that it has prepared. */
+/** The runner of a connection, which keeps the statements that it has prepared. */
 export function createStatementRunner(
   connection: Connection,
-  statementsMax = STATEMENTS_MAX,
+  { onStatement, statementsMax = STATEMENTS_MAX }: RunnerOptions = {},
 ): StatementRunner {
   // Two generations: when `recent` is full it becomes `older`; a hit in `older` is promoted.
   let recent = new Map<string, Prepared>();
@@ -43,14 +67,54 @@ export function createStatementRunner(
   }
 
   function prepareNew(sql: string): Prepared {
-    const prepared = connection.prepare<SqlValue[], Row>(sql);
-    if (prepared.reader) prepared.raw(true);
-    return prepared;
+    const statement = connection.prepare<SqlValue[], Row>(sql);
+    if (statement.reader) statement.raw(true);
+    return { name: nameOf(sql), statement };
+  }
+
+  /** Runs a statement by `method`, and tells of it. */
+  function observe<T>(
+    { sql, parameters }: Statement,
+    method: Method<T>,
+    count: (result: T) => number,
+  ): T {
+    if (!onStatement) return method(prepare(sql).statement, parameters);
+    const startMs = performance.now();
+    let result: T;
+    try {
+      result = method(prepare(sql).statement, parameters);
+    } catch (error) {
+      onStatement({ name: nameOf(sql), durationNs: nsSince(startMs), rows: 0, error });
+      throw error;
+    }
+    const durationNs = nsSince(startMs);
+    onStatement({ name: prepare(sql).name, durationNs, rows: count(result) });
+    return result;
   }
 
   return {
-    all: ({ sql, parameters }) => prepare(sql).all(...parameters),
-    get: ({ sql, parameters }) => prepare(sql).get(...parameters),
-    run: ({ sql, parameters }) => prepare(sql).run(...parameters).changes,
+    all: (statement) => observe(statement, allRows, (rows) => rows.length),
+    get: (statement) => observe(statement, oneRow, (row) => (row ? 1 : 0)),
+    run: (statement) => observe(statement, changes, (changed) => changed),
   };
+}
+
+type Method<T> = (statement: Prepared["statement"], parameters: readonly SqlValue[]) => T;
+
+const allRows: Method<Row[]> = (statement, parameters) => statement.all(...parameters);
+const oneRow: Method<Row | undefined> = (statement, parameters) => statement.get(...parameters);
+const changes: Method<number> = (statement, parameters) => statement.run(...parameters).changes;
+
+function nsSince(startMs: number): number {
+  return (performance.now() - startMs) * 1e6;
+}
+
+const VERB = /^\s*(\w+)/;
+const TABLE = /\b(?:FROM|INTO|UPDATE)\s+"?(\w+)/i;
+
+/** No values, and no more than that: it is a label of figures. */
+function nameOf(sql: string): string {
+  const verb = VERB.exec(sql)?.[1]?.toUpperCase() ?? "";
+  const table = TABLE.exec(sql)?.[1];
+  return table === undefined ? verb : `${verb} ${table}`;
 }

@@ -3,6 +3,7 @@
 // of one row if nothing has changed.
 
 import type { DescMessage, FileRegistry, Registry } from "@bufbuild/protobuf";
+import { type Clock, timestamp } from "../../../clock.ts";
 import { StoreError } from "../../../errors.ts";
 import type { Log } from "../../../observe/log.ts";
 import {
@@ -38,6 +39,7 @@ export interface DescriptorOptions {
   readonly registry: Registry;
   readonly readOnly: boolean;
   readonly log: Log;
+  readonly clock: Clock;
   /** The rows of one commit while rows are derived anew. */
   readonly batchRows: number;
 }
@@ -106,7 +108,7 @@ async function reconcile(options: DescriptorOptions, own: Own, state: SchemaStat
   await run(database, [
     // Together with the descriptors, by which the next start knows that it is done.
     ...uncoverColumns(used, stored),
-    insertImage(own.hash, own.image, new Date().toISOString()),
+    insertImage(own.hash, own.image, timestamp(options.clock)),
     ...(isOlder(connection, used, state) ? [] : [setCurrent(own.hash)]),
     ...(isResumed || rowsTotal === 0n ? [] : [beginDerivation(own.hash, rowsTotal)]),
   ]);

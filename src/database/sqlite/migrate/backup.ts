@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, fsyncSync, openSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
+import { systemClock, timestamp } from "../../../clock.ts";
 import { StoreError } from "../../../errors.ts";
 import { quoteName } from "../../../schema/sql-name.ts";
 import type { Connection } from "../connection/connection.ts";
@@ -25,7 +26,7 @@ export async function makeVerifiedBackup(
 ): Promise<string> {
   return await withVerifiedCopy(target, onProgress, async (copy) => {
     await examine(copy);
-    const time = new Date().toISOString().replaceAll(/[-:]/g, "");
+    const time = timestamp(systemClock).replaceAll(/[-:]/g, "");
     const backup = `${target.database}.backup-${time}`;
     renameSync(copy, backup);
     flush(dirname(copy));

@@ -3,6 +3,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { systemClock } from "../../../clock.ts";
 import { StoreError } from "../../../errors.ts";
 import { SYSTEM_COLUMNS } from "../../../schema/plan.ts";
 import { sqlName } from "../../../schema/sql-name.ts";
@@ -42,7 +43,7 @@ export function createMigration(name: string, options: CreateOptions): readonly 
   }
   const dir = options.dir;
   const last = readMigrationFiles(dir).at(-1);
-  const base = join(dir, `${nextVersion(last, new Date())}_${name}`);
+  const base = join(dir, `${nextVersion(last, new Date(systemClock()))}_${name}`);
   const [up, down] = options.table ? tableScripts(options.table) : emptyScripts();
   const contents: readonly [string, string][] =
     last?.form === "goose"

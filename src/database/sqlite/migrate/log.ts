@@ -1,6 +1,7 @@
 // Owns `schema_migrations_log`: which file made each version of the schema, when, in what time.
 // The version itself is in schema_migrations, which other tools write too: the log follows it.
 
+import { systemClock, timestamp } from "../../../clock.ts";
 import { StoreError } from "../../../errors.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { MigrationFile } from "./files.ts";
@@ -114,7 +115,7 @@ export function writeLogEntry(
       file.checksum,
       kind,
       durationMs === undefined ? null : BigInt(Math.round(durationMs)),
-      new Date().toISOString(),
+      timestamp(systemClock),
     );
 }
 

@@ -2,6 +2,7 @@
 // They go before the user's migrations, whose triggers need them, unless those make the tables.
 
 import { join } from "node:path";
+import { systemClock, timestamp } from "../../../clock.ts";
 import { PACKAGE_ROOT } from "../../../package-root.ts";
 import type { Connection } from "../connection/connection.ts";
 import { type MigrationFile, readMigrationFiles } from "./files.ts";
@@ -54,7 +55,7 @@ export async function migrateStore(target: Target, files: readonly MigrationFile
       runScript(connection, up);
       connection
         .prepare("INSERT INTO store_migrations VALUES (?, ?, ?, ?)")
-        .run(version, name, checksum, new Date().toISOString());
+        .run(version, name, checksum, timestamp(systemClock));
     }
   });
 }

@@ -2,23 +2,18 @@
 // Must not read anything whose size depends on the number of rows.
 
 import type { Registry } from "@bufbuild/protobuf";
-import type Database from "better-sqlite3";
 import { resolveReadMask } from "../../../query/read-mask.ts";
 import { hasCrc } from "../../../schema/checksum.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { damagedBytes, faultError } from "../../../schema/row-fault.ts";
-import type { SqlValue } from "../../../schema/sql-value.ts";
 import type { CallLimits } from "../../database.ts";
 import type { StoredMessage } from "../../page-request.ts";
 import { selectWire } from "../../sql/statements.ts";
 import { retryWhileBusy } from "../connection/busy-retry.ts";
 import { type Connection, isBusy, translateSqliteError } from "../connection/connection.ts";
-import { createStatementRunner } from "../connection/statement-cache.ts";
-import { type OnStatement, timed } from "../connection/timed.ts";
+import { createStatementRunner, type OnStatement } from "../connection/statement-cache.ts";
 import { inSnapshot } from "./reader.ts";
 import { isFault, rebuildByKeys } from "./rebuild.ts";
-
-type WireRow = [wire: SqlValue, revision: bigint, crc: SqlValue];
 
 /** Reads the message with a key; fails with StoreError only. */
 export type ReadPoint = (
@@ -30,7 +25,7 @@ export type ReadPoint = (
 
 export interface PointReaderOptions {
   readonly registry: Registry;
-  /** Told of each read. */
+  /** Told of each statement. */
   readonly onStatement?: OnStatement | undefined;
 }
 
@@ -40,21 +35,11 @@ export function createPointReader(
   { registry, onStatement }: PointReaderOptions,
   timeoutMs: number,
 ): ReadPoint {
-  const runner = createStatementRunner(connection);
-  const prepared = new Map<ResourcePlan, Database.Statement<[bigint], WireRow>>();
-
-  function statementOf(plan: ResourcePlan): Database.Statement<[bigint], WireRow> {
-    let statement = prepared.get(plan);
-    if (!statement) {
-      statement = connection.prepare<[bigint], WireRow>(selectWire(plan)).raw(true);
-      prepared.set(plan, statement);
-    }
-    return statement;
-  }
+  const runner = createStatementRunner(connection, { onStatement });
 
   // One statement is a read transaction by itself.
   function readOnce(plan: ResourcePlan, key: bigint, mask?: readonly string[]): StoredMessage {
-    const [wire = null, revision, crc = null] = statementOf(plan).get(key) ?? [];
+    const [wire = null, revision, crc = null] = runner.get(selectWire(plan, key)) ?? [];
     if (wire === null || crc === null) return readWhole(plan, key, mask);
     if (!hasCrc(wire, crc)) throw faultError(damagedBytes(plan, key));
     return { message: wire, revision: revision as bigint };
@@ -73,11 +58,11 @@ export function createPointReader(
   return (plan, key, limits, mask) => {
     // The first attempt takes no time in which a call could end, and is nearly always the last.
     try {
-      return Promise.resolve(timed(() => readOnce(plan, key, mask), onStatement));
+      return Promise.resolve(readOnce(plan, key, mask));
     } catch (error) {
       const attempt = () => {
         if (!isBusy(error)) throw error;
-        return timed(() => readOnce(plan, key, mask), onStatement);
+        return readOnce(plan, key, mask);
       };
       return retryWhileBusy(attempt, timeoutMs, limits).catch((last: unknown) => {
         throw translateSqliteError(last);

@@ -5,8 +5,7 @@ import type { Row } from "../../../schema/sql-value.ts";
 import type { ItemForm, PageBytes } from "../../page-request.ts";
 import type { Statement } from "../../sql/statements.ts";
 import { type Connection, isBusy, translateSqliteError } from "../connection/connection.ts";
-import { createStatementRunner } from "../connection/statement-cache.ts";
-import { type OnStatement, timed } from "../connection/timed.ts";
+import { createStatementRunner, type OnStatement } from "../connection/statement-cache.ts";
 import { createItemWriter } from "./item-bytes.ts";
 import { isIntact, joinsBytes, readNumbers, splitBytes } from "./wires.ts";
 
@@ -38,13 +37,12 @@ export function createShortPageReader(
   connection: Connection,
   onStatement?: OnStatement,
 ): ReadShortPage {
-  const runner = createStatementRunner(connection);
+  const runner = createStatementRunner(connection, { onStatement });
   const joins = joinsBytes(connection);
   return async (request) => {
     if (!joins) return undefined;
     try {
-      const read = () => splitPage(request, runner.get(request.joined) as JoinedRow);
-      return timed(read, onStatement);
+      return splitPage(request, runner.get(request.joined) as JoinedRow);
     } catch (error) {
       // The others wait for a lock without blocking this thread.
       if (isBusy(error)) return undefined;

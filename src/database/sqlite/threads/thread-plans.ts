@@ -2,6 +2,7 @@
 // Must not know what the thread is for.
 
 import type { Registry } from "@bufbuild/protobuf";
+import { type Clock, systemClock } from "../../../clock.ts";
 import { StoreError } from "../../../errors.ts";
 import { planResources, type ResourceDefinition, type ResourcePlan } from "../../../schema/plan.ts";
 import { registryOf } from "../../../schema/registry.ts";
@@ -10,12 +11,14 @@ import { registryOf } from "../../../schema/registry.ts";
 export interface ThreadPlans {
   readonly plans: readonly ResourcePlan[];
   readonly registry: Registry;
+  readonly clock: Clock;
 }
 
 /** What `defineResources` has made, as far as a thread needs it. */
 interface Exported {
   readonly definitions: string;
   readonly resources: readonly ResourceDefinition[];
+  readonly clock?: Clock;
 }
 
 /**
@@ -28,10 +31,11 @@ export async function loadPlans(definitions: string): Promise<ThreadPlans> {
   if (!found) {
     throw new StoreError("INVALID_CONFIG", `${definitions} must export its defineResources(…)`);
   }
-  const { resources } = found;
+  const { resources, clock = systemClock } = found;
   return {
     plans: planResources(resources),
     registry: registryOf(resources.map(({ resource }) => resource)),
+    clock,
   };
 }
 

@@ -2,6 +2,7 @@
 // a savepoint each; one that fails is rolled back alone. Runs in the writer thread, which may wait.
 
 import type { Registry } from "@bufbuild/protobuf";
+import { type Clock, timestamp } from "../../../clock.ts";
 import { StoreError } from "../../../errors.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { WRITING } from "../../../schema/triggers.ts";
@@ -31,6 +32,8 @@ import { guardTables } from "./table-guards.ts";
 export interface CommitterOptions {
   readonly plans: readonly ResourcePlan[];
   readonly registry: Registry;
+  /** Where the times of commits come from. */
+  readonly clock: Clock;
   /** The largest message that is stored. */
   readonly messageBytesMax: number;
   /** The most bytes of messages that one answer can have. */
@@ -81,7 +84,7 @@ const RELEASE = statement("RELEASE one");
 /** Commits groups on `connection`, which must not be used for anything else meanwhile. */
 export function createCommitter(connection: Connection, options: CommitterOptions): CommitGroup {
   const runner = createStatementRunner(connection);
-  const { plans, registry, messageBytesMax, answerBytesMax } = options;
+  const { plans, registry, clock, messageBytesMax, answerBytesMax } = options;
   const { requestRetentionMs: retentionMs } = options;
   let seen: { readonly version: unknown; readonly foreign: ForeignCode } | undefined;
 
@@ -158,7 +161,7 @@ export function createCommitter(connection: Connection, options: CommitterOption
     const [before] = runner.get({ sql: START, parameters: [writing] }) ?? [];
     // The row is gone, or says that somebody writes: nobody can, inside our own transaction.
     if (typeof before !== "bigint") throw schemaMismatch();
-    const now = new Date().toISOString();
+    const now = timestamp(clock);
     const isOpen = () => connection.inTransaction;
     const given = { runner, plans, registry, messageBytesMax, now, foreign, watched, isOpen };
     const shared = { ...given, nextKeys: new Map() };

@@ -57,7 +57,7 @@ function fail(error: unknown): void {
 }
 
 function write({ path, files, durability, limits }: WriterData, known: ThreadPlans): void {
-  const { plans, registry } = known;
+  const { plans, registry, clock } = known;
   const { busyTimeoutMs } = limits;
   const { connection, guard } = openGuarded(path, { busyTimeoutMs, known: files });
   setUp(connection, durability);
@@ -68,6 +68,7 @@ function write({ path, files, durability, limits }: WriterData, known: ThreadPla
   const commitGroup = createCommitter(connection, {
     plans,
     registry,
+    clock,
     messageBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
     answerBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
     requestRetentionMs: limits.requestRetentionMs,

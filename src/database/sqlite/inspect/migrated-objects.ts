@@ -1,9 +1,9 @@
 // Compares the triggers and views of a database with those that its migrations make: one that was
 // replaced by something of the same name is not what its name says. Mends nothing.
 
-import type { Connection } from "../database/sqlite/connection/connection.ts";
-import { foldSql } from "../database/sqlite/inspect/definition.ts";
-import { readSchema, type SchemaObject } from "../database/sqlite/migrate/migrated-schema.ts";
+import type { Connection } from "../connection/connection.ts";
+import { readSchema, type SchemaObject } from "../migrate/migrated-schema.ts";
+import { foldSql } from "./definition.ts";
 
 /** The triggers and views of a schema by name, in lower case as SQLite compares names. */
 export type MigratedObjects = ReadonlyMap<string, SchemaObject>;

@@ -5,22 +5,18 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type DatabaseStatus_Schema,
   DatabaseStatus_SchemaSchema,
-} from "../../gen/protostore/v1/database_service_pb.ts";
-import {
-  type Connection,
-  readPragma,
-  translateSqliteError,
-} from "../database/sqlite/connection/connection.ts";
-import { readSchemaState, type SchemaState } from "../database/sqlite/descriptors/schema-store.ts";
-import { describeTables } from "../database/sqlite/inspect/describe.ts";
-import type { MigrationFile } from "../database/sqlite/migrate/files.ts";
-import { type MigrationStatus, readMigrationStatus } from "../database/sqlite/migrate/migrate.ts";
-import { readMigratedSchema } from "../database/sqlite/migrate/migrated-schema.ts";
-import { StoreError } from "../errors.ts";
-import { findDifferences } from "../schema/drift.ts";
-import type { ResourcePlan } from "../schema/plan.ts";
+} from "../../../../gen/protostore/v1/database_service_pb.ts";
+import { StoreError } from "../../../errors.ts";
+import { findDifferences } from "../../../schema/drift.ts";
+import type { ResourcePlan } from "../../../schema/plan.ts";
+import type { ProbeResult } from "../../database.ts";
+import { type Connection, readPragma, translateSqliteError } from "../connection/connection.ts";
+import { readSchemaState, type SchemaState } from "../descriptors/schema-store.ts";
+import type { MigrationFile } from "../migrate/files.ts";
+import { type MigrationStatus, readMigrationStatus } from "../migrate/migrate.ts";
+import { readMigratedSchema } from "../migrate/migrated-schema.ts";
+import { describeTables } from "./describe.ts";
 import { compareObjects, triggersAndViews } from "./migrated-objects.ts";
-import type { ProbeResult } from "./monitor.ts";
 import { findStateFaults } from "./store-state.ts";
 
 /** Compares a database with what the server needs. */

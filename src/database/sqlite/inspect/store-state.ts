@@ -1,7 +1,7 @@
 // Looks at the one row of store_state, without which no write of another program is noticed.
 // Reads only, and on a connection that does not write: to it `writing` is always 0.
 
-import type { Connection } from "../database/sqlite/connection/connection.ts";
+import type { Connection } from "../connection/connection.ts";
 
 interface StateRow {
   readonly id: unknown;
