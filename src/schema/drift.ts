@@ -28,8 +28,6 @@ export interface TableDescription {
   readonly foreignKeys: readonly ForeignKeyDescription[];
   readonly triggers: readonly Trigger[];
   readonly indexes: readonly IndexDescription[];
-  /** True if the database keeps texts in UTF-16. */
-  readonly isUtf16?: boolean;
 }
 
 export interface ForeignKeyDescription {

@@ -48,15 +48,6 @@ export function roundMs(value: number): number {
   return Math.trunc(value + (value < 0 ? -0.5 : 0.5));
 }
 
-/** SQL for the milliseconds since the epoch; NULL for what the codec does not read. */
-export function timeNumberMs(format: TimeFormat, column: string): string {
-  const ms = `CAST(round(${SCALES[format]?.sql(column)}) AS INTEGER)`;
-  return (
-    `CASE WHEN typeof(${column}) IN ('integer', 'real') ` +
-    `AND ${ms} BETWEEN ${MIN_MS} AND ${MAX_MS} THEN ${ms} END`
-  );
-}
-
 /** The number that the column has for about this time, for a range of an index. */
 export function timeNumberOf(format: TimeFormat, milliseconds: bigint): SqlValue {
   return SCALES[format]?.fromMs(milliseconds) ?? null;

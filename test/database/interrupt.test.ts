@@ -15,6 +15,7 @@ import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
+import { sqliteDialect } from "../../src/database/sqlite/dialect/dialect.ts";
 import { explainDetails } from "../../src/database/sqlite/inspect/explain.ts";
 import { createListReader } from "../../src/database/sqlite/readers/lists.ts";
 import { createReader } from "../../src/database/sqlite/readers/reader.ts";
@@ -24,6 +25,8 @@ import { createRepository } from "../../src/repositories/resource-repository.ts"
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { runService, type TestService } from "../support/service.ts";
+
+const FACTS = { dialect: sqliteDialect(false) };
 
 const PLANS = planResources(RESOURCES);
 const ROWS = 1_500;
@@ -53,7 +56,7 @@ beforeAll(async () => {
   const page: Database["page"] = async (request) => reader.page(request);
   const shortPage = async () => undefined;
   database = {
-    list: createListReader({ limits: DEFAULT_LIMITS, factsOf: () => ({}), shortPage, page }),
+    list: createListReader({ limits: DEFAULT_LIMITS, factsOf: () => FACTS, shortPage, page }),
     page,
     read: async (statements: readonly Statement[]) => reader.read(statements),
   } as Database;
@@ -154,7 +157,7 @@ test("asking changes no plan", () => {
 
 function statementOf(plan: ResourcePlan, filter: string, orderBy: string): Statement | undefined {
   try {
-    const list = compileList(checkList(plan, { filter, orderBy }), {});
+    const list = compileList(checkList(plan, { filter, orderBy }), FACTS);
     return list.first({ pageSize: 10, skip: 0 });
   } catch (error) {
     if (error instanceof StoreError && error.code === "INVALID_FIELD") return undefined;

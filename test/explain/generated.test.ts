@@ -8,6 +8,7 @@ import { CustomerSchema } from "../../gen/chinook/v1/customer_pb.ts";
 import { TrackSchema } from "../../gen/chinook/v1/track_pb.ts";
 import type { Operation } from "../../src/database/database.ts";
 import { generatedColumn } from "../../src/database/sql/filter/generated-column.ts";
+import { sqliteDialect } from "../../src/database/sqlite/dialect/dialect.ts";
 import { createSchemaView } from "../../src/database/sqlite/inspect/schema-view.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 import { makeResource } from "../support/arbitrary-resource.ts";
@@ -126,7 +127,7 @@ test("values at the edges of their types", async () => {
   expect(found.map((row) => row.loyalty_points)).toEqual([...points.slice(0, 3), null]);
 });
 
-const ISRC = generatedColumn(planOf("Track"), "isrc")?.expression ?? "";
+const ISRC = generatedColumn(planOf("Track"), "isrc", sqliteDialect(false))?.expression ?? "";
 
 test.each([
   ["of another path", ISRC.replaceAll("isrc", "upc")],
@@ -158,7 +159,8 @@ test.each([
 
 test("a column of any name and layout is used if it has the value", async () => {
   const { connection } = await migrated();
-  const explicit = generatedColumn(planOf("Track"), "explicit")?.expression ?? "";
+  const explicit =
+    generatedColumn(planOf("Track"), "explicit", sqliteDialect(false))?.expression ?? "";
   connection.exec(`ALTER TABLE tracks ADD COLUMN "a,b" AS (${explicit})`);
   expect(factsOf(connection, planOf("Track")).generated?.has("$.explicit")).toBe(false);
   const spread = explicit.replace("data, ", "data,\n -- ' \n ");

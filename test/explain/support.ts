@@ -15,6 +15,7 @@ import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
+import { dialectOf } from "../../src/database/sqlite/dialect/dialect.ts";
 import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
 import { loadFixtures } from "../../src/fixtures.ts";
@@ -92,7 +93,7 @@ export function multiply({ connection }: Migrated, count: number): void {
 
 /** What List knows of the table. */
 export function factsOf(connection: Connection, plan: ResourcePlan): TableFacts {
-  return readTableFacts(plan, describeTables(connection));
+  return readTableFacts(plan, describeTables(connection), dialectOf(connection));
 }
 
 /** The statement of a List's first page, as List itself makes it. */

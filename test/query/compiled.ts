@@ -8,9 +8,13 @@ import {
   type CompiledOrder,
   compileOrder as compileTerms,
 } from "../../src/database/sql/order/compile.ts";
+import { sqliteDialect } from "../../src/database/sqlite/dialect/dialect.ts";
 import { checkFilter } from "../../src/query/filter/checker.ts";
 import { checkOrder } from "../../src/query/order/checker.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
+
+/** What tables are in that say nothing else. */
+const UTF8 = sqliteDialect(false);
 
 /** A filter as SQL. */
 export interface CompiledFilter {
@@ -24,11 +28,11 @@ export interface CompiledFilter {
 export function compileFilter(
   plan: ResourcePlan,
   text: string,
-  facts: TableFacts = {},
+  facts: Partial<TableFacts> = {},
 ): CompiledFilter {
   const { condition, fields } = checkFilter(plan, text);
   if (!condition) return { where: "TRUE", parameters: [], fields };
-  const { sql, parameters } = toSql(plan, condition, facts);
+  const { sql, parameters } = toSql(plan, condition, { dialect: UTF8, ...facts });
   return { where: sql, parameters, fields };
 }
 
@@ -36,8 +40,11 @@ export function compileFilter(
 export function compileOrder(
   plan: ResourcePlan,
   text: string,
-  facts: TableFacts = {},
+  facts: Partial<TableFacts> = {},
 ): CompiledOrder & { readonly fields: readonly string[] } {
   const terms = checkOrder(plan, text);
-  return { ...compileTerms(plan, terms, facts), fields: terms.map(({ path }) => path) };
+  return {
+    ...compileTerms(plan, terms, { dialect: UTF8, ...facts }),
+    fields: terms.map(({ path }) => path),
+  };
 }

@@ -5,18 +5,23 @@ import type { DescField } from "@bufbuild/protobuf";
 import type { DescribeTable, TableDescription } from "../../schema/drift.ts";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import { sqlName } from "../../schema/sql-name.ts";
+import type { Dialect } from "./dialect.ts";
 import { generatedColumn } from "./filter/generated-column.ts";
 import { jsonLabel, type TableFacts } from "./filter/source.ts";
 
 /** What the table of a resource is beside its plan; nothing if there is no such table. */
-export function readTableFacts(plan: ResourcePlan, describe: DescribeTable): Required<TableFacts> {
+export function readTableFacts(
+  plan: ResourcePlan,
+  describe: DescribeTable,
+  dialect: Dialect,
+): Required<TableFacts> {
   const table = describe(plan.table);
   const notNull = table?.columns.filter((column) => column.notNull).map(({ name }) => name) ?? [];
   return {
-    generated: table ? generatedColumns(plan, table) : new Map(),
+    dialect,
+    generated: table ? generatedColumns(plan, table, dialect) : new Map(),
     notNull: new Set(notNull),
     collated: new Set([plan, ...plan.children].flatMap((each) => collatedColumns(each, describe))),
-    isUtf16: table?.isUtf16 ?? false,
   };
 }
 
@@ -37,11 +42,12 @@ const BINARY = "BINARY";
 function generatedColumns(
   plan: ResourcePlan,
   { columns }: TableDescription,
+  dialect: Dialect,
 ): ReadonlyMap<string, string> {
   const found = columns.flatMap(({ name, type, expression }) => {
     if (expression === undefined || !IDENTIFIER.test(name)) return [];
     if (!keepsValue(type, expression)) return [];
-    const wanted = pathsIn(plan, expression).map((path) => generatedColumn(plan, path));
+    const wanted = pathsIn(plan, expression).map((path) => generatedColumn(plan, path, dialect));
     const match = wanted.find((column) => column?.expression === expression);
     return match ? [[match.key, sqlName(name)] as const] : [];
   });

@@ -8,6 +8,7 @@ import {
   type Connection,
   openConnection,
 } from "../../../src/database/sqlite/connection/connection.ts";
+import { sqliteDialect } from "../../../src/database/sqlite/dialect/dialect.ts";
 import type { SqlValue } from "../../../src/schema/sql-value.ts";
 import { EVERYTHING_TABLES, EVERYTHING_PLAN as PLAN } from "../../support/everything.ts";
 import { compileFilter, compileOrder } from "../compiled.ts";
@@ -35,13 +36,13 @@ const COLUMNS = [
 ];
 
 let connection: Connection;
-let facts: TableFacts;
+let facts: Partial<TableFacts>;
 beforeAll(() => {
   connection = openConnection(":memory:", { busyTimeoutMs: 0 });
   connection.exec(EVERYTHING_TABLES);
   const generated = new Map<string, string>();
   for (const [index, path] of GENERATED.entries()) {
-    const column = generatedColumn(PLAN, path);
+    const column = generatedColumn(PLAN, path, sqliteDialect(false));
     if (!column) throw new Error(path);
     generated.set(column.key, `G${index}`);
     connection.exec(`
@@ -213,9 +214,9 @@ test("what no one column can hold has no generated column", () => {
     "j_map_string.a",
     "nothing",
   ]) {
-    expect(generatedColumn(PLAN, path), path).toBeUndefined();
+    expect(generatedColumn(PLAN, path, sqliteDialect(false)), path).toBeUndefined();
   }
-  expect(generatedColumn(PLAN, "j_string")).toEqual({
+  expect(generatedColumn(PLAN, "j_string", sqliteDialect(false))).toEqual({
     key: "$.jString",
     expression:
       "CASE WHEN json_valid(data) THEN CASE json_type(data, '$.jString') " +

@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import { generatedColumn } from "../../../src/database/sql/filter/generated-column.ts";
 import { readTableFacts } from "../../../src/database/sql/table-facts.ts";
 import type { Connection } from "../../../src/database/sqlite/connection/connection.ts";
+import { dialectOf, sqliteDialect } from "../../../src/database/sqlite/dialect/dialect.ts";
 import { describeTables } from "../../../src/database/sqlite/inspect/describe.ts";
 import { parseFilter } from "../../../src/query/filter/parser.ts";
 import { type ResourceRow, rebuildReadable } from "../../../src/schema/row.ts";
@@ -293,7 +294,7 @@ function open(form: Form): Connection {
   void database.close();
   connection.pragma("ignore_check_constraints = ON");
   for (const { name, number } of form.generated ? FIELDS : []) {
-    const column = generatedColumn(PLAN, name);
+    const column = generatedColumn(PLAN, name, sqliteDialect(false));
     if (!column) continue;
     connection.exec(`
       ALTER TABLE everythings ADD COLUMN G${number} GENERATED ALWAYS AS (${column.expression}) VIRTUAL;
@@ -304,7 +305,7 @@ function open(form: Form): Connection {
 
 test.each(FORMS)("filters find what is read, %o", (form) => {
   const connection = open(form);
-  const facts = readTableFacts(PLAN, describeTables(connection));
+  const facts = readTableFacts(PLAN, describeTables(connection), dialectOf(connection));
   expect(facts.generated.size > 20).toBe(form.generated === true);
   const wrong: unknown[] = [];
   let [compared, unread] = [0, 0];
@@ -339,7 +340,7 @@ test.each(FORMS)("filters find what is read, %o", (form) => {
 
 test.each(FORMS)("orders are those of what is read, %o", (form) => {
   const connection = open(form);
-  const facts = readTableFacts(PLAN, describeTables(connection));
+  const facts = readTableFacts(PLAN, describeTables(connection), dialectOf(connection));
   for (const field of FIELDS.filter((each) => !/bytes|undefined/.test(String(kindOf(each))))) {
     const stored = storeValues(connection, field);
     for (const order of [field.name, `${field.name} desc`]) {

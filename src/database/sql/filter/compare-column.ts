@@ -1,8 +1,6 @@
 // A value in a column compared with one of a filter. The column is compared as it is, so that an index
 // can be used; what it has that is no value of the field is kept out beside.
 
-import { FLOAT_END } from "../../../query/filter/decimal.ts";
-import { isLongInteger } from "../../../query/filter/kinds.ts";
 import type { SqlValue } from "../../../schema/sql-value.ts";
 import { timeNumberOf } from "../../../schema/time-format.ts";
 import { FALSE_VALUES, TRUE_VALUES } from "../../../schema/types/bool.ts";
@@ -21,7 +19,6 @@ import {
 } from "./compare-rows.ts";
 import { type Fragment, fragment, joinFragments } from "./fragment.ts";
 import type { ColumnSource } from "./source.ts";
-import { dayText } from "./time-sql.ts";
 
 /** The condition that the value in a column compares so with `value`. */
 export function compareColumn(
@@ -56,7 +53,7 @@ export function compareColumn(
     case "duration":
       return guarded(compareMilliseconds(left, operator, value.nanos));
     case "date":
-      return compareDay(sql, operator, value.value);
+      return compareDay(source, operator, value.value);
     case "money":
       return guarded(compareAmount(left, operator, value.amount));
     case "key":
@@ -79,46 +76,13 @@ export function hasValue(source: ColumnSource, leaf: Leaf): Fragment {
  * What equals a value of the field is one; what is less, more or another one, or has a part of a text,
  * may be none.
  */
-function guard({ sql, column }: ColumnSource, leaf: Leaf, comparison: Fragment): Fragment {
+function guard({ sql, column, dialect }: ColumnSource, leaf: Leaf, comparison: Fragment): Fragment {
   // The service's own columns have what it writes.
   if (!column) return comparison;
-  const condition = isValue(sql, leaf);
+  const condition = dialect.isValue(sql, leaf);
   return condition === undefined
     ? comparison
     : joinFragments("AND", [comparison, fragment(condition)]);
-}
-
-/** SQL that is true of the values that are read (schema/types). */
-function isValue(sql: string, leaf: Leaf): string | undefined {
-  switch (leaf.kind) {
-    case "int": {
-      const { min, max } = leaf;
-      return isInteger(sql, isLongInteger(min, max) ? "" : `${min} AND ${max}`);
-    }
-    case "uint64":
-      return `(typeof(${sql}) = 'integer' AND ${sql} >= 0)`;
-    case "enum":
-      return isInteger(sql, "-2147483648 AND 2147483647");
-    case "duration":
-      return isInteger(sql, "-315576000000999 AND 315576000000999");
-    case "double":
-      return `typeof(${sql}) = 'real'`;
-    case "float":
-      return `(typeof(${sql}) = 'real' AND (abs(${sql}) < ${FLOAT_END} OR abs(${sql}) = 9e999))`;
-    case "bytes":
-      return `typeof(${sql}) = 'blob'`;
-    case "text":
-      return `typeof(${sql}) = 'text'`;
-    case "money":
-      return `${sql} > -1e15 AND ${sql} < 1e15`;
-    default:
-      return undefined;
-  }
-}
-
-function isInteger(sql: string, range: string): string {
-  const isOfType = `typeof(${sql}) = 'integer'`;
-  return range === "" ? isOfType : `(${isOfType} AND ${sql} BETWEEN ${range})`;
 }
 
 function isOneOf(sql: string, values: readonly SqlValue[]): Fragment {
@@ -131,7 +95,7 @@ function compareColumnText(
   operator: Comparison,
   pieces: readonly string[],
 ): Fragment {
-  const exact = compareText([source.sql], operator, pieces, source);
+  const exact = compareText([source.sql], operator, pieces, source.dialect);
   if (source.collated === undefined || operator !== "=" || pieces.length > 1) return exact;
   return joinFragments("AND", [compareRows([source.collated], "=", exact.parameters), exact]);
 }
@@ -178,9 +142,9 @@ function nanosOf(text: string): bigint {
   return BigInt(ms) * 1_000_000n + BigInt(text.slice(20));
 }
 
-function compareDay(column: string, operator: Comparison, day: string): Fragment {
-  const isDay = fragment(`${dayText(column)} IS NOT NULL`);
-  return joinFragments("AND", [compareDayText(column, operator, day), isDay]);
+function compareDay({ sql, dialect }: ColumnSource, operator: Comparison, day: string): Fragment {
+  const isDay = fragment(`${dialect.dayText(sql)} IS NOT NULL`);
+  return joinFragments("AND", [compareDayText(sql, operator, day), isDay]);
 }
 
 function compareDayText(column: string, operator: Comparison, day: string): Fragment {

@@ -2,16 +2,17 @@
 // A number is never equal to a string; only values of one type are less or more.
 
 import type { Operator } from "../../../query/filter/ast.ts";
+import { EXACT_BYTES } from "../../../query/filter/place.ts";
 import type { Value } from "../../../schema/types/leaf.ts";
-
 import { type Comparison, compareText } from "./compare-rows.ts";
 import { type Fragment, fragment, joinFragments } from "./fragment.ts";
-import { matchPattern } from "./pattern.ts";
-import { isUtf16, jsonEach, jsonType, jsonValue, objectOf, type Source } from "./source.ts";
+import type { ElementSource, JsonSource } from "./source.ts";
+
+type Json = JsonSource | ElementSource;
 
 /** The condition that the JSON at `source` compares so; `:` also looks into a list. */
 export function compareJson(
-  source: Source,
+  source: Json,
   operator: Operator,
   value: Value,
   level: number,
@@ -19,33 +20,32 @@ export function compareJson(
   if (operator === "!=") return differs(source, value);
   if (operator !== ":") return compareTyped(source, operator, value);
   const alias = `e${level + 1}`;
-  const element: Source = { kind: "element", alias, isUtf16: isUtf16(source) };
+  const { dialect } = source;
+  const element: Json = { kind: "element", alias, dialect };
   const inner = compareTyped(element, "=", value);
   const any = fragment(
-    `EXISTS (SELECT 1 FROM ${jsonEach(source, true)} AS ${alias} WHERE ${inner.sql})`,
+    `EXISTS (SELECT 1 FROM ${dialect.jsonEach(source, true)} AS ${alias} WHERE ${inner.sql})`,
     inner.parameters,
   );
   return joinFragments("OR", [compareTyped(source, "=", value), any]);
 }
 
 /** A value of another type differs too; what is kept as bytes is not looked into. */
-function differs(source: Source, value: Value): Fragment {
+function differs(source: Json, value: Value): Fragment {
   const equal = compareTyped(source, "=", value);
-  const bytes =
-    source.kind === "element"
-      ? `json_type(${objectOf(source.alias)}, '$."$wire"')`
-      : jsonType({ ...source, path: `${(source as { path: string }).path}."$wire"` } as Source);
+  const { dialect } = source;
+  const bytes = dialect.jsonType(dialect.jsonMember(source, `."${EXACT_BYTES}"`));
   return fragment(
-    `(${jsonType(source)} IS NOT NULL AND ${bytes} IS NULL AND NOT (${equal.sql}))`,
+    `(${dialect.jsonType(source)} IS NOT NULL AND ${bytes} IS NULL AND NOT (${equal.sql}))`,
     equal.parameters,
   );
 }
 
-function compareTyped(source: Source, operator: Comparison, value: Value): Fragment {
-  const [type, json] = [jsonType(source), jsonValue(source)];
+function compareTyped(source: Json, operator: Comparison, value: Value): Fragment {
+  const { dialect } = source;
+  const [type, json] = [dialect.jsonType(source), dialect.jsonValue(source)];
   if (value.kind === "text") {
-    const text = { sql: json, isUtf16: isUtf16(source) };
-    const { sql, parameters } = matchPattern(text, value.pieces, false);
+    const { sql, parameters } = dialect.matches(json, value.pieces, false);
     return fragment(`(${type} = 'text' AND ${sql})`, parameters);
   }
   if (value.kind !== "json") throw new Error("a JSON value has a type of JSON");
@@ -53,12 +53,12 @@ function compareTyped(source: Source, operator: Comparison, value: Value): Fragm
     case "string":
       return joinFragments("AND", [
         fragment(`${type} = 'text'`),
-        compareText([json], operator, [value.value], source),
+        compareText([json], operator, [value.value], dialect),
       ]);
     case "number": {
       // What is beyond a double's range is no value.
-      const number = `CAST(${json} AS REAL)`;
-      const isNumber = `${type} IN ('integer', 'real') AND abs(${number}) < 9e999`;
+      const number = dialect.toDouble(json);
+      const isNumber = `${type} IN ('integer', 'real') AND abs(${number}) < ${dialect.infinity}`;
       return fragment(`(${isNumber} AND ${number} ${operator} ?)`, [value.value]);
     }
     case "boolean":

@@ -7,12 +7,10 @@ import type { SqlValue } from "../../../schema/sql-value.ts";
 import { INT64_MAX } from "../../../schema/sql-value.ts";
 import { type Decimal, floorDivide } from "../../../schema/types/decimal.ts";
 import type { Leaf, Value } from "../../../schema/types/leaf.ts";
+import { type Dialect, UINT64_DIGITS } from "../dialect.ts";
 import type { Comparable } from "./comparable.ts";
 import { type Fragment, fragment, marks, rowOf } from "./fragment.ts";
-import { UINT64_DIGITS } from "./json-sql.ts";
-import { matchPattern } from "./pattern.ts";
-import { isUtf16, type Source } from "./source.ts";
-import { textKey, textKeyOf } from "./text-sql.ts";
+import type { Source } from "./source.ts";
 
 /** The operators that are left when `:` is read as `=`. */
 export type Comparison = Exclude<Operator, ":">;
@@ -62,13 +60,13 @@ export function compareText(
   left: Comparable,
   operator: Comparison,
   pieces: readonly string[],
-  source: Source,
+  dialect: Dialect,
 ): Fragment {
-  const [sql, isWide] = [rowOf(left), isUtf16(source)];
-  if (pieces.length > 1) return matchPattern({ sql, isUtf16: isWide }, pieces, operator === "!=");
+  const sql = rowOf(left);
+  if (pieces.length > 1) return dialect.matches(sql, pieces, operator === "!=");
   const text = pieces[0] as string;
   if (operator === "=" || operator === "!=") return compareRows(left, operator, [text]);
-  return compareRows([textKey(sql, isWide)], operator, [textKeyOf(text, isWide)]);
+  return compareRows([dialect.textKey(sql)], operator, [dialect.textKeyOf(text)]);
 }
 
 /** 64-bit unsigned integers are text of one width in JSON, and at most 2^63 - 1 in a column. */

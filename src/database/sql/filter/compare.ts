@@ -4,6 +4,7 @@
 import type { SqlValue } from "../../../schema/sql-value.ts";
 import { type Decimal, scaleDecimal } from "../../../schema/types/decimal.ts";
 import type { Leaf, Value } from "../../../schema/types/leaf.ts";
+import type { Dialect } from "../dialect.ts";
 import { type Comparable, comparable } from "./comparable.ts";
 import { compareColumn } from "./compare-column.ts";
 import {
@@ -25,13 +26,14 @@ export function compareValue(
   leaf: Leaf,
   operator: Comparison,
   value: Value,
+  dialect: Dialect,
 ): Fragment {
   if (source.kind === "column") return compareColumn(source, leaf, operator, value);
   const left = comparable(source, leaf);
   const simple = (right: SqlValue) => compareRows(left, operator, [right]);
   switch (value.kind) {
     case "text":
-      return compareText(left, operator, value.pieces, source);
+      return compareText(left, operator, value.pieces, dialect);
     case "integer":
       return simple(integerParameter(value.value, leaf, source));
     case "number":
@@ -41,7 +43,7 @@ export function compareValue(
     case "bytes":
       return simple(Buffer.from(value.value).toString("base64").replace(/=+$/, ""));
     case "enum":
-      return compareEnum(left, operator, value, leaf);
+      return compareEnum(dialect, left, operator, value, leaf);
     case "timestamp":
       return simple(value.value);
     case "duration":
@@ -62,6 +64,7 @@ export function compareValue(
 
 /** JSON has an enum's name, which may be any of several, or its number. */
 function compareEnum(
+  dialect: Dialect,
   left: Comparable,
   operator: Comparison,
   value: ValueOf<"enum">,
@@ -74,7 +77,7 @@ function compareEnum(
   // A name that the enum does not have is no value.
   const desc = (leaf as Extract<Leaf, { kind: "enum" }>).desc;
   const others = desc.values.map(({ name }) => name).filter((name) => !value.names.includes(name));
-  return fragment(`(${sql} IN ${list(others)} OR (typeof(${sql}) <> 'text' AND ${sql} <> ?))`, [
+  return fragment(`(${sql} IN ${list(others)} OR (${dialect.isInteger(sql)} AND ${sql} <> ?))`, [
     ...others,
     BigInt(value.number),
   ]);

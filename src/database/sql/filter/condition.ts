@@ -8,13 +8,21 @@ import { EXACT_BYTES, type Step } from "../../../query/filter/place.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { sqlName } from "../../../schema/sql-name.ts";
 import type { Leaf, Value } from "../../../schema/types/leaf.ts";
+import type { Dialect } from "../dialect.ts";
 import { comparable } from "./comparable.ts";
 import { compareValue } from "./compare.ts";
 import { hasValue } from "./compare-column.ts";
 import { compareJson } from "./compare-json.ts";
 import type { Comparison } from "./compare-rows.ts";
 import { type Fragment, fragment, joinFragments, sqlString } from "./fragment.ts";
-import { enterField, jsonEach, jsonType, type Source, type TableFacts } from "./source.ts";
+import {
+  type ElementSource,
+  enterField,
+  inJson,
+  type JsonSource,
+  type Source,
+  type TableFacts,
+} from "./source.ts";
 
 /** The condition as SQL, for a statement in which the plan's table has its own name. */
 export function toSql(plan: ResourcePlan, condition: Condition, facts: TableFacts): Fragment {
@@ -29,7 +37,7 @@ export function toSql(plan: ResourcePlan, condition: Condition, facts: TableFact
       return fragment(`((${sql}) IS NOT TRUE)`, parameters);
     }
     case "search":
-      return search(plan, condition.text);
+      return search(plan, condition.text, facts.dialect);
     case "restriction": {
       const root: Source = { kind: "row", plan, alias: plan.sql.table };
       return walk({ steps: condition.steps, test: condition.test, facts }, 0, root, 0, undefined);
@@ -37,13 +45,13 @@ export function toSql(plan: ResourcePlan, condition: Condition, facts: TableFact
   }
 }
 
-/** Case is folded as SQLite's lower() does: that of the letters A to Z. */
-function search(plan: ResourcePlan, text: string): Fragment {
-  const folded = text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
-  const parts = searchColumns(plan).map(({ sqlName }) =>
-    fragment(`instr(lower(${plan.sql.table}.${sqlName}), ?) > 0`, [folded]),
+function search(plan: ResourcePlan, text: string, dialect: Dialect): Fragment {
+  const { table } = plan.sql;
+  const columns = searchColumns(plan).map(({ sqlName }) => `${table}.${sqlName}`);
+  return joinFragments(
+    "OR",
+    columns.map((column) => dialect.contains(column, text)),
   );
-  return joinFragments("OR", parts);
 }
 
 interface Restriction {
@@ -76,29 +84,24 @@ function walk(
       rest,
     ]);
   }
-  const { isUtf16 = false } = restriction.facts;
-  const element: Source = { kind: "element", alias, isUtf16 };
+  const list = inJson(source);
+  const { dialect } = restriction.facts;
+  const element: Source = { kind: "element", alias, dialect };
   const rest = walk(restriction, at + 1, element, level + 1, undefined);
   if (step.kind === "item") {
-    const isListOnly = source.kind === "element" || (source.kind === "json" && source.mayBeBytes);
-    // Of what is no list, json_each has the value itself; its key is NULL. Only at the top: SQLite
-    // takes no filter that has a second condition at each of 32 levels.
-    const key = level === 0 && !isListOnly ? KEY_TYPES.get(field?.fieldKind) : undefined;
-    const isElement = key ? fragment(`typeof(${alias}.key) = '${key}'`) : TRUE;
-    return exists(`${jsonEach(source, isListOnly)} AS ${alias}`, [isElement, rest]);
+    const kind = field?.fieldKind;
+    const isListOnly = list.kind === "element" || list.mayBeBytes;
+    // Only at the top: SQLite takes no filter that has a second condition at each of 32 levels.
+    const isAsked = level === 0 && !isListOnly && (kind === "list" || kind === "map");
+    const isElement = isAsked ? fragment(dialect.isElementOf(alias, kind)) : TRUE;
+    return exists(`${dialect.jsonEach(list, isListOnly)} AS ${alias}`, [isElement, rest]);
   }
   const name = step.kind === "key" ? step.key : step.name;
-  return exists(`${jsonEach(source, false)} AS ${alias}`, [
+  return exists(`${dialect.jsonEach(list, false)} AS ${alias}`, [
     fragment(`${alias}.key = ?`, [name]),
     rest,
   ]);
 }
-
-/** The keys that json_each has for what is in a list and in a map. */
-const KEY_TYPES: ReadonlyMap<DescField["fieldKind"] | undefined, string> = new Map([
-  ["list", "integer"],
-  ["map", "text"],
-]);
 
 function exists(from: string, conditions: readonly Fragment[]): Fragment {
   const all = conditions.filter(({ sql }) => sql !== TRUE.sql);
@@ -123,9 +126,11 @@ function applyTest(
     case "present":
       return isPresent(source, field);
     case "compare": {
-      if (test.leaf.kind === "value") return compareJson(source, test.operator, test.value, level);
+      if (test.leaf.kind === "value") {
+        return compareJson(inJson(source), test.operator, test.value, level);
+      }
       const operator: Comparison = test.operator === ":" ? "=" : test.operator;
-      const comparison = compareValue(source, test.leaf, operator, test.value);
+      const comparison = compareValue(source, test.leaf, operator, test.value, facts.dialect);
       const isImplicit = field !== undefined && !hasPresence(field);
       if (
         test.leaf.kind === "reference" &&
@@ -153,7 +158,9 @@ function isPresent(source: Source, field: DescField | undefined): Fragment {
     const isKey = !source.column || source.column.reference;
     return isKey || !leaf ? fragment(`${source.sql} IS NOT NULL`) : hasValue(source, leaf);
   }
-  const type = jsonType(source);
+  const value = inJson(source);
+  const { dialect } = value;
+  const type = dialect.jsonType(value);
   if (!field) return fragment(`${type} <> 'null'`);
   const shape = shapeOf(field);
   switch (shape.shape) {
@@ -163,9 +170,9 @@ function isPresent(source: Source, field: DescField | undefined): Fragment {
     case "leaf": {
       // JSON's null is a value of google.protobuf.Value, and of no other field.
       if (shape.leaf.kind === "value") return fragment(`${type} IS NOT NULL`);
-      const isValue = hasJsonValue(source, shape.leaf);
-      if (source.kind !== "json" || !source.mayBeBytes) return fragment(isValue);
-      const bytes = jsonType({ ...source, path: `${source.path}."${EXACT_BYTES}"` });
+      const isValue = hasJsonValue(value, shape.leaf);
+      if (value.kind !== "json" || !value.mayBeBytes) return fragment(isValue);
+      const bytes = dialect.jsonType(dialect.jsonMember(value, `."${EXACT_BYTES}"`));
       return fragment(`(${bytes} = 'text' OR ${isValue})`);
     }
     default:
@@ -173,12 +180,12 @@ function isPresent(source: Source, field: DescField | undefined): Fragment {
   }
 }
 
-function hasJsonValue(source: Source, leaf: Leaf): string {
+function hasJsonValue(source: JsonSource | ElementSource, leaf: Leaf): string {
   const [value = "NULL"] = comparable(source, leaf);
   if (leaf.kind !== "enum") return `${value} IS NOT NULL`;
   // A name that the enum does not have is no value.
   const names = leaf.desc.values.map(({ name }) => sqlString(name)).join(", ");
-  return `(typeof(${value}) = 'integer' OR ${value} IN (${names}))`;
+  return `(${source.dialect.isInteger(value)} OR ${value} IN (${names}))`;
 }
 
 /** The comparison, or true where an implicit field is absent from a message that is set. */
@@ -194,7 +201,7 @@ function orMissing(source: Source, comparison: Fragment, facts: TableFacts): Fra
   // A value that cannot be read is NULL too, but is not missing.
   const isMissing = [
     ...(source.generated === undefined ? [] : [`${source.generated} IS NULL`]),
-    `coalesce(${jsonType(source)}, 'null') = 'null'`,
+    `coalesce(${source.dialect.jsonType(source)}, 'null') = 'null'`,
     ...(source.isReadable === undefined ? [] : [source.isReadable]),
   ].join(" AND ");
   const orMissing = `((${isMissing}) OR ${sql})`;

@@ -4,6 +4,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { shapeInTable } from "../../../query/filter/place.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
+import type { Dialect } from "../dialect.ts";
 import { comparable } from "./comparable.ts";
 import { enterField, type Source } from "./source.ts";
 
@@ -19,14 +20,18 @@ export interface GeneratedColumn {
  * The generated column for a field such as `loyalty.points`; undefined if no single column can have
  * its value, or if it is in a list or map.
  */
-export function generatedColumn(plan: ResourcePlan, path: string): GeneratedColumn | undefined {
+export function generatedColumn(
+  plan: ResourcePlan,
+  path: string,
+  dialect: Dialect,
+): GeneratedColumn | undefined {
   let source: Source = { kind: "row", plan, alias: plan.sql.table };
   let field: DescField | undefined;
   let desc: DescMessage | undefined = plan.desc;
   for (const name of path.split(".")) {
     field = desc?.fields.find((candidate) => candidate.name === name);
     if (!field || field.fieldKind === "list" || field.fieldKind === "map") return undefined;
-    source = enterField(source, field, {});
+    source = enterField(source, field, { dialect });
     desc = field.fieldKind === "message" ? field.message : undefined;
   }
   const shape = field && shapeInTable(path.includes(".") ? undefined : plan, field);

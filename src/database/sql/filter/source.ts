@@ -5,19 +5,25 @@ import type { DescField } from "@bufbuild/protobuf";
 import { hasSpecialJson } from "../../../schema/json-special.ts";
 import { columnOf } from "../../../schema/options.ts";
 import type { ChildPlan, ColumnPlan, ResourcePlan, TablePlan } from "../../../schema/plan.ts";
+import type { Dialect, JsonPath } from "../dialect.ts";
 import { sqlString } from "./fragment.ts";
-import { dayText } from "./time-sql.ts";
 
 /** A place that has one value, or none. */
 export type Source =
   | { readonly kind: "row"; readonly plan: TablePlan; readonly alias: string }
   | ColumnSource
   /** An expression for a part of a column, such as the year of a date. */
-  | { readonly kind: "part"; readonly sql: string; readonly isUtf16?: boolean }
+  | { readonly kind: "part"; readonly sql: string; readonly dialect: Dialect }
   | { readonly kind: "children"; readonly child: ChildPlan; readonly parentKey: string }
   | JsonSource
-  /** A row of json_each. */
-  | { readonly kind: "element"; readonly alias: string; readonly isUtf16?: boolean };
+  | ElementSource;
+
+/** A row of `Dialect.jsonEach`. */
+export interface ElementSource {
+  readonly kind: "element";
+  readonly alias: string;
+  readonly dialect: Dialect;
+}
 
 export interface ColumnSource {
   readonly kind: "column";
@@ -27,17 +33,10 @@ export interface ColumnSource {
   readonly generated?: string;
   /** The column itself, where its collation takes for equal what is not: an index may have it. */
   readonly collated?: string;
-  /** True if texts are kept in UTF-16, which does not compare by code points. */
-  readonly isUtf16?: boolean;
+  readonly dialect: Dialect;
 }
 
-export interface JsonSource {
-  readonly kind: "json";
-  /** SQL for the JSON text, NULL if it is none. */
-  readonly base: string;
-  /** The column that the JSON text is in, whatever it has; absent if it is in a row of json_each. */
-  readonly data?: string;
-  readonly path: string;
+export interface JsonSource extends JsonPath {
   /** SQL that is true if the message that the value is in is set; absent if it always is. */
   readonly within?: string;
   /** True for a message that is kept as an object with its bytes if it has no exact JSON form. */
@@ -48,12 +47,12 @@ export interface JsonSource {
   readonly generated?: string;
   /** SQL that is true if the column is JSON, for a value at its top; absent if `base` is within JSON. */
   readonly isReadable?: string;
-  /** True if texts are kept in UTF-16, which does not compare by code points. */
-  readonly isUtf16?: boolean;
+  readonly dialect: Dialect;
 }
 
 /** What is known of a table beside its plan. */
 export interface TableFacts {
+  readonly dialect: Dialect;
   /**
    * Generated columns of the resource's table, by what they are made from: a path of the JSON such as
    * `$.isrc`, or a column. They must have what `generatedExpression` says.
@@ -63,18 +62,12 @@ export interface TableFacts {
   readonly notNull?: ReadonlySet<string>;
   /** Columns, as `table.column`, that have another collation than BINARY. */
   readonly collated?: ReadonlySet<string>;
-  /** True if the database keeps texts in UTF-16. */
-  readonly isUtf16?: boolean;
 }
 
-/** What is true of all tables of a database. */
-function encodingOf({ isUtf16 }: TableFacts): { isUtf16?: boolean } {
-  return isUtf16 ? { isUtf16 } : {};
-}
-
-/** True if the texts of a value are kept in UTF-16. */
-export function isUtf16(source: Source): boolean {
-  return "isUtf16" in source && source.isUtf16 === true;
+/** A source that is known to be in JSON. */
+export function inJson(source: Source): JsonSource | ElementSource {
+  if (source.kind === "json" || source.kind === "element") return source;
+  throw new Error(`a ${source.kind} is not in JSON`);
 }
 
 /** The field of a message that is at `source`. */
@@ -83,27 +76,23 @@ export function enterField(source: Source, field: DescField, facts: TableFacts):
     case "row":
       return enterRow(source.plan, source.alias, field, facts);
     case "column":
-      return { kind: "part", sql: partOf(source, field), ...encodingOf(facts) };
-    case "json": {
-      const within = `${jsonType(source)} = 'object'`;
-      return jsonSource({ ...source, within }, field, facts, source.table);
-    }
+      return { kind: "part", sql: partOf(source, field), dialect: facts.dialect };
+    case "json":
     case "element": {
-      const { alias } = source;
-      const parent = { base: objectOf(alias), path: "$", within: `${alias}.type = 'object'` };
-      return jsonSource(parent, field, encodingOf(facts));
+      const { dialect } = facts;
+      const member = dialect.jsonMember(source, jsonLabel(field));
+      const within = `${dialect.jsonType(source)} = 'object'`;
+      return source.kind === "json"
+        ? jsonSource({ ...member, within }, field, facts, source.table)
+        : jsonSource({ ...member, within }, field, { dialect });
     }
     default:
       throw new Error(`${field} is in no message`);
   }
 }
 
-/** The element of json_each as JSON text that has members. */
-export function objectOf(alias: string): string {
-  return `CASE ${alias}.type WHEN 'object' THEN ${alias}.value END`;
-}
-
 function enterRow(plan: TablePlan, alias: string, field: DescField, facts: TableFacts): Source {
+  const { dialect } = facts;
   const column = plan.columns.find((candidate) => candidate.field === field);
   const { standard, children, keyField } = plan as Partial<ResourcePlan & ChildPlan>;
   if (column) {
@@ -112,9 +101,9 @@ function enterRow(plan: TablePlan, alias: string, field: DescField, facts: Table
     const isCollated = facts.collated?.has(`${plan.table}.${column.name}`);
     return {
       kind: "column",
-      ...(isCollated ? { sql: `${sql} COLLATE BINARY`, collated: sql } : { sql }),
+      ...(isCollated ? { sql: dialect.exactText(sql), collated: sql } : { sql }),
       column,
-      ...encodingOf(facts),
+      dialect,
       ...(generated !== undefined && { generated: `${alias}.${generated}` }),
     };
   }
@@ -123,26 +112,31 @@ function enterRow(plan: TablePlan, alias: string, field: DescField, facts: Table
   switch (field) {
     case keyField:
     case standard?.name:
-      return { kind: "column", sql: `${alias}.${plan.sql.key}` };
+      return { kind: "column", sql: `${alias}.${plan.sql.key}`, dialect };
     case standard?.etag:
-      return { kind: "column", sql: `coalesce(${alias}.revision, 0)` };
+      return { kind: "column", sql: `coalesce(${alias}.revision, 0)`, dialect };
     case standard?.createTime:
-      return { kind: "column", sql: `${alias}.created_at` };
+      return { kind: "column", sql: `${alias}.created_at`, dialect };
     case standard?.updateTime:
-      return { kind: "column", sql: `${alias}.updated_at` };
+      return { kind: "column", sql: `${alias}.updated_at`, dialect };
     default:
       // Generated columns are of the resource's own table.
       return standard
-        ? jsonSource(dataOf(alias), field, facts, alias)
-        : jsonSource(dataOf(alias), field, encodingOf(facts));
+        ? jsonSource(memberOf(alias, field, dialect), field, facts, alias)
+        : jsonSource(memberOf(alias, field, dialect), field, { dialect });
   }
 }
 
-/** The JSON of a row, NULL if it is none: the functions for JSON would raise an error. */
-function dataOf(alias: string): Pick<JsonSource, "base" | "data" | "path" | "isReadable"> {
+/** A field in the JSON of a row, which is NULL if it is none: functions for JSON would raise an error. */
+function memberOf(
+  alias: string,
+  field: DescField,
+  dialect: Dialect,
+): Pick<JsonSource, "base" | "data" | "path" | "isReadable"> {
   const data = `${alias}.data`;
-  const isReadable = `json_valid(${data})`;
-  return { base: `CASE WHEN ${isReadable} THEN ${data} END`, data, path: "$", isReadable };
+  const isReadable = dialect.isJson(data);
+  const base = `CASE WHEN ${isReadable} THEN ${data} END`;
+  return { base, data, path: `$${jsonLabel(field)}`, isReadable };
 }
 
 function jsonSource(
@@ -151,8 +145,7 @@ function jsonSource(
   facts: TableFacts,
   table?: string,
 ): JsonSource {
-  const { base, data, within, isReadable } = parent;
-  const path = parent.path + jsonLabel(field);
+  const { base, data, path, within, isReadable } = parent;
   const generated = facts.generated?.get(path);
   return {
     kind: "json",
@@ -163,7 +156,7 @@ function jsonSource(
     ...(within === undefined ? isReadable !== undefined && { isReadable } : { within }),
     ...(table !== undefined && { table }),
     ...(table !== undefined && generated !== undefined && { generated: `${table}.${generated}` }),
-    ...encodingOf(facts),
+    dialect: facts.dialect,
   };
 }
 
@@ -174,74 +167,30 @@ export function jsonLabel({ jsonName }: DescField): string {
     : `.${JSON.stringify(jsonName)}`;
 }
 
-/** SQL for the value that JSON has; objects and lists are text. */
-export function jsonValue(source: Source): string {
-  switch (source.kind) {
-    case "json":
-      return `json_extract(${source.base}, ${sqlString(source.path)})`;
-    case "element":
-      return `${source.alias}.atom`;
-    default:
-      throw new Error("a column is not JSON");
-  }
-}
-
-/** SQL for the type that json_type gives; NULL if there is nothing. */
-export function jsonType(source: Source): string {
-  switch (source.kind) {
-    case "json":
-      return `json_type(${source.base}, ${sqlString(source.path)})`;
-    case "element":
-      return `${source.alias}.type`;
-    default:
-      throw new Error("a column is not JSON");
-  }
-}
-
-/** A table-valued function with what is in the list or object at `source`. */
-export function jsonEach(source: Source, isListOnly: boolean): string {
-  const types = isListOnly ? "('array')" : "('array', 'object')";
-  switch (source.kind) {
-    case "json":
-      return isListOnly
-        ? `json_each(CASE WHEN ${jsonType(source)} IN ${types} THEN ${jsonValue(source)} END)`
-        : `json_each(${source.base}, ${sqlString(source.path)})`;
-    case "element": {
-      // What is no list or object may be text that is no JSON.
-      const { alias } = source;
-      return `json_each(CASE WHEN ${alias}.type IN ${types} THEN ${alias}.value END)`;
-    }
-    default:
-      throw new Error("a column is not JSON");
-  }
-}
-
 /** A field of a Date or a Money that is a column. */
-function partOf({ sql, column }: { sql: string; column?: ColumnPlan }, field: DescField): string {
-  const amount = decimalText(sql);
+function partOf({ sql, column, dialect }: ColumnSource, field: DescField): string {
+  const amount = dialect.decimalText(sql);
+  const day = (start: number, length: number) =>
+    dialect.toInteger(`substr(${dialect.dayText(sql)}, ${start}, ${length})`);
   switch (field.name) {
     case "year":
-      return `CAST(substr(${dayText(sql)}, 1, 4) AS INTEGER)`;
+      return day(1, 4);
     case "month":
-      return `CAST(substr(${dayText(sql)}, 6, 2) AS INTEGER)`;
+      return day(6, 2);
     case "day":
-      return `CAST(substr(${dayText(sql)}, 9, 2) AS INTEGER)`;
+      return day(9, 2);
     case "currency_code": {
       const code = (column && columnOf(column.field)?.currencyCode) ?? "";
       return `CASE WHEN ${sql} IS NOT NULL THEN ${sqlString(code)} END`;
     }
     case "units":
-      return `CAST(${amount} AS INTEGER)`;
+      return dialect.toInteger(amount);
     case "nanos": {
       const fraction = `substr(${amount}, instr(${amount} || '.', '.') + 1)`;
-      return `CAST(substr(${fraction} || '000000000', 1, 9) AS INTEGER) * (CASE WHEN ${sql} < 0 THEN -1 ELSE 1 END)`;
+      const nanos = dialect.toInteger(`substr(${fraction} || '000000000', 1, 9)`);
+      return `${nanos} * (CASE WHEN ${sql} < 0 THEN -1 ELSE 1 END)`;
     }
     default:
       throw new Error(`${field} has no part in a column`);
   }
-}
-
-/** The decimal number that a Money column stands for, as it is read (schema/types/money.ts). */
-function decimalText(sql: string): string {
-  return `CASE WHEN abs(${sql}) < 1 THEN printf('%.9f', ${sql}) WHEN ${sql} IS NOT NULL THEN printf('%.15g', ${sql}) END`;
 }

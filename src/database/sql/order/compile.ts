@@ -28,7 +28,7 @@ export interface CompiledOrder {
 export function compileOrder(
   plan: ResourcePlan,
   order: readonly OrderTerm[],
-  facts: TableFacts = {},
+  facts: TableFacts,
 ): CompiledOrder {
   const sorted = order.flatMap((term) =>
     sortExpressions(plan, term, facts).map((expression) => ({
@@ -51,7 +51,9 @@ export function compileOrder(
   }));
   return {
     terms,
-    orderBy: terms.map((term) => term.expression + (term.descending ? " DESC" : "")).join(", "),
+    orderBy: terms
+      .map(({ expression, descending }) => facts.dialect.orderTerm(expression, descending))
+      .join(", "),
     keyset: (values) => rowsAfter(terms, values),
   };
 }

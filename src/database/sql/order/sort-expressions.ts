@@ -6,11 +6,10 @@ import { hasPresence } from "../../../query/filter/kinds.ts";
 import type { OrderTerm } from "../../../query/order/checker.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { Leaf } from "../../../schema/types/leaf.ts";
+import { type Dialect, UINT64_DIGITS } from "../dialect.ts";
 import { comparable } from "../filter/comparable.ts";
 import { sqlString } from "../filter/fragment.ts";
-import { UINT64_DIGITS } from "../filter/json-sql.ts";
-import { enterField, isUtf16, type Source, type TableFacts } from "../filter/source.ts";
-import { textKey } from "../filter/text-sql.ts";
+import { enterField, type Source, type TableFacts } from "../filter/source.ts";
 
 /** An expression to sort by. */
 export interface SortExpression {
@@ -40,7 +39,7 @@ function expressionsOf(
   field: DescField,
   facts: TableFacts,
 ): SortExpression[] {
-  const values = sortedBy(source, leaf);
+  const values = sortedBy(source, leaf, facts.dialect);
   const isNotNull =
     leaf.kind === "etag" ||
     (source.kind === "column" && facts.notNull?.has(source.column?.name ?? ""));
@@ -50,30 +49,34 @@ function expressionsOf(
   const within = source.kind === "json" ? source.within : undefined;
   return values.map((value) => {
     if (!isDefaulted) return { expression: value, nullable: !isNotNull, unique: false };
-    const expression = `coalesce(${value}, ${defaultOf(leaf, source)})`;
+    const expression = `coalesce(${value}, ${defaultOf(leaf, source, facts.dialect)})`;
     return within === undefined
       ? { expression, nullable: false, unique: false }
       : { expression: `CASE WHEN ${within} THEN ${expression} END`, nullable: true, unique: false };
   });
 }
 
-function sortedBy(source: Source, leaf: Leaf): readonly string[] {
-  if (leaf.kind === "enum") return [enumNumber(source, leaf)];
+function sortedBy(source: Source, leaf: Leaf, dialect: Dialect): readonly string[] {
+  if (leaf.kind === "enum") return [enumNumber(source, leaf, dialect)];
   const values = comparable(source, leaf);
-  return leaf.kind === "text" ? values.map((sql) => textKey(sql, isUtf16(source))) : values;
+  return leaf.kind === "text" ? values.map((sql) => dialect.textKey(sql)) : values;
 }
 
 /** Enums sort by their numbers; JSON has their names. */
-function enumNumber(source: Source, leaf: Extract<Leaf, { kind: "enum" }>): string {
+function enumNumber(
+  source: Source,
+  leaf: Extract<Leaf, { kind: "enum" }>,
+  dialect: Dialect,
+): string {
   if (source.kind === "column") return source.sql;
   const { desc } = leaf;
-  const [value] = comparable(source, leaf);
+  const [value = "NULL"] = comparable(source, leaf);
   const cases = desc.values.map(({ name, number }) => `WHEN ${sqlString(name)} THEN ${number}`);
-  return `CASE ${value} ${cases.join(" ")} ELSE CAST(${value} AS INTEGER) END`;
+  return `CASE ${value} ${cases.join(" ")} ELSE ${dialect.toInteger(value)} END`;
 }
 
-function defaultOf(leaf: Leaf, source: Source): string {
-  if (leaf.kind === "text") return isUtf16(source) ? "x''" : "''";
+function defaultOf(leaf: Leaf, source: Source, dialect: Dialect): string {
+  if (leaf.kind === "text") return dialect.emptyTextKey;
   // In JSON these are compared as text of one width.
   const isText = leaf.kind === "uint64" && source.kind !== "column";
   return isText ? sqlString("0".repeat(UINT64_DIGITS)) : "0";

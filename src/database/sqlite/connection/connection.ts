@@ -6,8 +6,8 @@ import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { StoreError } from "../../../errors.ts";
 import type { SqlValue } from "../../../schema/sql-value.ts";
-import { UTF8_FUNCTION } from "../../sql/filter/text-sql.ts";
 import { CONTINUE_FUNCTION } from "../../sql/interrupt.ts";
+import { UTF8_FUNCTION } from "../dialect/text.ts";
 import { immutableName, mustBeImmutable } from "./media.ts";
 
 /** Lets SQLite take URIs, which is said once, before the first connection of the process. */

@@ -2,7 +2,7 @@
 // that an index serves. Judges nothing: what the tables should be is the business of schema/drift.ts.
 
 import type { ColumnDescription, DescribeTable, IndexDescription } from "../../../schema/drift.ts";
-import { type Connection, readPragma } from "../connection/connection.ts";
+import type { Connection } from "../connection/connection.ts";
 import {
   collationOf,
   columnDefinitions,
@@ -61,7 +61,6 @@ export function describeTables(connection: Connection): DescribeTable {
         table,
       ),
       indexes: indexes.map((index) => toIndex(index, query)),
-      isUtf16: String(readPragma(connection, "encoding")).startsWith("UTF-16"),
     };
   };
 }

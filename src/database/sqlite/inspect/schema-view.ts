@@ -6,6 +6,7 @@ import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { TableFacts } from "../../sql/filter/source.ts";
 import { readTableFacts } from "../../sql/table-facts.ts";
 import { type Connection, readPragma, translateSqliteError } from "../connection/connection.ts";
+import { dialectOf } from "../dialect/dialect.ts";
 import { describeTables } from "./describe.ts";
 
 /** The tables as they are now. */
@@ -18,6 +19,7 @@ export interface SchemaView {
 /** The view through `connection`. */
 export function createSchemaView(connection: Connection): SchemaView {
   const read = describeTables(connection);
+  const dialect = dialectOf(connection);
   const tables = new Map<string, TableDescription | undefined>();
   const facts = new Map<ResourcePlan, TableFacts>();
   let seen: unknown;
@@ -41,7 +43,7 @@ export function createSchemaView(connection: Connection): SchemaView {
     factsOf(plan) {
       try {
         forgetOld();
-        const known = facts.get(plan) ?? readTableFacts(plan, describe);
+        const known = facts.get(plan) ?? readTableFacts(plan, describe, dialect);
         facts.set(plan, known);
         return known;
       } catch (error) {

@@ -1,14 +1,14 @@
 // Strings with wildcards → SQL. Matching is by case and by whole characters, in any script.
 // Knows strings only.
 
-import { type Fragment, fragment } from "./fragment.ts";
-import { textBytes, textKey, textKeyOf } from "./text-sql.ts";
+import { type Fragment, fragment } from "../../sql/filter/fragment.ts";
+import { textBytes, textKey, textKeyOf } from "./text.ts";
 
 /** A text in SQL. */
-export interface TextSql {
+interface TextSql {
   readonly sql: string;
   /** True if the database keeps it in UTF-16. */
-  readonly isUtf16?: boolean | undefined;
+  readonly isUtf16: boolean;
 }
 
 /**
