@@ -5,9 +5,6 @@ import type { TimeFormat } from "../../schema/time-format.ts";
 import type { Leaf } from "../../schema/types/leaf.ts";
 import type { Fragment } from "./filter/fragment.ts";
 
-/** 64-bit unsigned integers in JSON compare as text of so many digits, the width of the largest. */
-export const UINT64_DIGITS = 20;
-
 /** A value at a path of a JSON text. */
 export interface JsonPath {
   readonly kind: "json";

@@ -3,9 +3,10 @@
 
 import type { JsonValue } from "@bufbuild/protobuf";
 import { base64Encode } from "@bufbuild/protobuf/wire";
+import { exactly } from "./bounds.ts";
 import { type ColumnCodec, Unrepresentable } from "./codec.ts";
 import { expectString, type ScalarKind } from "./kind.ts";
-import { BadLiteral, type LeafKind } from "./leaf.ts";
+import { BadLiteral, type LeafKind, type Value } from "./leaf.ts";
 
 const codec: ColumnCodec = {
   affinities: ["BLOB"],
@@ -42,14 +43,21 @@ export function readBase64(json: JsonValue | undefined): Uint8Array {
   return new Uint8Array(bytes);
 }
 
+/** In JSON they compare in the standard alphabet, without the padding. */
+function comparedAs(value: Uint8Array): Value {
+  const text = Buffer.from(value).toString("base64").replace(/=+$/, "");
+  const sign = value.length === 0 ? 0 : 1;
+  return { kind: "range", column: exactly(value), json: exactly(text), sign };
+}
+
 export const bytesLeaf: LeafKind<"bytes"> = {
   describe: () => "bytes",
   isOrdered: false,
   read({ text }) {
     const value = Buffer.from(text, "base64");
     if (value.toString("base64") !== text) throw new BadLiteral("bytes are written in base64");
-    return { kind: "bytes", value: new Uint8Array(value) };
+    return comparedAs(new Uint8Array(value));
   },
-  zero: () => ({ kind: "bytes", value: new Uint8Array() }),
+  zero: () => comparedAs(new Uint8Array()),
   sample: () => '"abcd"',
 };

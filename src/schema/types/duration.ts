@@ -4,9 +4,10 @@
 import { create, type Message } from "@bufbuild/protobuf";
 import { type Duration, DurationSchema } from "@bufbuild/protobuf/wkt";
 import { formatFraction } from "../time-text.ts";
+import { exactly, wholeMilliseconds } from "./bounds.ts";
 import { type ColumnCodec, expectInteger, Unrepresentable } from "./codec.ts";
 import { expectString, type MessageKind } from "./kind.ts";
-import { BadLiteral, type LeafKind } from "./leaf.ts";
+import { BadLiteral, type LeafKind, type Value } from "./leaf.ts";
 import { hasOneSign, NANOS_PER_UNIT } from "./nanos.ts";
 
 /** The most seconds that a Duration may have, either way: 10,000 years. */
@@ -75,6 +76,16 @@ function writeDuration(value: unknown): string | undefined {
   return `"${sign}${seconds}${formatFraction(Math.abs(nanos))}s"`;
 }
 
+/** In JSON it compares as its seconds and then its nanoseconds. */
+function comparedAs(nanos: bigint): Value {
+  return {
+    kind: "range",
+    column: wholeMilliseconds(nanos),
+    json: exactly(nanos / NANOS_PER_UNIT, nanos % NANOS_PER_UNIT),
+    sign: nanos === 0n ? 0 : nanos < 0n ? -1 : 1,
+  };
+}
+
 export const durationLeaf: LeafKind<"duration"> = {
   describe: () => "a Duration",
   isOrdered: true,
@@ -86,7 +97,7 @@ export const durationLeaf: LeafKind<"duration"> = {
     if (nanos > SECONDS_MAX * NANOS_PER_UNIT) {
       throw new BadLiteral("a Duration is at most 10,000 years");
     }
-    return { kind: "duration", nanos: sign ? -nanos : nanos };
+    return comparedAs(sign ? -nanos : nanos);
   },
   sample: () => "1s",
 };

@@ -2,7 +2,9 @@
 // number there. A float that another program wrote with few digits is the nearest one.
 
 import type { JsonValue } from "@bufbuild/protobuf";
+import { type Bounds, exactly } from "./bounds.ts";
 import { type ColumnCodec, Unrepresentable } from "./codec.ts";
+import { doublesOfFloat } from "./doubles.ts";
 import type { ScalarKind } from "./kind.ts";
 import { BadLiteral, type LeafKind, type Value } from "./leaf.ts";
 
@@ -87,7 +89,24 @@ export function readNumber(text: string, round: Round = asDouble): number | unde
 function readLiteral(text: string, round: Round): Value {
   const value = NAMED_NUMBERS.has(text) ? Number(text) : readNumber(text, round);
   if (value === undefined) throw new BadLiteral("a number such as 1.5 is expected");
-  return { kind: "number", value };
+  return ofDouble(value, round === Math.fround);
+}
+
+/** A NaN is above all numbers, and no column keeps it. */
+function ofDouble(value: number, isFloat: boolean): Value {
+  const sign = value === 0 ? 0 : value < 0 ? -1 : 1;
+  if (Number.isNaN(value)) {
+    const bounds = exactly("NaN");
+    return { kind: "range", column: bounds, json: bounds, sign, isUnkept: true };
+  }
+  const bounds = isFloat && Number.isFinite(value) ? boundsOfFloat(value) : exactly(value);
+  return { kind: "range", column: bounds, json: bounds, sign };
+}
+
+/** Another program may have written any of the doubles that the float is nearest to. */
+function boundsOfFloat(value: number): Bounds {
+  const { least, greatest } = doublesOfFloat(value);
+  return { least: [least], greatest: [greatest] };
 }
 
 export const doubleLeaf: LeafKind<"double"> = {
@@ -95,11 +114,12 @@ export const doubleLeaf: LeafKind<"double"> = {
   isOrdered: true,
   isBare: true,
   read: ({ text }) => readLiteral(text, asDouble),
-  zero: () => ({ kind: "number", value: 0 }),
+  zero: () => ofDouble(0, false),
   sample: () => "1",
 };
 
 export const floatLeaf: LeafKind<"float"> = {
   ...doubleLeaf,
   read: ({ text }) => readLiteral(text, Math.fround),
+  zero: () => ofDouble(0, true),
 };

@@ -3,6 +3,7 @@
 
 import type { JsonValue } from "@bufbuild/protobuf";
 import { INT64_MAX, INT64_MIN } from "../sql-value.ts";
+import { exactly } from "./bounds.ts";
 import { type ColumnCodec, expectInRange, expectInteger, Unrepresentable } from "./codec.ts";
 import type { ScalarKind } from "./kind.ts";
 import { BadLiteral, type Leaf, type LeafKind, type Value } from "./leaf.ts";
@@ -81,25 +82,43 @@ function readInteger(json: JsonValue, min: bigint, max: bigint): bigint {
   return expectInRange(BigInt(json as number | string), min, max);
 }
 
-function readLiteral(text: string, min: bigint, max: bigint): Value {
+function readLiteral(text: string, min: bigint, max: bigint): bigint {
   // Longer texts are out of range, and BigInt need not read them.
   const value = /^-?\d{1,30}$/.test(text) ? BigInt(text) : undefined;
   if (value === undefined) throw new BadLiteral("an integer such as 42 is expected");
   if (value < min || value > max) throw new BadLiteral(`it must be from ${min} to ${max}`);
-  return { kind: "integer", value };
+  return value;
+}
+
+const signOf = (value: bigint) => (value === 0n ? 0 : value > 0n ? 1 : -1);
+
+function signed(value: bigint): Value {
+  const bounds = exactly(value);
+  return { kind: "range", column: bounds, json: bounds, sign: signOf(value) };
+}
+
+/** 64-bit unsigned integers in JSON compare as text of so many digits, the width of the largest. */
+export const UINT64_DIGITS = 20;
+
+/** A column keeps them up to 2^63 - 1. */
+function unsigned(value: bigint): Value {
+  const column = exactly(value > INT64_MAX ? Number(value) : value);
+  const json = exactly(String(value).padStart(UINT64_DIGITS, "0"));
+  return { kind: "range", column, json, sign: signOf(value) };
 }
 
 export const intLeaf: LeafKind<"int"> = {
   describe: () => "an integer",
   isOrdered: true,
   isBare: true,
-  read: ({ text }, { min, max }) => readLiteral(text, min, max),
-  zero: () => ({ kind: "integer", value: 0n }),
+  read: ({ text }, { min, max }) => signed(readLiteral(text, min, max)),
+  zero: () => signed(0n),
   sample: () => "1",
 };
 
 /** Of its own kind, since SQLite has no such integers above 2^63-1. */
 export const uint64Leaf: LeafKind<"uint64"> = {
   ...intLeaf,
-  read: ({ text }) => readLiteral(text, 0n, UINT64_MAX),
+  read: ({ text }) => unsigned(readLiteral(text, 0n, UINT64_MAX)),
+  zero: () => unsigned(0n),
 };

@@ -3,7 +3,7 @@
 
 import type { DescEnum } from "@bufbuild/protobuf";
 import type { ResourceType } from "../resource-name.ts";
-import type { Decimal } from "./decimal.ts";
+import type { Bounds } from "./bounds.ts";
 
 /** A value that can be compared. */
 export type Leaf =
@@ -44,21 +44,27 @@ export interface WrittenValue {
 export type Value =
   /** Pieces between wildcards; a single piece is a text without. */
   | { readonly kind: "text"; readonly pieces: readonly string[] }
-  | { readonly kind: "integer"; readonly value: bigint }
-  | { readonly kind: "number"; readonly value: number }
+  | RangeValue
   | { readonly kind: "bool"; readonly value: boolean }
-  | { readonly kind: "bytes"; readonly value: Uint8Array }
   | { readonly kind: "enum"; readonly number: number; readonly names: readonly string[] }
   /** In UTC, `YYYY-MM-DD HH:MM:SS.nnnnnnnnn`. */
   | { readonly kind: "timestamp"; readonly value: string }
-  /** Nanoseconds. */
-  | { readonly kind: "duration"; readonly nanos: bigint }
   /** `YYYY-MM-DD` */
   | { readonly kind: "date"; readonly value: string }
-  | { readonly kind: "money"; readonly amount: Decimal }
   /** The key of a row, null of none; or a revision. */
   | { readonly kind: "key"; readonly key: bigint | null }
   | { readonly kind: "json"; readonly value: string | number | boolean | null };
+
+/** A value that is compared with what stands for it where it is stored. */
+export interface RangeValue {
+  readonly kind: "range";
+  readonly column: Bounds;
+  readonly json: Bounds;
+  /** How it compares with what a field without presence has if it is not set. */
+  readonly sign: -1 | 0 | 1;
+  /** True if no column keeps it: what is equal to its bounds there is no value of the field. */
+  readonly isUnkept?: boolean;
+}
 
 /** Thrown for a literal that is no value of its field; the caller knows the place. */
 export class BadLiteral extends Error {}

@@ -6,10 +6,11 @@ import { type Money, MoneySchema } from "../../../gen/google/type/money_pb.ts";
 import type { SqlValue } from "../sql-value.ts";
 import { pad } from "../time-text.ts";
 import { type ColumnCodec, Unrepresentable } from "./codec.ts";
-import { parseDecimal, scaleDecimal } from "./decimal.ts";
+import { type Decimal, parseDecimal, scaleDecimal } from "./decimal.ts";
+import { doublesOf } from "./doubles.ts";
 import type { MessageKind } from "./kind.ts";
-import { BadLiteral, type LeafKind } from "./leaf.ts";
-import { hasOneSign } from "./nanos.ts";
+import { BadLiteral, type LeafKind, type Value } from "./leaf.ts";
+import { hasOneSign, NANOS_PER_UNIT } from "./nanos.ts";
 
 function outOfRange(message: Message): string | undefined {
   const { units, nanos } = message as Money;
@@ -83,6 +84,19 @@ export const money: MessageKind = {
   inside: "fields",
 };
 
+/** In JSON it compares as its units and then its nanos; in a column, as the doubles that stand for it. */
+function comparedAs(amount: Decimal): Value {
+  const { least, greatest } = doublesOf(amount);
+  const [floor, ceiling] = scaleDecimal(amount, 9);
+  const toRow = (nanos: bigint) => [nanos / NANOS_PER_UNIT, nanos % NANOS_PER_UNIT];
+  return {
+    kind: "range",
+    column: { least: [least], greatest: [greatest] },
+    json: { least: toRow(ceiling), greatest: toRow(floor) },
+    sign: amount.digits === 0n ? 0 : amount.digits < 0n ? -1 : 1,
+  };
+}
+
 export const moneyLeaf: LeafKind<"money"> = {
   describe: () => "a Money",
   isOrdered: true,
@@ -92,7 +106,7 @@ export const moneyLeaf: LeafKind<"money"> = {
     if (!amount) throw new BadLiteral("a Money is compared with a decimal number such as 0.99");
     const [floor] = scaleDecimal(amount, 0);
     if (floor < -(2n ** 63n) || floor >= 2n ** 63n) throw new BadLiteral("the amount is too large");
-    return { kind: "money", amount };
+    return comparedAs(amount);
   },
   sample: () => "1",
 };

@@ -4,18 +4,16 @@
 import type { SqlValue } from "../../../schema/sql-value.ts";
 import { timeNumberOf } from "../../../schema/time-format.ts";
 import { FALSE_VALUES, TRUE_VALUES } from "../../../schema/types/bool.ts";
+import { wholeMilliseconds } from "../../../schema/types/bounds.ts";
 import { floorDivide } from "../../../schema/types/decimal.ts";
 import type { Leaf, Value } from "../../../schema/types/leaf.ts";
 import { type Comparable, comparable } from "./comparable.ts";
 import {
   type Comparison,
-  compareAmount,
+  compareBounds,
   compareKey,
-  compareMilliseconds,
-  compareNumber,
   compareRows,
   compareText,
-  integerParameter,
 } from "./compare-rows.ts";
 import { type Fragment, fragment, joinFragments } from "./fragment.ts";
 import type { ColumnSource } from "./source.ts";
@@ -29,33 +27,22 @@ export function compareColumn(
 ): Fragment {
   const { sql } = source;
   const left = value.kind === "timestamp" ? comparable(source, leaf) : [sql];
-  const guarded = (comparison: Fragment, isLoose = operator !== "=") =>
+  const guarded = (comparison: Fragment, isLoose = false) =>
     isLoose || operator !== "=" ? guard(source, leaf, comparison) : comparison;
   const simple = (right: SqlValue) => guarded(compareRows(left, operator, [right]));
   switch (value.kind) {
     case "text":
       return guarded(compareColumnText(source, operator, value.pieces), value.pieces.length > 1);
-    case "integer":
-      return simple(integerParameter(value.value, leaf, source));
-    case "number":
-      // A column keeps no NaN, and what is compared with it is above all numbers, as text is.
-      return Number.isNaN(value.value)
-        ? guarded(compareRows(left, operator, ["NaN"]), true)
-        : guarded(compareNumber(left, operator, value.value, leaf));
+    case "range":
+      return guarded(compareBounds(left, operator, value.column), value.isUnkept);
     case "bool":
       return isOneOf(sql, value.value === (operator === "=") ? TRUE_VALUES : FALSE_VALUES);
-    case "bytes":
-      return simple(value.value);
     case "enum":
       return simple(BigInt(value.number));
     case "timestamp":
       return compareTimestamp(source, left, operator, value.value);
-    case "duration":
-      return guarded(compareMilliseconds(left, operator, value.nanos));
     case "date":
       return compareDay(source, operator, value.value);
-    case "money":
-      return guarded(compareAmount(left, operator, value.amount));
     case "key":
       return compareKey(left, operator, value);
     case "json":
@@ -116,7 +103,7 @@ function compareTimestamp(
   const { sql, column } = source;
   const nanos = nanosOf(text);
   const exact = column?.timeFormat
-    ? compareMilliseconds(left, operator, nanos)
+    ? compareBounds(left, operator, wholeMilliseconds(nanos))
     : compareRows(left, operator, [text]);
   if (operator === "!=") return exact;
   const at = (offsetMs: bigint): SqlValue => {

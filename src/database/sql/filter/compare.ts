@@ -2,19 +2,16 @@
 // no value.
 
 import type { SqlValue } from "../../../schema/sql-value.ts";
-import { type Decimal, scaleDecimal } from "../../../schema/types/decimal.ts";
 import type { Leaf, Value } from "../../../schema/types/leaf.ts";
 import type { Dialect } from "../dialect.ts";
 import { type Comparable, comparable } from "./comparable.ts";
 import { compareColumn } from "./compare-column.ts";
 import {
   type Comparison,
+  compareBounds,
   compareKey,
-  compareNumber,
-  compareRange,
   compareRows,
   compareText,
-  integerParameter,
   type ValueOf,
 } from "./compare-rows.ts";
 import { type Fragment, fragment, rowOf } from "./fragment.ts";
@@ -34,27 +31,16 @@ export function compareValue(
   switch (value.kind) {
     case "text":
       return compareText(left, operator, value.pieces, dialect);
-    case "integer":
-      return simple(integerParameter(value.value, leaf, source));
-    case "number":
-      return compareNumber(left, operator, value.value, leaf);
+    case "range":
+      return compareBounds(left, operator, value.json);
     case "bool":
       return simple(value.value ? 1n : 0n);
-    case "bytes":
-      return simple(Buffer.from(value.value).toString("base64").replace(/=+$/, ""));
     case "enum":
       return compareEnum(dialect, left, operator, value, leaf);
     case "timestamp":
       return simple(value.value);
-    case "duration":
-      return compareRows(left, operator, [
-        value.nanos / 1_000_000_000n,
-        value.nanos % 1_000_000_000n,
-      ]);
     case "date":
       return compareRows(left, operator, value.value.split("-").map(BigInt));
-    case "money":
-      return compareUnits(left, operator, value.amount);
     case "key":
       return compareKey(left, operator, value);
     case "json":
@@ -81,10 +67,4 @@ function compareEnum(
     ...others,
     BigInt(value.number),
   ]);
-}
-
-function compareUnits(left: Comparable, operator: Comparison, amount: Decimal): Fragment {
-  const [floor, ceiling] = scaleDecimal(amount, 9);
-  const toRow = (nanos: bigint) => [nanos / 1_000_000_000n, nanos % 1_000_000_000n];
-  return compareRange(left, operator, toRow(ceiling), toRow(floor));
 }

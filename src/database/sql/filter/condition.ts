@@ -238,20 +238,17 @@ function compareDefault(value: Value, isKey: boolean): number {
   switch (value.kind) {
     case "text":
       return value.pieces.every((piece) => piece === "") ? 0 : -1;
-    case "integer":
-      return value.value === 0n ? 0 : value.value > 0n ? -1 : 1;
-    case "number":
-      // NaN is above all numbers.
-      return value.value === 0 ? 0 : value.value < 0 ? 1 : -1;
+    case "range":
+      return value.sign === 0 ? 0 : -value.sign;
     case "bool":
       return value.value ? -1 : 0;
-    case "bytes":
-      return value.value.length === 0 ? 0 : -1;
     case "enum":
       return value.number === 0 ? 0 : -1;
     case "key":
       return isKey && value.key === null ? 0 : -1;
-    default:
-      return -1;
+    case "timestamp":
+    case "date":
+    case "json":
+      throw new Error(`a field with a ${value.kind} always has presence`);
   }
 }

@@ -1,10 +1,10 @@
 // What a column has → SQL that tells whether it is a value, and which. SQLite keeps any value in any
 // column, unless the table is STRICT. Knows SQL text only.
 
-import { FLOAT_END } from "../../../query/filter/decimal.ts";
 import { isLongInteger } from "../../../query/filter/kinds.ts";
 import { MAX_MS, MIN_MS, scaleOf, type TimeFormat } from "../../../schema/time-format.ts";
 import { FALSE_VALUES, TRUE_VALUES } from "../../../schema/types/bool.ts";
+import { FLOAT_END } from "../../../schema/types/doubles.ts";
 import type { Leaf } from "../../../schema/types/leaf.ts";
 import { sqlString } from "../../sql/filter/fragment.ts";
 
@@ -39,7 +39,12 @@ export function isValue(sql: string, leaf: Leaf): string | undefined {
       return `typeof(${sql}) = 'text'`;
     case "money":
       return `${sql} > -1e15 AND ${sql} < 1e15`;
-    default:
+    case "bool":
+    case "timestamp":
+    case "date":
+    case "reference":
+    case "etag":
+    case "value":
       return undefined;
   }
 }

@@ -2,10 +2,11 @@
 // have (schema/types). They are NULL where there is no value that can be read, and raise no
 // error for any text of the column. Several expressions compare as a row value does.
 
-import { FLOAT_END } from "../../../query/filter/decimal.ts";
 import { isLongInteger } from "../../../query/filter/kinds.ts";
+import { FLOAT_END } from "../../../schema/types/doubles.ts";
+import { UINT64_DIGITS } from "../../../schema/types/integer.ts";
 import type { Leaf } from "../../../schema/types/leaf.ts";
-import { type JsonPlace, UINT64_DIGITS } from "../../sql/dialect.ts";
+import type { JsonPlace } from "../../sql/dialect.ts";
 import { jsonMember, jsonType, jsonValue } from "./json.ts";
 import { instantText } from "./time.ts";
 
@@ -50,8 +51,12 @@ function leafValue(place: JsonPlace, leaf: Leaf): readonly string[] {
       const isValid = `abs(${nanos}) < 1000000000 AND ${units} * ${nanos} >= 0`;
       return [units, nanos].map((part) => whenObject(place, part, isValid));
     }
-    default:
+    case "text":
+    case "reference":
       return [`CASE ${jsonType(place)} WHEN 'text' THEN ${jsonValue(place)} END`];
+    case "etag":
+    case "value":
+      throw new Error(`a ${leaf.kind} is not in JSON, or is compared by its type`);
   }
 }
 

@@ -1,7 +1,7 @@
 // The doubles that stand for exact decimal numbers and for floats, in columns that hold doubles.
 // No float arithmetic: a double is only ever compared by its decimal digits.
 
-import type { Decimal } from "../../schema/types/decimal.ts";
+import type { Decimal } from "./decimal.ts";
 
 /** The significant digits that a Money column is read with (schema/types/money.ts). */
 const DOUBLE_DIGITS = 15;
