@@ -204,6 +204,20 @@ describe("SQL", () => {
     expect(strays).toEqual([]);
   });
 
+  test("that only one database has is beside its driver", () => {
+    const own =
+      /\b(?:json_\w+|typeof\(|group_concat|printf|iif\(|octet_length|GLOB|PRAGMA|COLLATE)/g;
+    const found = sources
+      .filter(({ path }) => path.startsWith("src/database/sql/"))
+      .flatMap(({ path, text }) => [
+        ...[...withoutComments(text).matchAll(own)].map(([word]) => `${path} has ${word}`),
+        ...imports
+          .filter((each) => each.path === path && each.specifier.includes("/sqlite/"))
+          .map(({ seen }) => seen),
+      ]);
+    expect(found).toEqual([]);
+  });
+
   test("is written by hand only where a domain has statements of its own", () => {
     const places = ["src/database/", "src/chinook/"];
     const users = imports.filter(

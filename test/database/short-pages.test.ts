@@ -4,8 +4,8 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { selectJoinedPage } from "../../src/database/sql/statements.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
+import { selectJoinedPage } from "../../src/database/sqlite/readers/row-statements.ts";
 import {
   createShortPageReader,
   type ShortPageRequest,

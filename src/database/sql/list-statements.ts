@@ -36,13 +36,17 @@ export function compileList(
 
   /** One row more than asked for tells whether there is a next page. */
   function page({ pageSize, skip }: PageBounds, range: readonly Fragment[] = []): Statement {
-    return selectPage(plan, {
-      conditions: [...filter, ...range],
-      sortTerms: terms.map(({ expression }) => ({ sql: expression, parameters: [] })),
-      orderBy: { sql: orderBy, parameters: [] },
-      limit: pageSize + 1,
-      offset: skip,
-    });
+    return selectPage(
+      plan,
+      {
+        conditions: [...filter, ...range],
+        sortTerms: terms.map(({ expression }) => ({ sql: expression, parameters: [] })),
+        orderBy: { sql: orderBy, parameters: [] },
+        limit: pageSize + 1,
+        offset: skip,
+      },
+      facts.dialect,
+    );
   }
 
   return {
@@ -55,6 +59,6 @@ export function compileList(
       return ranges.map((range) => page(bounds, [range]));
     },
 
-    count: () => selectCount(plan, filter),
+    count: () => selectCount(plan, filter, facts.dialect),
   };
 }

@@ -2,13 +2,12 @@
 // Only names from plans enter the text (schema/plan.ts lets nothing but identifiers through); every
 // value is a parameter.
 
-import { expectedCrc } from "../../schema/checksum.ts";
 import type { ChildPlan, LinkTable, ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import type { ChildRow, ResourceRow } from "../../schema/row.ts";
 import { sqlName } from "../../schema/sql-name.ts";
 import type { Row, SqlValue } from "../../schema/sql-value.ts";
+import type { Dialect } from "./dialect.ts";
 import type { Fragment } from "./filter/fragment.ts";
-import { interruptible } from "./interrupt.ts";
 
 /** SQL text and the values of its parameters, in order. */
 export interface Statement {
@@ -27,44 +26,6 @@ export function selectByKey(plan: ResourcePlan, key: bigint): Statement {
 /** A row if there is one with this key. */
 export function selectPresence({ sql: { table, key: name } }: TablePlan, key: bigint): Statement {
   return { sql: `SELECT 1 FROM ${table} WHERE ${name} = ?`, parameters: [key] };
-}
-
-/**
- * Bytes, revision of the database, and the CRC-32 that the bytes must have; the only parameter is the
- * key. A join takes twice the time.
- */
-export function selectWire(plan: ResourcePlan, key: bigint): Statement {
-  let sql = wireTexts.get(plan);
-  if (sql === undefined) {
-    const { table, key: column } = plan.sql;
-    const columns = `wire, (SELECT revision FROM store_state), ${expectedCrc(table, column)}`;
-    sql = `SELECT ${columns} FROM ${table} WHERE ${column} = ?`;
-    wireTexts.set(plan, sql);
-  }
-  return { sql, parameters: [key] };
-}
-
-/** Asked for with every Get. */
-const wireTexts = new WeakMap<ResourcePlan, string>();
-
-/**
- * The bytes of the rows with these keys, in their order, and the CRC-32 that they must have: a row for
- * each, or one with all `joined`.
- */
-export function selectWires(
-  { sql: { table, key } }: ResourcePlan,
-  keys: readonly bigint[],
-  joined: boolean,
-): Statement {
-  const crc = expectedCrc(table, key);
-  const columns = joined
-    ? `CAST(group_concat(${table}.wire, '') AS BLOB), group_concat(${crc} | 0)`
-    : `${table}.wire, ${crc}`;
-  return {
-    // The order of the loops is the order of the keys.
-    sql: `SELECT ${columns} FROM json_each(?) CROSS JOIN ${table} ON ${table}.${key} = json_each.value`,
-    parameters: [`[${keys.join(",")}]`],
-  };
 }
 
 /** Which rows a page has. */
@@ -89,12 +50,13 @@ export const LIMIT = "LIMIT ? + 0";
 export function selectPage(
   plan: ResourcePlan,
   query: PageQuery,
+  dialect: Pick<Dialect, "interruptible">,
   columns = itemColumns(plan),
 ): Statement {
   const selected = [columns, ...query.sortTerms.map(({ sql }) => sql)];
   return {
     sql:
-      `SELECT ${selected.join(", ")} FROM ${plan.sql.table}${where(plan, query)} ` +
+      `SELECT ${selected.join(", ")} FROM ${plan.sql.table}${where(plan, query, dialect)} ` +
       `ORDER BY ${query.orderBy.sql} ${LIMIT} OFFSET ? + 0`,
     parameters: [
       ...[...query.sortTerms, ...query.conditions, query.orderBy].flatMap((p) => p.parameters),
@@ -104,109 +66,16 @@ export function selectPage(
   };
 }
 
-/**
- * A page by key, after the row `after` if there is one, as one row: the revision of the database, how
- * many rows it has, their keys, for each message its length times 2^32 plus the CRC-32 that it must
- * have, and the messages of up to `rowBytesMax`, joined. One number for each costs less than two.
- */
-export function selectJoinedPage(
-  { sql: { table, key } }: ResourcePlan,
-  after: SqlValue | undefined,
-  rowBytesMax: number,
-  limit: number,
-): Statement {
-  const range = after === undefined ? "" : ` WHERE ${key} > ?`;
-  const sql =
-    "SELECT (SELECT revision FROM store_state), count(*), group_concat(id), group_concat(size), " +
-    "CAST(group_concat(wire, '') AS BLOB) FROM (" +
-    `SELECT ${key} AS id, (length(wire) << 32) + (${expectedCrc(table, key)}) AS size, CASE WHEN length(wire) <= ? THEN wire END AS wire ` +
-    `FROM ${table}${range} ORDER BY ${table}.${key} ${LIMIT})`;
-  const from = after === undefined ? [] : [after];
-  return { sql, parameters: [BigInt(rowBytesMax), ...from, BigInt(limit)] };
-}
-
 /** One row with the number of rows that meet the conditions. */
-export function selectCount(plan: ResourcePlan, conditions: readonly Fragment[]): Statement {
+export function selectCount(
+  plan: ResourcePlan,
+  conditions: readonly Fragment[],
+  dialect: Pick<Dialect, "interruptible">,
+): Statement {
   return {
-    sql: `SELECT count(*) FROM ${plan.sql.table}${where(plan, { conditions })}`,
+    sql: `SELECT count(*) FROM ${plan.sql.table}${where(plan, { conditions }, dialect)}`,
     parameters: conditions.flatMap(({ parameters }) => parameters),
   };
-}
-
-/** The rows with these keys, in no order; a key without a row has none. */
-export function selectByKeys(plan: ResourcePlan, keys: readonly bigint[]): Statement;
-export function selectByKeys(plan: TablePlan, keys: readonly bigint[], columns: string): Statement;
-export function selectByKeys(
-  plan: TablePlan,
-  keys: readonly bigint[],
-  columns = resourceColumns(plan),
-): Statement {
-  return {
-    sql:
-      `SELECT ${columns} FROM ${plan.sql.table} ` +
-      `WHERE ${plan.sql.key} IN (SELECT value FROM json_each(?))`,
-    parameters: [`[${keys.join(",")}]`],
-  };
-}
-
-/** How many bytes each of the rows with these keys has, about. */
-export function selectSizes(plan: ResourcePlan, keys: readonly bigint[]): Statement {
-  return selectByKeys(plan, keys, `${plan.sql.key}, ${sizeOf(plan)}`);
-}
-
-function sizeOf(plan: ResourcePlan): string {
-  const names = ["data", "wire", ...plan.columns.map(({ sqlName }) => sqlName)];
-  return names.map((name) => `coalesce(octet_length(${name}), 0)`).join(" + ");
-}
-
-/** The condition that a row has no bytes that are to be trusted. */
-const IS_BARE = "(wire IS NULL OR checksum IS NULL)";
-
-/** One row with the highest of the first `limit` keys after `after`, and how many keys there are. */
-export function selectStretch(
-  plan: ResourcePlan,
-  after: bigint | undefined,
-  limit: number,
-): Statement {
-  const { table, key } = plan.sql;
-  const range = after === undefined ? "" : ` WHERE ${key} > ?`;
-  return {
-    sql: `SELECT max(id), count(*) FROM (SELECT ${key} AS id FROM ${table}${range} ORDER BY ${table}.${key} ${LIMIT})`,
-    parameters: [...(after === undefined ? [] : [after]), BigInt(limit)],
-  };
-}
-
-/** The bytes that a child row is taken to have. */
-const CHILD_BYTES = 100;
-
-/** Of the same rows, key, revision and about the size of those that have no bytes to be trusted. */
-export function selectBareIn(
-  plan: ResourcePlan,
-  after: bigint | undefined,
-  limit: number,
-): Statement {
-  const { table, key } = plan.sql;
-  const stretch = selectStretch(plan, after, limit);
-  const range = after === undefined ? "" : `${table}.${key} > ? AND `;
-  const sizes = plan.children.map(
-    ({ sql, parentKey }) =>
-      ` + ${CHILD_BYTES} * (SELECT count(*) FROM ${sql.table} AS lines WHERE lines.${sqlName(parentKey)} = ${table}.${key})`,
-  );
-  return {
-    sql:
-      `SELECT ${key}, revision, ${sizeOf(plan)}${sizes.join("")} FROM ${table} WHERE ${range}` +
-      `${table}.${key} <= (SELECT "max(id)" FROM (${stretch.sql})) AND ${IS_BARE} ORDER BY ${table}.${key}`,
-    parameters: [...(after === undefined ? [] : [after]), ...stretch.parameters],
-  };
-}
-
-/** The bytes of the texts in the rows with these keys: of the JSON, and then of each column. */
-export function selectTextBytes(plan: TablePlan, keys: readonly bigint[]): Statement {
-  const names = ["data", ...plan.columns.map(({ sqlName }) => sqlName)];
-  const texts = names.map(
-    (name) => `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) END`,
-  );
-  return selectByKeys(plan, keys, [plan.sql.key, ...texts].join(", "));
 }
 
 /** The order of keys, which every order ends with. */
@@ -224,9 +93,13 @@ export function afterKey(plan: ResourcePlan, key: bigint): Fragment {
 function where(
   { sql: { table, key } }: ResourcePlan,
   { conditions, sortTerms = [] }: Pick<PageQuery, "conditions"> & Partial<PageQuery>,
+  dialect: Pick<Dialect, "interruptible">,
 ): string {
   if (conditions.length === 0 && sortTerms.length <= 1) return "";
-  const all = [interruptible(`${table}.${key}`), ...conditions.map(({ sql }) => `(${sql})`)];
+  const all = [
+    dialect.interruptible(`${table}.${key}`),
+    ...conditions.map(({ sql }) => `(${sql})`),
+  ];
   return ` WHERE ${all.join(" AND ")}`;
 }
 
@@ -250,7 +123,7 @@ export function selectChildren(
  * are to be trusted.
  */
 export function itemColumns({ sql: { table, key } }: ResourcePlan): string {
-  return `${table}.${key}, iif(${table}.checksum IS NULL, NULL, length(${table}.wire))`;
+  return `${table}.${key}, CASE WHEN ${table}.checksum IS NOT NULL THEN length(${table}.wire) END`;
 }
 
 /** How many values `itemColumns` are. */
@@ -284,17 +157,17 @@ export function selectNextKey(
   plan: TablePlan & Partial<Pick<ResourcePlan, "children">>,
 ): Statement {
   const highest = [
-    `(SELECT max(${plan.sql.key}) FROM ${plan.sql.table})`,
-    "(SELECT last_id FROM id_high_water WHERE table_name = ?)",
+    `SELECT max(${plan.sql.key}) AS highest FROM ${plan.sql.table}`,
+    "SELECT last_id FROM id_high_water WHERE table_name = ?",
     ...(plan.children ?? []).map(
-      ({ sql, parentKey }) => `(SELECT max(${sqlName(parentKey)}) FROM ${sql.table})`,
+      ({ sql, parentKey }) => `SELECT max(${sqlName(parentKey)}) FROM ${sql.table}`,
     ),
   ];
-  // max + 1 of the largest integer would be a REAL.
+  // One more than the largest integer would not be an integer.
   return {
     sql:
-      `SELECT nullif(max(${highest.map((value) => `coalesce(${value}, 0)`).join(", ")}), ` +
-      "9223372036854775807) + 1",
+      "SELECT nullif(max(coalesce(highest, 0)), 9223372036854775807) + 1 " +
+      `FROM (${highest.join(" UNION ALL ")}) AS keys`,
     parameters: [plan.table],
   };
 }

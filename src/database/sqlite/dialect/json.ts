@@ -1,4 +1,5 @@
-// Where a value in JSON is → what SQLite's functions for JSON make of it. Knows SQL text only.
+// Where a value in JSON is → what SQLite's functions for JSON make of it: none of them is called with
+// what is no JSON, which would be an error. Knows SQL text only.
 
 import type { JsonPath, JsonPlace } from "../../sql/dialect.ts";
 import { sqlString } from "../../sql/filter/fragment.ts";

@@ -8,7 +8,8 @@ import type { ListRequest, ListSelection, Page } from "../../list-request.ts";
 import type { PageBytes } from "../../page-request.ts";
 import type { TableFacts } from "../../sql/filter/source.ts";
 import { compileList } from "../../sql/list-statements.ts";
-import { type Statement, selectJoinedPage } from "../../sql/statements.ts";
+import type { Statement } from "../../sql/statements.ts";
+import { selectJoinedPage } from "./row-statements.ts";
 import type { ReadShortPage } from "./short-pages.ts";
 
 /** What Lists are read with. */

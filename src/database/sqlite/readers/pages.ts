@@ -8,11 +8,12 @@ import type { ResourcePlan } from "../../../schema/plan.ts";
 import { damagedBytes, faultError, type RowFault, tooLarge } from "../../../schema/row-fault.ts";
 import type { Row } from "../../../schema/sql-value.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../../page-request.ts";
-import { ITEM_COLUMNS, itemColumns, selectByKeys } from "../../sql/statements.ts";
+import { ITEM_COLUMNS, itemColumns } from "../../sql/statements.ts";
 import type { StatementRunner } from "../connection/statement-cache.ts";
 import { refuseTooLarge } from "../write/answer-size.ts";
 import { createItemWriter, type ItemWriter } from "./item-bytes.ts";
 import { isFault, type Rebuilt, rebuildByKeys } from "./rebuild.ts";
+import { selectByKeys } from "./row-statements.ts";
 import type { ReadWires } from "./wires.ts";
 
 /** What the pages of one connection are read with. */

@@ -8,12 +8,12 @@ import type { ResourcePlan } from "../../../schema/plan.ts";
 import { damagedBytes, faultError } from "../../../schema/row-fault.ts";
 import type { CallLimits } from "../../database.ts";
 import type { StoredMessage } from "../../page-request.ts";
-import { selectWire } from "../../sql/statements.ts";
 import { retryWhileBusy } from "../connection/busy-retry.ts";
 import { type Connection, isBusy, translateSqliteError } from "../connection/connection.ts";
 import { createStatementRunner, type OnStatement } from "../connection/statement-cache.ts";
 import { inSnapshot } from "./reader.ts";
 import { isFault, rebuildByKeys } from "./rebuild.ts";
+import { selectWire } from "./row-statements.ts";
 
 /** Reads the message with a key; fails with StoreError only. */
 export type ReadPoint = (

@@ -7,8 +7,8 @@ import type { ResourcePlan } from "../../../schema/plan.ts";
 import { rebuildReadable, trustedWire, unreadableFields } from "../../../schema/row.ts";
 import { damagedBytes, type RowFault } from "../../../schema/row-fault.ts";
 import type { WholeRow } from "../../sql/row-set.ts";
-import { selectByKeys, selectSizes } from "../../sql/statements.ts";
 import type { StatementRunner } from "../connection/statement-cache.ts";
+import { selectByKeys, selectSizes } from "./row-statements.ts";
 import { readWholeRows } from "./whole-rows.ts";
 
 /** The bytes of a row, or why there are none. */

@@ -4,9 +4,9 @@
 import type { Row } from "../../../schema/sql-value.ts";
 import type { BareRow, Database, Snapshot } from "../../database.ts";
 import type { BatchBytes, PageBytes } from "../../page-request.ts";
-import { selectBareIn, selectStretch } from "../../sql/statements.ts";
 import type { ReaderPool } from "./reader-pool.ts";
 import { nameRequest } from "./reader-protocol.ts";
+import { selectBareIn, selectStretch } from "./row-statements.ts";
 
 /** The reads of a database that its reader threads carry out. */
 export function scansIn(

@@ -6,8 +6,9 @@ import type { Cells } from "../../../schema/row.ts";
 import type { Row } from "../../../schema/sql-value.ts";
 import { isDoubtful, type TextEncoding, textOf } from "../../../schema/text-bytes.ts";
 import { type WholeRow, withChildren } from "../../sql/row-set.ts";
-import { type Statement, selectChildren, selectTextBytes } from "../../sql/statements.ts";
+import { type Statement, selectChildren } from "../../sql/statements.ts";
 import type { StatementRunner } from "../connection/statement-cache.ts";
+import { selectTextBytes } from "./row-statements.ts";
 
 const encodings = new WeakMap<StatementRunner, TextEncoding>();
 

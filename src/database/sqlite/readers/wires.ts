@@ -7,9 +7,9 @@ import { hasCrc } from "../../../schema/checksum.ts";
 import { joinCrc } from "../../../schema/joined-crc.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { Row } from "../../../schema/sql-value.ts";
-import { selectWires } from "../../sql/statements.ts";
 import { type Connection, readPragma } from "../connection/connection.ts";
 import type { StatementRunner } from "../connection/statement-cache.ts";
+import { selectWires } from "./row-statements.ts";
 
 /** A row and how many bytes it has. */
 export interface SizedRow {

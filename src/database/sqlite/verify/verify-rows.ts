@@ -10,17 +10,17 @@ import { isDoubtful, type TextEncoding, textOf } from "../../../schema/text-byte
 import type { Database } from "../../database.ts";
 import type { CheckedRows, Finding, RowCheck } from "../../finding.ts";
 import type { Fragment } from "../../sql/filter/fragment.ts";
+import { interruptible } from "../../sql/interrupt.ts";
 import { type WholeRow, withChildren } from "../../sql/row-set.ts";
 import {
   afterKey,
   keyOrder,
   resourceColumns,
   type Statement,
-  selectByKeys,
   selectChildren,
   selectPage,
-  selectTextBytes,
 } from "../../sql/statements.ts";
+import { selectByKeys, selectTextBytes } from "../readers/row-statements.ts";
 import { checkRow } from "./check-row.ts";
 import { type Reference, referencesOf, selectDangling, toDangling } from "./dangling.ts";
 
@@ -139,5 +139,5 @@ function exactTexts({ data, columns }: Cells, bytes: Row = [], encoding: TextEnc
 function selectRows(plan: ResourcePlan, after: bigint | undefined, limit: number): Statement {
   const conditions: Fragment[] = after === undefined ? [] : [afterKey(plan, after)];
   const page = { conditions, ...keyOrder(plan), limit, offset: 0 };
-  return selectPage(plan, page, resourceColumns(plan));
+  return selectPage(plan, page, { interruptible }, resourceColumns(plan));
 }

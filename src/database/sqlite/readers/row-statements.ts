@@ -1,0 +1,143 @@
+// The statements that read rows by their keys, or in stretches, as SQLite is quickest at it. Pure.
+// Only names from plans enter the text; every value is a parameter.
+
+import { expectedCrc } from "../../../schema/checksum.ts";
+import type { ResourcePlan, TablePlan } from "../../../schema/plan.ts";
+import { sqlName } from "../../../schema/sql-name.ts";
+import type { SqlValue } from "../../../schema/sql-value.ts";
+import { LIMIT, resourceColumns, type Statement } from "../../sql/statements.ts";
+
+/**
+ * Bytes, revision of the database, and the CRC-32 that the bytes must have; the only parameter is the
+ * key. A join takes twice the time.
+ */
+export function selectWire(plan: ResourcePlan, key: bigint): Statement {
+  let sql = wireTexts.get(plan);
+  if (sql === undefined) {
+    const { table, key: column } = plan.sql;
+    const columns = `wire, (SELECT revision FROM store_state), ${expectedCrc(table, column)}`;
+    sql = `SELECT ${columns} FROM ${table} WHERE ${column} = ?`;
+    wireTexts.set(plan, sql);
+  }
+  return { sql, parameters: [key] };
+}
+
+/** Asked for with every Get. */
+const wireTexts = new WeakMap<ResourcePlan, string>();
+
+/**
+ * The bytes of the rows with these keys, in their order, and the CRC-32 that they must have: a row for
+ * each, or one with all `joined`.
+ */
+export function selectWires(
+  { sql: { table, key } }: ResourcePlan,
+  keys: readonly bigint[],
+  joined: boolean,
+): Statement {
+  const crc = expectedCrc(table, key);
+  const columns = joined
+    ? `CAST(group_concat(${table}.wire, '') AS BLOB), group_concat(${crc} | 0)`
+    : `${table}.wire, ${crc}`;
+  return {
+    // The order of the loops is the order of the keys.
+    sql: `SELECT ${columns} FROM json_each(?) CROSS JOIN ${table} ON ${table}.${key} = json_each.value`,
+    parameters: [`[${keys.join(",")}]`],
+  };
+}
+
+/**
+ * A page by key, after the row `after` if there is one, as one row: the revision of the database, how
+ * many rows it has, their keys, for each message its length times 2^32 plus the CRC-32 that it must
+ * have, and the messages of up to `rowBytesMax`, joined. One number for each costs less than two.
+ */
+export function selectJoinedPage(
+  { sql: { table, key } }: ResourcePlan,
+  after: SqlValue | undefined,
+  rowBytesMax: number,
+  limit: number,
+): Statement {
+  const range = after === undefined ? "" : ` WHERE ${key} > ?`;
+  const sql =
+    "SELECT (SELECT revision FROM store_state), count(*), group_concat(id), group_concat(size), " +
+    "CAST(group_concat(wire, '') AS BLOB) FROM (" +
+    `SELECT ${key} AS id, (length(wire) << 32) + (${expectedCrc(table, key)}) AS size, CASE WHEN length(wire) <= ? THEN wire END AS wire ` +
+    `FROM ${table}${range} ORDER BY ${table}.${key} ${LIMIT})`;
+  const from = after === undefined ? [] : [after];
+  return { sql, parameters: [BigInt(rowBytesMax), ...from, BigInt(limit)] };
+}
+
+/** The rows with these keys, in no order; a key without a row has none. */
+export function selectByKeys(plan: ResourcePlan, keys: readonly bigint[]): Statement;
+export function selectByKeys(plan: TablePlan, keys: readonly bigint[], columns: string): Statement;
+export function selectByKeys(
+  plan: TablePlan,
+  keys: readonly bigint[],
+  columns = resourceColumns(plan),
+): Statement {
+  return {
+    sql:
+      `SELECT ${columns} FROM ${plan.sql.table} ` +
+      `WHERE ${plan.sql.key} IN (SELECT value FROM json_each(?))`,
+    parameters: [`[${keys.join(",")}]`],
+  };
+}
+
+/** How many bytes each of the rows with these keys has, about. */
+export function selectSizes(plan: ResourcePlan, keys: readonly bigint[]): Statement {
+  return selectByKeys(plan, keys, `${plan.sql.key}, ${sizeOf(plan)}`);
+}
+
+function sizeOf(plan: ResourcePlan): string {
+  const names = ["data", "wire", ...plan.columns.map(({ sqlName }) => sqlName)];
+  return names.map((name) => `coalesce(octet_length(${name}), 0)`).join(" + ");
+}
+
+/** The condition that a row has no bytes that are to be trusted. */
+const IS_BARE = "(wire IS NULL OR checksum IS NULL)";
+
+/** One row with the highest of the first `limit` keys after `after`, and how many keys there are. */
+export function selectStretch(
+  plan: ResourcePlan,
+  after: bigint | undefined,
+  limit: number,
+): Statement {
+  const { table, key } = plan.sql;
+  const range = after === undefined ? "" : ` WHERE ${key} > ?`;
+  return {
+    sql: `SELECT max(id), count(*) FROM (SELECT ${key} AS id FROM ${table}${range} ORDER BY ${table}.${key} ${LIMIT})`,
+    parameters: [...(after === undefined ? [] : [after]), BigInt(limit)],
+  };
+}
+
+/** The bytes that a child row is taken to have. */
+const CHILD_BYTES = 100;
+
+/** Of the same rows, key, revision and about the size of those that have no bytes to be trusted. */
+export function selectBareIn(
+  plan: ResourcePlan,
+  after: bigint | undefined,
+  limit: number,
+): Statement {
+  const { table, key } = plan.sql;
+  const stretch = selectStretch(plan, after, limit);
+  const range = after === undefined ? "" : `${table}.${key} > ? AND `;
+  const sizes = plan.children.map(
+    ({ sql, parentKey }) =>
+      ` + ${CHILD_BYTES} * (SELECT count(*) FROM ${sql.table} AS lines WHERE lines.${sqlName(parentKey)} = ${table}.${key})`,
+  );
+  return {
+    sql:
+      `SELECT ${key}, revision, ${sizeOf(plan)}${sizes.join("")} FROM ${table} WHERE ${range}` +
+      `${table}.${key} <= (SELECT "max(id)" FROM (${stretch.sql})) AND ${IS_BARE} ORDER BY ${table}.${key}`,
+    parameters: [...(after === undefined ? [] : [after]), ...stretch.parameters],
+  };
+}
+
+/** The bytes of the texts in the rows with these keys: of the JSON, and then of each column. */
+export function selectTextBytes(plan: TablePlan, keys: readonly bigint[]): Statement {
+  const names = ["data", ...plan.columns.map(({ sqlName }) => sqlName)];
+  const texts = names.map(
+    (name) => `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) END`,
+  );
+  return selectByKeys(plan, keys, [plan.sql.key, ...texts].join(", "));
+}
