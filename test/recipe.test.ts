@@ -1,5 +1,5 @@
-// Does what CONTRIBUTING.md says about adding a resource, to the letter and nothing else, in a copy
-// of the repository, and then uses the new service. A recipe that no longer works fails here.
+// Does what the recipes of CONTRIBUTING.md say, to the letter and nothing else, in a copy of the
+// repository, and then uses what was added. A recipe that no longer works fails here.
 
 import { execFile } from "node:child_process";
 import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -60,6 +60,52 @@ test("the recipe for a resource gives the five standard methods", {
     code: "invalid_argument",
     message: "review.author: must have at most 40 characters",
   });
+});
+
+test("the recipes for a method, a limit, an error reason and a hook work on top of it", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const copy = copyTree();
+  const recipes = [
+    "Add a resource",
+    "Add a method of its own",
+    "Add a limit",
+    "Add an error reason",
+    "Add to what a database must do",
+  ];
+  for (const recipe of recipes) {
+    const blocks = readCodeBlocks("CONTRIBUTING.md", recipe);
+    expect(blocks, recipe).not.toEqual([]);
+    for (const block of blocks) await follow(block, copy);
+  }
+  await runShellOk(copy, "tsc --project tsconfig.build.json --noEmit");
+  await runShellOk(copy, "vitest run test/grpc/status.test.ts");
+
+  const serve = ["src/main.ts", "serve", "--database", "new.db", "--fixtures"];
+  const call = reviewService(await startServer(copy, join(PACKAGE_PROGRAMS, "node"), serve));
+  await call("CreateReview", { review: { album: "albums/1", author: "Ødegård", stars: 3 } });
+  const name = "reviews/1";
+  expect(await call("PraiseReview", { name })).toMatchObject({ author: "Ødegård", stars: 4 });
+  expect(await call("PraiseReview", { name })).toMatchObject({ stars: 5 });
+  expect(await call("PraiseReview", { name })).toMatchObject({
+    code: "failed_precondition",
+    message: "reviews/1 has 5 stars already",
+  });
+});
+
+test("the recipe for a kind of field makes one that keeps the laws", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const copy = copyTree();
+  for (const block of readCodeBlocks("CONTRIBUTING.md", "Add a kind of field")) {
+    await follow(block, copy);
+  }
+  await runShellOk(copy, "tsc --project tsconfig.build.json --noEmit");
+  const output = await runShellOk(
+    copy,
+    "vitest run --reporter=verbose test/laws/field-kinds.test.ts",
+  );
+  expect(output).toContain("google_type_fraction");
 });
 
 /** Does what a block says: commands are run, a diff is applied, any other block is a new file. */
