@@ -21,6 +21,7 @@ export type ErrorCode =
   | "DATABASE_REPLACED"
   | "DATABASE_CORRUPT"
   | "DISK_FULL"
+  | "OUT_OF_MEMORY"
   | "OVERLOADED"
   | "READ_ONLY_MODE"
   | "READ_ONLY_MEDIA"

@@ -54,6 +54,7 @@ export function startWriter(data: WriterData): Writer {
   /** Told when nothing waits any more. */
   let onIdle: (() => void) | undefined;
   let lastCheckpointMs: number | undefined;
+  let isClosed = false;
   let worker: WriterWorker | undefined = startWorker();
 
   function startWorker(): WriterWorker {
@@ -152,6 +153,7 @@ export function startWriter(data: WriterData): Writer {
 
     commit(operations, options = {}) {
       return new Promise((resolve, reject) => {
+        if (isClosed) throw new StoreError("DATABASE_UNAVAILABLE", "the database is closed");
         const bytes = messageBytesOf(operations);
         refuseOverload(bytes);
         enqueue({
@@ -182,6 +184,7 @@ export function startWriter(data: WriterData): Writer {
     },
 
     async close() {
+      isClosed = true;
       const idle = new Promise<void>((resolve) => {
         onIdle = resolve;
       });
