@@ -17,7 +17,15 @@ export function* readWholeRows(
 ): Steps<readonly WholeRow[]> {
   const ofChildren = plan.children.map((child) => selectChildren(plan, child, statement));
   const [resources = [], ...children] = yield* rowsOfEach([statement, ...ofChildren]);
-  return yield* withExactTexts(plan, withChildren(plan, { resources, children }), encoding);
+  const rows = withChildren(plan, { resources, children });
+  const isExact = ({ row, children }: WholeRow) =>
+    !hasDoubt(row, encoding) && children.every((list) => !list.some((c) => hasDoubt(c, encoding)));
+  return rows.every(isExact) ? rows : yield* withExactTexts(plan, rows, encoding);
+}
+
+/** True if the driver may have given another text than the one that is stored. */
+function hasDoubt({ columns, data }: Cells, encoding: TextEncoding): boolean {
+  return isDoubtful(data, encoding) || columns.some((value) => isDoubtful(value, encoding));
 }
 
 /** The same rows, their texts as the bytes in the file have them. */
@@ -33,7 +41,6 @@ function* withExactTexts(
     const all = rows.flatMap((whole) => whole.children[index] ?? []);
     children.push(yield* exactly(child, all, encoding));
   }
-  if (own.size === 0 && children.every(({ size }) => size === 0)) return rows;
   return rows.map((whole) => ({
     row: { ...whole.row, ...own.get(whole.row.key) },
     children: whole.children.map((list, index) =>
@@ -48,9 +55,7 @@ function* exactly(
   rows: readonly (Cells & { readonly key: bigint })[],
   encoding: TextEncoding,
 ): Steps<Map<bigint, Cells>> {
-  const doubtful = rows.filter(({ columns, data }) =>
-    [data, ...columns].some((value) => isDoubtful(value, encoding)),
-  );
+  const doubtful = rows.filter((cells) => hasDoubt(cells, encoding));
   if (doubtful.length === 0) return new Map();
   const keys = doubtful.map(({ key }) => key);
   const found = yield* allRows(selectTextBytes(plan, keys));

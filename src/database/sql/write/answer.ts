@@ -13,7 +13,7 @@ import { readStored, type Written } from "./stored.ts";
 import { type Transaction, writeRefused } from "./transaction.ts";
 
 /**
- * The messages that the operations have stored.
+ * The messages that the operations have stored, read again.
  * @throws StoreError WRITE_REFUSED if a row is not there that was written, or there that was deleted;
  * ROW_UNREADABLE if it cannot be read as code of others has left it.
  */
@@ -22,7 +22,6 @@ export function* storedMessages(
   operations: readonly Operation[],
   written: readonly (Written | undefined)[],
 ): Steps<Commit["messages"]> {
-  if (!tx.watch) return written.map((row) => row?.wire);
   const messages: (Uint8Array | undefined)[] = [];
   for (const [index, operation] of operations.entries()) {
     messages.push(yield* storedMessage(tx, operation, written[index]));

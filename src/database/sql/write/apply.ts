@@ -11,15 +11,9 @@ import { ConstraintError, change, getRow, type Steps } from "../steps.ts";
 import { applyDelete } from "./delete.ts";
 import { applyFill } from "./fill.ts";
 import { createsFrom, insertTogether, TOGETHER_MAX } from "./insert.ts";
-import {
-  checkNew,
-  type Prepared,
-  type PreparedCreate,
-  type PreparedUpdate,
-  prepareOperation,
-} from "./prepare.ts";
+import { checkNew, type Prepared, type PreparedUpdate, prepareOperation } from "./prepare.ts";
 import { checkEtag, insert, readStored, replace, type Stored, type Written } from "./stored.ts";
-import { reserveKey, type Transaction, writeRefused } from "./transaction.ts";
+import { type Transaction, writeRefused } from "./transaction.ts";
 
 /** What the operations stored: for each its row, if it stored any. */
 type StoredRows = (Written | undefined)[];
@@ -67,18 +61,29 @@ function* applyPrepared(tx: Transaction, operations: readonly Prepared[]): Steps
 }
 
 /** Carries out one operation. */
-export function* applyOperation(tx: Transaction, operation: Prepared): Steps<Written | undefined> {
+export function applyOperation(tx: Transaction, operation: Prepared): Steps<Written | undefined> {
+  const { item } = operation;
+  if (item === undefined) return apply(tx, operation);
+  return applyItem(tx, operation, item);
+}
+
+/** Carries out an operation of a batch, and tells which one it was that failed. */
+function* applyItem(
+  tx: Transaction,
+  operation: Prepared,
+  item: string,
+): Steps<Written | undefined> {
   try {
     return yield* apply(tx, operation);
   } catch (error) {
-    throw nameItem(error, operation.item);
+    throw nameItem(error, item);
   }
 }
 
 function apply(tx: Transaction, operation: Prepared): Steps<Written | undefined> {
   switch (operation.kind) {
     case "create":
-      return applyCreate(tx, operation);
+      return insert(tx, operation);
     case "update":
       return applyUpdate(tx, operation);
     case "delete":
@@ -92,18 +97,11 @@ function apply(tx: Transaction, operation: Prepared): Steps<Written | undefined>
   }
 }
 
-/** Tells which item of a batch failed, unless the paths of its fields tell it already. */
-function nameItem(error: unknown, item: string | undefined): unknown {
-  if (item === undefined || !(error instanceof StoreError) || error.details.fields) return error;
+/** An error that names the item, unless the paths of its fields do already. */
+function nameItem(error: unknown, item: string): unknown {
+  if (!(error instanceof StoreError) || error.details.fields) return error;
   const metadata = { ...error.details.metadata, item };
   return new StoreError(error.code, `${item}: ${error.message}`, { ...error.details, metadata });
-}
-
-function* applyCreate(tx: Transaction, create: PreparedCreate): Steps<Written> {
-  const { plan } = create;
-  const key = yield* reserveKey(tx, plan, create.key);
-  const identity = { key, revision: tx.revision, createdAt: tx.now, updatedAt: tx.now };
-  return yield* insert(tx, plan, identity, create);
 }
 
 function* applyUpdate(tx: Transaction, operation: PreparedUpdate): Steps<Written> {
@@ -117,8 +115,7 @@ function* applyUpdate(tx: Transaction, operation: PreparedUpdate): Steps<Written
     throw new StoreError("ETAG_MISMATCH", `${resource.name} is not there any more`, { resource });
   }
   const cells = checkNew(plan, message, path, tx.registry);
-  const create = { kind: "create", plan, message, given: undefined, key, path, cells } as const;
-  return yield* applyCreate(tx, create);
+  return yield* insert(tx, { plan, message, key, path, cells });
 }
 
 function applyChange(tx: Transaction, operation: PreparedUpdate, previous: Stored): Steps<Written> {

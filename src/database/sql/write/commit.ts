@@ -35,7 +35,10 @@ export function* commitSteps(
   if (completed) return completed;
   if (tx.watch) yield* change(tx.watch.revise(tx.revision));
   const written = only ? [yield* applyOperation(tx, only)] : yield* applyOperations(tx, operations);
-  const stored = yield* storedMessages(tx, operations, written);
+  // Without code of others, what was written is what is there.
+  const stored = tx.watch
+    ? yield* storedMessages(tx, operations, written)
+    : written.map((row) => row?.wire);
   const messages = answered ? stored : [];
   refuseLargeAnswer(messages, tx.answerBytesMax);
   const commit = { revision: tx.revision, messages };

@@ -16,7 +16,6 @@ import {
   formatEtag,
   type Readable,
   type ResourceRow,
-  type RowIdentity,
   rebuildReadable,
   trustedWire,
   unreadableRow,
@@ -34,7 +33,7 @@ import {
   writeChildren,
 } from "./children.ts";
 import { missingReferences } from "./references.ts";
-import { type Transaction, write } from "./transaction.ts";
+import { freeKey, type Transaction, takeKey, write } from "./transaction.ts";
 
 /** A row and as much of its message as can be read, before an operation changes it. */
 export interface Stored extends Readable {
@@ -80,7 +79,10 @@ export function checkEtag(plan: ResourcePlan, row: ResourceRow, etag: string): v
 
 /** A message that becomes a new row. */
 export interface NewMessage {
+  readonly plan: ResourcePlan;
   readonly message: Message;
+  /** The key of the row, if the client chose one. */
+  readonly key?: bigint | undefined;
   readonly path: string;
   /** The cells of the message, if they are made already. */
   readonly cells: Cells | undefined;
@@ -91,11 +93,10 @@ export interface NewMessage {
 /** Inserts the row and its child rows, whose messages get their keys. */
 export function* insert(
   tx: Transaction,
-  plan: ResourcePlan,
-  identity: RowIdentity,
-  { message, path, cells: ready, keepChildKeys = false }: NewMessage,
+  { plan, message, key: chosen, path, cells: ready, keepChildKeys = false }: NewMessage,
 ): Steps<Written> {
-  const { key } = identity;
+  const key = takeKey(tx, plan, yield* freeKey(tx, plan), chosen);
+  const identity = { key, revision: tx.revision, createdAt: tx.now, updatedAt: tx.now };
   const children: ChildChanges[] = [];
   for (const child of plan.children) {
     yield* refuseOrphans(plan, child, key);
