@@ -5,7 +5,7 @@
 export type Clock = () => number;
 
 /** The clock of the machine. */
-export const systemClock: Clock = Date.now;
+export const systemClock: Clock = () => Date.now();
 
 /** The time that the clock tells, RFC 3339 in UTC with milliseconds. */
 export function timestamp(clock: Clock): string {

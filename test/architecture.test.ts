@@ -133,6 +133,14 @@ describe("imports", () => {
     expect(circles).toEqual([]);
   });
 
+  test("of a driver are in no SQL, nor in the steps of a commit", () => {
+    const drivers = /^src\/database\/(?!sql\/)[^/]+\//;
+    const strays = imports
+      .filter(({ path }) => path.startsWith("src/database/sql/"))
+      .filter(({ path, specifier }) => drivers.test(join(dirname(path), specifier)));
+    expect(strays.map(({ seen }) => seen)).toEqual([]);
+  });
+
   test("of packages stay where they belong, and are of what is installed with the service", () => {
     const { dependencies } = JSON.parse(readFileSync(join(REPO_ROOT, "package.json"), "utf8")) as {
       dependencies: Record<string, string>;
@@ -208,7 +216,9 @@ describe("SQL", () => {
     const own =
       /\b(?:json_\w+|typeof\(|group_concat|printf|iif\(|octet_length|GLOB|PRAGMA|COLLATE)/g;
     const found = sources
-      .filter(({ path }) => path.startsWith("src/database/sql/"))
+      .filter(
+        ({ path }) => path.startsWith("src/database/sql/") && !path.endsWith("/key-statements.ts"),
+      )
       .flatMap(({ path, text }) => [
         ...[...withoutComments(text).matchAll(own)].map(([word]) => `${path} has ${word}`),
         ...imports
@@ -227,6 +237,31 @@ describe("SQL", () => {
         ) && !places.some((place) => path.startsWith(place)),
     );
     expect(users.map(({ seen }) => seen)).toEqual([]);
+  });
+});
+
+describe("steps", () => {
+  const STEPS = /\bfunction\* (\w+)|\bfunction (\w+)\([^{]*?\): Steps</g;
+  const RUN = /(?:\byield\*|\breturn|\bfunction\*?|\brunSteps\([\w.]+,)\s+$/;
+  const declared = (text: string) => [...text.matchAll(STEPS)].map(([, a, b]) => a ?? b ?? "");
+  const files = sources.filter(({ path }) => path.startsWith("src/database/"));
+  const all = new Set(
+    files.filter(({ text }) => text.includes("Steps<")).flatMap(({ text }) => declared(text)),
+  );
+
+  test("are run wherever they are made: a call alone would do nothing, and no type tells", () => {
+    const idle = files.flatMap(({ path, text }) => {
+      const imported = [...text.matchAll(/^import \{([^}]*)\}/gm)].flatMap(([, list = ""]) =>
+        list.split(",").map((name) => name.trim()),
+      );
+      const names = [...declared(text), ...imported].filter((name) => all.has(name));
+      if (names.length === 0) return [];
+      return [...text.matchAll(new RegExp(`\\b(?:${names.join("|")})\\(`, "g"))]
+        .filter(({ index }) => !RUN.test(text.slice(0, index)))
+        .map(([call]) => `${path}: ${call} is not run`);
+    });
+    expect(all.size).toBeGreaterThan(20);
+    expect(idle).toEqual([]);
   });
 });
 

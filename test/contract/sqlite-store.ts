@@ -9,7 +9,7 @@ import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { migrateUp } from "../support/migrate.ts";
 import { makeTempDir } from "../support/temp.ts";
-import type { MakeStore } from "./support.ts";
+import type { MakeStore, Store, WhenOver } from "./support.ts";
 
 const REGISTRY = registryOf(RESOURCES.map(({ resource }) => resource));
 
@@ -23,12 +23,21 @@ async function migrated(): Promise<string> {
   return path;
 }
 
-export const makeSqliteStore: MakeStore = async (whenOver = onTestFinished) => {
+/** A migrated file without rows. */
+export async function makeSqliteFile(whenOver: WhenOver): Promise<string> {
   template ??= migrated();
   const directory = makeTempDir();
   whenOver(() => rmSync(directory, { recursive: true, force: true }));
   const path = join(directory, "contract.db");
   copyFileSync(await template, path);
+  return path;
+}
+
+export const makeSqliteStore: MakeStore = async (whenOver = onTestFinished) =>
+  storeIn(await makeSqliteFile(whenOver), whenOver);
+
+/** The store in a file. */
+export function storeIn(path: string, whenOver: WhenOver): Store {
   return {
     open({ limits, readOnly = false } = {}) {
       const database = openSqlite({
@@ -47,4 +56,4 @@ export const makeSqliteStore: MakeStore = async (whenOver = onTestFinished) => {
       return { ...database, close };
     },
   };
-};
+}

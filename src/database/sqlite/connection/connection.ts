@@ -90,7 +90,9 @@ export function isBusy(error: unknown): boolean {
 }
 
 /** True if a constraint, or a trigger that raises an error, refused a statement. */
-export function isConstraintError(error: unknown): boolean {
+export function isConstraintError(
+  error: unknown,
+): error is InstanceType<typeof Database.SqliteError> {
   return isSqliteError(error) && error.code.startsWith("SQLITE_CONSTRAINT");
 }
 

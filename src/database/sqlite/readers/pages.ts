@@ -8,12 +8,14 @@ import type { ResourcePlan } from "../../../schema/plan.ts";
 import { damagedBytes, faultError, type RowFault, tooLarge } from "../../../schema/row-fault.ts";
 import type { Row } from "../../../schema/sql-value.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../../page-request.ts";
+import { selectByKeys } from "../../sql/key-statements.ts";
+import { isFault, type Rebuilt, rebuildByKeys } from "../../sql/rebuild.ts";
 import { ITEM_COLUMNS, itemColumns } from "../../sql/statements.ts";
+import { refuseTooLarge } from "../../sql/write/answer-size.ts";
+import { runSteps } from "../connection/run-steps.ts";
 import type { StatementRunner } from "../connection/statement-cache.ts";
-import { refuseTooLarge } from "../write/answer-size.ts";
+import { encodingOf } from "../connection/text-encoding.ts";
 import { createItemWriter, type ItemWriter } from "./item-bytes.ts";
-import { isFault, type Rebuilt, rebuildByKeys } from "./rebuild.ts";
-import { selectByKeys } from "./row-statements.ts";
 import type { ReadWires } from "./wires.ts";
 
 /** What the pages of one connection are read with. */
@@ -151,7 +153,8 @@ function* itemsOf(source: PageSource, asked: ItemRequest, rows: readonly Row[]):
     if (stored === null && !rebuilt.has(key)) {
       const bare = rows.slice(index).filter(([, bytes]) => bytes === null);
       const keys = bare.slice(0, REBUILT_ROWS).map(([bareKey]) => bareKey as bigint);
-      rebuilt = rebuildByKeys(source.runner, plan, source.registry, keys, mask);
+      const known = { registry: source.registry, encoding: encodingOf(source.runner) };
+      rebuilt = runSteps(source.runner, rebuildByKeys(known, plan, keys, mask));
     }
     const made = stored === null ? rebuilt.get(key) : undefined;
     const length = made && !isFault(made) ? made.length : Number(stored);

@@ -8,11 +8,13 @@ import type { ResourcePlan } from "../../../schema/plan.ts";
 import { damagedBytes, faultError } from "../../../schema/row-fault.ts";
 import type { CallLimits } from "../../database.ts";
 import type { StoredMessage } from "../../page-request.ts";
+import { isFault, rebuildByKeys } from "../../sql/rebuild.ts";
 import { retryWhileBusy } from "../connection/busy-retry.ts";
 import { type Connection, isBusy, translateSqliteError } from "../connection/connection.ts";
+import { runSteps } from "../connection/run-steps.ts";
 import { createStatementRunner, type OnStatement } from "../connection/statement-cache.ts";
+import { encodingOf } from "../connection/text-encoding.ts";
 import { inSnapshot } from "./reader.ts";
-import { isFault, rebuildByKeys } from "./rebuild.ts";
 import { selectWire } from "./row-statements.ts";
 
 /** Reads the message with a key; fails with StoreError only. */
@@ -49,7 +51,8 @@ export function createPointReader(
   function readWhole(plan: ResourcePlan, key: bigint, paths?: readonly string[]): StoredMessage {
     const mask = resolveReadMask(plan, paths);
     return inSnapshot(connection, runner, () => {
-      const message = rebuildByKeys(runner, plan, registry, [key], mask).get(key);
+      const known = { registry, encoding: encodingOf(runner) };
+      const message = runSteps(runner, rebuildByKeys(known, plan, [key], mask)).get(key);
       if (message && isFault(message)) throw faultError(message);
       return { message };
     });

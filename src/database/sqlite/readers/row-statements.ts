@@ -2,10 +2,11 @@
 // Only names from plans enter the text; every value is a parameter.
 
 import { expectedCrc } from "../../../schema/checksum.ts";
-import type { ResourcePlan, TablePlan } from "../../../schema/plan.ts";
+import type { ResourcePlan } from "../../../schema/plan.ts";
 import { sqlName } from "../../../schema/sql-name.ts";
 import type { SqlValue } from "../../../schema/sql-value.ts";
-import { LIMIT, resourceColumns, type Statement } from "../../sql/statements.ts";
+import { sizeOf } from "../../sql/key-statements.ts";
+import { LIMIT, type Statement } from "../../sql/statements.ts";
 
 /**
  * Bytes, revision of the database, and the CRC-32 that the bytes must have; the only parameter is the
@@ -66,32 +67,6 @@ export function selectJoinedPage(
   return { sql, parameters: [BigInt(rowBytesMax), ...from, BigInt(limit)] };
 }
 
-/** The rows with these keys, in no order; a key without a row has none. */
-export function selectByKeys(plan: ResourcePlan, keys: readonly bigint[]): Statement;
-export function selectByKeys(plan: TablePlan, keys: readonly bigint[], columns: string): Statement;
-export function selectByKeys(
-  plan: TablePlan,
-  keys: readonly bigint[],
-  columns = resourceColumns(plan),
-): Statement {
-  return {
-    sql:
-      `SELECT ${columns} FROM ${plan.sql.table} ` +
-      `WHERE ${plan.sql.key} IN (SELECT value FROM json_each(?))`,
-    parameters: [`[${keys.join(",")}]`],
-  };
-}
-
-/** How many bytes each of the rows with these keys has, about. */
-export function selectSizes(plan: ResourcePlan, keys: readonly bigint[]): Statement {
-  return selectByKeys(plan, keys, `${plan.sql.key}, ${sizeOf(plan)}`);
-}
-
-function sizeOf(plan: ResourcePlan): string {
-  const names = ["data", "wire", ...plan.columns.map(({ sqlName }) => sqlName)];
-  return names.map((name) => `coalesce(octet_length(${name}), 0)`).join(" + ");
-}
-
 /** The condition that a row has no bytes that are to be trusted. */
 const IS_BARE = "(wire IS NULL OR checksum IS NULL)";
 
@@ -131,13 +106,4 @@ export function selectBareIn(
       `${table}.${key} <= (SELECT "max(id)" FROM (${stretch.sql})) AND ${IS_BARE} ORDER BY ${table}.${key}`,
     parameters: [...(after === undefined ? [] : [after]), ...stretch.parameters],
   };
-}
-
-/** The bytes of the texts in the rows with these keys: of the JSON, and then of each column. */
-export function selectTextBytes(plan: TablePlan, keys: readonly bigint[]): Statement {
-  const names = ["data", ...plan.columns.map(({ sqlName }) => sqlName)];
-  const texts = names.map(
-    (name) => `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) END`,
-  );
-  return selectByKeys(plan, keys, [plan.sql.key, ...texts].join(", "));
 }

@@ -11,6 +11,7 @@ import type { Database } from "../../database.ts";
 import type { CheckedRows, Finding, RowCheck } from "../../finding.ts";
 import type { Fragment } from "../../sql/filter/fragment.ts";
 import { interruptible } from "../../sql/interrupt.ts";
+import { selectByKeys, selectTextBytes } from "../../sql/key-statements.ts";
 import { type WholeRow, withChildren } from "../../sql/row-set.ts";
 import {
   afterKey,
@@ -20,7 +21,6 @@ import {
   selectChildren,
   selectPage,
 } from "../../sql/statements.ts";
-import { selectByKeys, selectTextBytes } from "../readers/row-statements.ts";
 import { checkRow } from "./check-row.ts";
 import { type Reference, referencesOf, selectDangling, toDangling } from "./dangling.ts";
 

@@ -3,7 +3,8 @@
 
 import type { StoreError } from "../../../errors.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
-import type { Commit, ExecuteCheck, Operation, RequestIdentity } from "../../database.ts";
+import type { Commit, ExecuteCheck, Operation } from "../../database.ts";
+import type { CommitRequest } from "../../sql/write/commit.ts";
 import { fromPlainError, type PlainError, toPlainError } from "../threads/thread-errors.ts";
 import { planOf } from "../threads/thread-plans.ts";
 
@@ -13,13 +14,8 @@ export type Outcome =
   | { readonly id: number; readonly error: StoreError };
 
 /** A commit on its way to the database. */
-export interface PendingCommit {
+export interface PendingCommit extends Omit<CommitRequest, "only"> {
   readonly id: number;
-  readonly operations: readonly Operation[];
-  readonly validateOnly: boolean;
-  readonly request: RequestIdentity | undefined;
-  /** Whether the stored messages are wanted. */
-  readonly answered: boolean;
   /** When the client stops waiting, in milliseconds since the epoch. */
   readonly deadlineMs: number;
   /** Until when it waits for the write lock, in milliseconds since the epoch. */

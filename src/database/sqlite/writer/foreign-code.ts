@@ -4,26 +4,23 @@
 import { triggersOf } from "../../../schema/drift.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { guardNames } from "../../../schema/triggers.ts";
+import type { ForeignCode } from "../../sql/write/transaction.ts";
 import { fillResource } from "../../sql/write-statements.ts";
 import type { Connection } from "../connection/connection.ts";
 
 /** What acts on our statements, as the schema says. */
-export interface ForeignCode {
+export interface SchemaCode extends ForeignCode {
   /** Whether a trigger of somebody else is on one of our tables. */
   readonly hasTriggers: boolean;
-  /** The tables, in lower case, on which one is set off when a row is given its bytes. */
-  readonly unfillableTables: ReadonlySet<string>;
   /** Whether a delete may change rows of other tables. */
   readonly hasActions: boolean;
-  /** The tables, in lower case, whose own constraints say what to do in a conflict. */
-  readonly conflictTables: ReadonlySet<string>;
 }
 
 /** Reads what acts on the tables of the plans. */
 export function readForeignCode(
   connection: Connection,
   plans: readonly ResourcePlan[],
-): ForeignCode {
+): SchemaCode {
   const own = new Set(plans.flatMap((plan) => [...triggersOf(plan).values()].flat()));
   const tables = ourTables(plans);
   for (const table of tables) for (const name of guardNames(table)) own.add(name);

@@ -4,10 +4,13 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { type Clock, timestamp } from "../../../clock.ts";
 import { StoreError } from "../../../errors.ts";
-import type { ResourcePlan } from "../../../schema/plan.ts";
 import { WRITING } from "../../../schema/triggers.ts";
 import type { Commit } from "../../database.ts";
 import type { Statement } from "../../sql/statements.ts";
+import { type CommitRequest, commitSteps, isSeen } from "../../sql/write/commit.ts";
+import { createsFrom, insertTogether } from "../../sql/write/insert.ts";
+import { type Prepared, type PreparedCreate, prepareOperation } from "../../sql/write/prepare.ts";
+import type { Transaction, Watch } from "../../sql/write/transaction.ts";
 import { deadlineExceeded } from "../connection/busy-retry.ts";
 import {
   BUSY_RETRY_DELAY_MS,
@@ -17,29 +20,22 @@ import {
   schemaMismatch,
   translateSqliteError,
 } from "../connection/connection.ts";
+import { runSteps } from "../connection/run-steps.ts";
 import { createStatementRunner } from "../connection/statement-cache.ts";
-import { refuseLargeAnswer, storedMessages } from "../write/answer.ts";
-import { applyOperation, applyOperations } from "../write/apply.ts";
-import { createsFrom, insertTogether } from "../write/insert.ts";
-import { type Prepared, type PreparedCreate, prepareOperation } from "../write/prepare.ts";
-import { findCompleted, rememberCompleted } from "../write/requests.ts";
-import type { Transaction } from "../write/transaction.ts";
+import { encodingOf } from "../connection/text-encoding.ts";
 import type { Outcome, PendingCommit } from "./commit-transport.ts";
-import { type ForeignCode, readForeignCode } from "./foreign-code.ts";
+import { readForeignCode, type SchemaCode } from "./foreign-code.ts";
 import { waitForLock } from "./lock-wait.ts";
 import { guardTables } from "./table-guards.ts";
 
-export interface CommitterOptions {
-  readonly plans: readonly ResourcePlan[];
-  readonly registry: Registry;
+/** What is the same for all transactions. */
+export interface CommitterOptions
+  extends Pick<
+    Transaction,
+    "plans" | "registry" | "messageBytesMax" | "answerBytesMax" | "requestRetentionMs"
+  > {
   /** Where the times of commits come from. */
   readonly clock: Clock;
-  /** The largest message that is stored. */
-  readonly messageBytesMax: number;
-  /** The most bytes of messages that one answer can have. */
-  readonly answerBytesMax: number;
-  /** How long a request_id is remembered. */
-  readonly requestRetentionMs: number;
 }
 
 /** Carries out the commits of a group, which end before it returns. Each is reported once. */
@@ -49,10 +45,7 @@ export type CommitGroup = (
 ) => void;
 
 /** A commit that waits for the transaction. */
-interface Entry extends PendingCommit {
-  /** The operation of a commit that has only one, decoded and checked. */
-  readonly only: Prepared | undefined;
-}
+interface Entry extends PendingCommit, CommitRequest {}
 
 /** The open transaction, as all of its commits share it. */
 type Shared = Omit<Transaction, "revision">;
@@ -72,8 +65,6 @@ const BEGIN = statement("BEGIN IMMEDIATE");
 const SCHEMA_VERSION = statement("PRAGMA schema_version");
 // The triggers on our tables are for other programs' writes; `writing` keeps them still.
 const START = "UPDATE store_state SET writing = ? WHERE id = 1 AND writing = 0 RETURNING revision";
-/** Of the commit that is being carried out, for rows that code of others writes meanwhile. */
-const CURRENT = "UPDATE store_state SET revision = ?";
 const FINISH = "UPDATE store_state SET revision = ?, writing = 0";
 const COMMIT = statement("COMMIT");
 const ROLLBACK = statement("ROLLBACK");
@@ -81,15 +72,27 @@ const SAVEPOINT = statement("SAVEPOINT one");
 const ROLLBACK_TO = statement("ROLLBACK TO one");
 const RELEASE = statement("RELEASE one");
 
+const setWriting = (writing: number): Statement => ({
+  sql: "UPDATE store_state SET writing = ?",
+  parameters: [BigInt(writing)],
+});
+
+/** Our triggers look at `store_state` to tell whose a write is. */
+const WATCH: Watch = {
+  revise: (revision) => ({ sql: "UPDATE store_state SET revision = ?", parameters: [revision] }),
+  rest: setWriting(WRITING.own),
+  resume: setWriting(WRITING.watched),
+};
+
 /** Commits groups on `connection`, which must not be used for anything else meanwhile. */
 export function createCommitter(connection: Connection, options: CommitterOptions): CommitGroup {
   const runner = createStatementRunner(connection);
-  const { plans, registry, clock, messageBytesMax, answerBytesMax } = options;
-  const { requestRetentionMs: retentionMs } = options;
-  let seen: { readonly version: unknown; readonly foreign: ForeignCode } | undefined;
+  const { clock, ...settings } = options;
+  const { plans, registry } = settings;
+  let seen: { readonly version: unknown; readonly foreign: SchemaCode } | undefined;
 
   /** What acts on our statements; read again, and guarded against, only after a change of the schema. */
-  function foreignCode(): { readonly foreign: ForeignCode; readonly isGuarded: boolean } {
+  function foreignCode(): { readonly foreign: SchemaCode; readonly isGuarded: boolean } {
     const [version] = runner.get(SCHEMA_VERSION) ?? [];
     if (seen && seen.version === version) return { foreign: seen.foreign, isGuarded: false };
     const isGuarded = guardTables(connection, plans);
@@ -163,8 +166,9 @@ export function createCommitter(connection: Connection, options: CommitterOption
     if (typeof before !== "bigint") throw schemaMismatch();
     const now = timestamp(clock);
     const isOpen = () => connection.inTransaction;
-    const given = { runner, plans, registry, messageBytesMax, now, foreign, watched, isOpen };
-    const shared = { ...given, nextKeys: new Map() };
+    const watch = watched ? WATCH : undefined;
+    const encoding = encodingOf(runner);
+    const shared = { ...settings, encoding, now, nextKeys: new Map(), foreign, watch, isOpen };
     const group: Group = { shared, revision: before, changed: isGuarded };
     const [first] = entries;
     // What a lone commit has done, if it fails, goes with the transaction: nothing else is in that.
@@ -193,7 +197,8 @@ export function createCommitter(connection: Connection, options: CommitterOption
   ): Outcome[] | undefined {
     const first = group.revision + 1n;
     const news = creates.map((create, i) => ({ create, revision: first + BigInt(i) }));
-    const stored = news.length > 1 ? insertTogether(group.shared, news) : undefined;
+    const stored =
+      news.length > 1 ? runSteps(runner, insertTogether(group.shared, news)) : undefined;
     if (!stored) return undefined;
     group.revision += BigInt(stored.length);
     group.changed = true;
@@ -226,30 +231,13 @@ export function createCommitter(connection: Connection, options: CommitterOption
   }
 
   function applyEntry(group: Group, entry: Entry): Commit {
-    const revision = isSeen(entry) ? group.revision + 1n : group.revision;
-    const commit = carryOutOperations({ ...group.shared, revision }, entry);
+    const revision = isSeen(entry.operations) ? group.revision + 1n : group.revision;
+    const commit = runSteps(runner, commitSteps({ ...group.shared, revision }, entry));
     // A request that was carried out before keeps the revision that it had.
     if (!entry.validateOnly && commit.revision === revision) {
       group.revision = revision;
       group.changed = true;
     }
-    return commit;
-  }
-
-  function carryOutOperations(tx: Transaction, entry: Entry): Commit {
-    const { only, operations, request, validateOnly, answered } = entry;
-    const nowMs = Date.parse(tx.now);
-    const notBeforeMs = nowMs - retentionMs;
-    const identity = validateOnly ? undefined : request;
-    const completed = identity && findCompleted(runner, identity, notBeforeMs);
-    if (completed) return completed;
-    if (tx.watched) runner.run({ sql: CURRENT, parameters: [tx.revision] });
-    const written = only ? [applyOperation(tx, only)] : applyOperations(tx, operations);
-    const stored = storedMessages(tx, operations, written);
-    const messages = answered ? stored : [];
-    refuseLargeAnswer(messages, answerBytesMax);
-    const commit = { revision: tx.revision, messages };
-    if (identity) rememberCompleted(runner, identity, commit, nowMs, notBeforeMs);
     return commit;
   }
 
@@ -267,12 +255,6 @@ function onlyOperation({ only, request, validateOnly }: Entry): Prepared | undef
 
 function deletes({ operations }: Entry): boolean {
   return operations.some(({ kind }) => kind === "delete");
-}
-
-function isSeen({ operations }: Entry): boolean {
-  return operations.some(
-    (each) => each.kind !== "fill" && !(each.kind === "execute" && each.unseen),
-  );
 }
 
 /** What is wrong with the message of a commit that has only one is found before the lock is taken. */

@@ -4,18 +4,17 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { invalidField } from "../../../errors.ts";
 import type { Commit, RequestIdentity } from "../../database.ts";
-import type { StatementRunner } from "../connection/statement-cache.ts";
+import { change, getRow, type Steps } from "../steps.ts";
 
 /**
  * What the request was answered when it was carried out; undefined if it was not.
  * @throws StoreError INVALID_FIELD if another request had the same id.
  */
-export function findCompleted(
-  runner: StatementRunner,
+export function* findCompleted(
   request: RequestIdentity,
   notBeforeMs: number,
-): Commit | undefined {
-  const row = runner.get({
+): Steps<Commit | undefined> {
+  const row = yield* getRow({
     sql: "SELECT digest, revision, messages FROM completed_requests WHERE request_id = ? AND completed_at >= ?",
     parameters: [request.id, BigInt(notBeforeMs)],
   });
@@ -28,18 +27,17 @@ export function findCompleted(
 }
 
 /** Remembers what the request was answered, and forgets requests from before `notBeforeMs`. */
-export function rememberCompleted(
-  runner: StatementRunner,
+export function* rememberCompleted(
   request: RequestIdentity,
   commit: Commit,
   nowMs: number,
   notBeforeMs: number,
-): void {
-  runner.run({
+): Steps<void> {
+  yield* change({
     sql: "DELETE FROM completed_requests WHERE completed_at < ?",
     parameters: [BigInt(notBeforeMs)],
   });
-  runner.run({
+  yield* change({
     sql: "INSERT INTO completed_requests (request_id, digest, revision, messages, completed_at) VALUES (?, ?, ?, ?, ?)",
     parameters: [
       request.id,

@@ -6,33 +6,23 @@ import { applyMask } from "../../../query/field-mask.ts";
 import { checkRanges } from "../../../schema/ranges.ts";
 import { formatName, identify } from "../../../schema/resource-name.ts";
 import type { CheckOperation, ExecuteOperation, Operation } from "../../database.ts";
-import { selectPresence } from "../../sql/statements.ts";
+import { selectPresence } from "../statements.ts";
+import { ConstraintError, change, getRow, type Steps } from "../steps.ts";
 import { applyDelete } from "./delete.ts";
 import { applyFill } from "./fill.ts";
 import { createsFrom, insertTogether, TOGETHER_MAX } from "./insert.ts";
-import {
-  checkNew,
-  type Prepared,
-  type PreparedCreate,
-  type PreparedUpdate,
-  prepareOperation,
-} from "./prepare.ts";
-import {
-  checkEtag,
-  insert,
-  isConstraint,
-  readStored,
-  replace,
-  type Stored,
-  type Written,
-} from "./stored.ts";
-import { keyTaken, nextKey, type Transaction, writeRefused } from "./transaction.ts";
+import { checkNew, type Prepared, type PreparedUpdate, prepareOperation } from "./prepare.ts";
+import { checkEtag, insert, readStored, replace, type Stored, type Written } from "./stored.ts";
+import { type Transaction, writeRefused } from "./transaction.ts";
 
 /** What the operations stored: for each its row, if it stored any. */
 type StoredRows = (Written | undefined)[];
 
 /** Prepares operations and carries them out, in their order. */
-export function applyOperations(tx: Transaction, operations: readonly Operation[]): StoredRows {
+export function* applyOperations(
+  tx: Transaction,
+  operations: readonly Operation[],
+): Steps<StoredRows> {
   const stored: StoredRows = [];
   const updated = new Set<string>();
   // Some at a time: what all messages of a batch are decoded to would outlive the young generation.
@@ -40,7 +30,7 @@ export function applyOperations(tx: Transaction, operations: readonly Operation[
     const some = operations.slice(i, i + TOGETHER_MAX);
     const prepared = some.map((each) => prepareOperation(each, tx.registry));
     for (const each of prepared) if (each.kind === "update") refuseTwice(updated, each);
-    stored.push(...applyPrepared(tx, prepared));
+    stored.push(...(yield* applyPrepared(tx, prepared)));
   }
   return stored;
 }
@@ -53,64 +43,71 @@ function refuseTwice(updated: Set<string>, { plan, key, path }: PreparedUpdate):
 }
 
 /** Carries out operations in their order. */
-function applyPrepared(tx: Transaction, operations: readonly Prepared[]): StoredRows {
+function* applyPrepared(tx: Transaction, operations: readonly Prepared[]): Steps<StoredRows> {
   const stored: StoredRows = [];
   while (stored.length < operations.length) {
     const creates = createsFrom(operations, stored.length, (operation) => operation);
     const news = creates.map((create) => ({ create, revision: tx.revision }));
-    const together = news.length > 1 ? insertTogether(tx, news) : undefined;
+    const together = news.length > 1 ? yield* insertTogether(tx, news) : undefined;
+    if (together) {
+      stored.push(...together);
+      continue;
+    }
     // One that cannot be inserted is found, and given its name, where they go one by one.
     const some = operations.slice(stored.length, stored.length + Math.max(news.length, 1));
-    stored.push(...(together ?? some.map((operation) => applyOperation(tx, operation))));
+    for (const operation of some) stored.push(yield* applyOperation(tx, operation));
   }
   return stored;
 }
 
 /** Carries out one operation. */
-export function applyOperation(tx: Transaction, operation: Prepared): Written | undefined {
+export function applyOperation(tx: Transaction, operation: Prepared): Steps<Written | undefined> {
+  const { item } = operation;
+  if (item === undefined) return apply(tx, operation);
+  return applyItem(tx, operation, item);
+}
+
+/** Carries out an operation of a batch, and tells which one it was that failed. */
+function* applyItem(
+  tx: Transaction,
+  operation: Prepared,
+  item: string,
+): Steps<Written | undefined> {
   try {
-    return apply(tx, operation);
+    return yield* apply(tx, operation);
   } catch (error) {
-    throw nameItem(error, operation.item);
+    throw nameItem(error, item);
   }
 }
 
-function apply(tx: Transaction, operation: Prepared): Written | undefined {
+function apply(tx: Transaction, operation: Prepared): Steps<Written | undefined> {
   switch (operation.kind) {
     case "create":
-      return applyCreate(tx, operation);
+      return insert(tx, operation);
     case "update":
       return applyUpdate(tx, operation);
     case "delete":
       return applyDelete(tx, operation);
     case "check":
-      return applyCheck(tx, operation);
+      return applyCheck(operation);
     case "fill":
       return applyFill(tx, operation);
     case "execute":
-      return applyExecute(tx, operation);
+      return applyExecute(operation);
   }
 }
 
-/** Tells which item of a batch failed, unless the paths of its fields tell it already. */
-function nameItem(error: unknown, item: string | undefined): unknown {
-  if (item === undefined || !(error instanceof StoreError) || error.details.fields) return error;
+/** An error that names the item, unless the paths of its fields do already. */
+function nameItem(error: unknown, item: string): unknown {
+  if (!(error instanceof StoreError) || error.details.fields) return error;
   const metadata = { ...error.details.metadata, item };
   return new StoreError(error.code, `${item}: ${error.message}`, { ...error.details, metadata });
 }
 
-function applyCreate(tx: Transaction, create: PreparedCreate): Written {
-  const { plan } = create;
-  const key = create.key ?? nextKey(tx, plan);
-  keyTaken(tx, plan, key);
-  const identity = { key, revision: tx.revision, createdAt: tx.now, updatedAt: tx.now };
-  return insert(tx, plan, identity, create);
-}
-
-function applyUpdate(tx: Transaction, operation: PreparedUpdate): Written {
+function* applyUpdate(tx: Transaction, operation: PreparedUpdate): Steps<Written> {
   const { plan, key, patch: message, path, etag } = operation;
-  const previous = readStored(tx, plan, key);
-  if (previous) return applyChange(tx, operation, previous);
+  const previous = yield* readStored(tx, plan, key);
+  if (previous) return yield* applyChange(tx, operation, previous);
   const resource = identify(plan, key);
   if (!operation.allowMissing) throw notFound(resource);
   // An etag is that of a row that was there.
@@ -118,10 +115,10 @@ function applyUpdate(tx: Transaction, operation: PreparedUpdate): Written {
     throw new StoreError("ETAG_MISMATCH", `${resource.name} is not there any more`, { resource });
   }
   const cells = checkNew(plan, message, path, tx.registry);
-  return applyCreate(tx, { kind: "create", plan, message, given: undefined, key, path, cells });
+  return yield* insert(tx, { plan, message, key, path, cells });
 }
 
-function applyChange(tx: Transaction, operation: PreparedUpdate, previous: Stored): Written {
+function applyChange(tx: Transaction, operation: PreparedUpdate, previous: Stored): Steps<Written> {
   const { plan, patch, mask, etag, path } = operation;
   checkEtag(plan, previous.row, etag);
   const message = applyMask(plan, previous.message, patch, mask, path);
@@ -129,18 +126,19 @@ function applyChange(tx: Transaction, operation: PreparedUpdate, previous: Store
   return replace(tx, plan, { previous, message, selection: mask.selection, path });
 }
 
-function applyCheck(tx: Transaction, { plan, key }: CheckOperation): undefined {
-  if (!tx.runner.get(selectPresence(plan, key))) throw notFound(identify(plan, key));
+function* applyCheck({ plan, key }: CheckOperation): Steps<undefined> {
+  if (!(yield* getRow(selectPresence(plan, key)))) throw notFound(identify(plan, key));
 }
 
-function applyExecute(tx: Transaction, { statement, check }: ExecuteOperation): undefined {
+function* applyExecute({ statement, check }: ExecuteOperation): Steps<undefined> {
   try {
-    const changes = tx.runner.run(statement);
+    const changes = yield* change(statement);
     if (changes === 0 && check?.noRow) throw check.noRow;
     if (check?.rows !== undefined && changes !== check.rows) throw writeRefused();
   } catch (error) {
-    if (check?.exists && isConstraint(error, "PRIMARYKEY")) throw check.exists;
-    if (check?.foreignKey && isConstraint(error, "FOREIGNKEY")) throw check.foreignKey;
+    const refused = error instanceof ConstraintError ? error.kind : undefined;
+    if (check?.exists && refused === "primaryKey") throw check.exists;
+    if (check?.foreignKey && refused === "foreignKey") throw check.foreignKey;
     throw error;
   }
 }

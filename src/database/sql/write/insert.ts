@@ -4,11 +4,11 @@
 import { createWire } from "../../../schema/create-wire.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { Cells, ResourceRow } from "../../../schema/row.ts";
-import { insertResources } from "../../sql/write-statements.ts";
-import { isConstraintError } from "../connection/connection.ts";
+import { ConstraintError, type Steps } from "../steps.ts";
+import { insertResources } from "../write-statements.ts";
 import type { Prepared, PreparedCreate } from "./prepare.ts";
 import type { Written } from "./stored.ts";
-import { keyTaken, nextKey, type Transaction, write } from "./transaction.ts";
+import { freeKey, type Transaction, takeKey, write } from "./transaction.ts";
 
 /** A row to insert and the revision that it gets. */
 export interface NewRow {
@@ -19,7 +19,7 @@ export interface NewRow {
 /** The most rows of one statement. */
 export const TOGETHER_MAX = 32;
 
-/** The bytes of messages after which a statement has rows enough: SQLite holds them all at once. */
+/** The bytes of messages after which a statement has rows enough: the database holds them all at once. */
 const TOGETHER_BYTES = 1024 * 1024;
 
 /**
@@ -50,34 +50,38 @@ function refersToItself({ columns, resource }: ResourcePlan): boolean {
 }
 
 /** Inserts the rows of one plan, all or none: the result is undefined if any of them cannot be. */
-export function insertTogether(
+export function* insertTogether(
   tx: Omit<Transaction, "revision">,
   news: readonly NewRow[],
-): Written[] | undefined {
+): Steps<Written[] | undefined> {
   const plan = news[0]?.create.plan;
   // Code of others must see, and may change, one row after the other.
-  if (!plan || tx.watched) return undefined;
-  const rows = news.map(({ create, revision }) => toRow({ ...tx, revision }, create));
+  if (!plan || tx.watch) return undefined;
+  // Asked once; each row then takes the next one.
+  yield* freeKey(tx, plan);
+  const rows = news.map((each) => toRow(tx, each));
   if (rows.some(({ wire }) => wire.length > tx.messageBytesMax)) {
     tx.nextKeys.clear();
     return undefined;
   }
   try {
-    write(tx, plan, insertResources(plan, rows), rows.length);
+    yield* write(tx, plan, insertResources(plan, rows), rows.length);
     return rows;
   } catch (error) {
     // A constraint may have asked for the whole transaction to be rolled back.
-    if (!isConstraintError(error) || !tx.isOpen()) throw error;
+    if (!(error instanceof ConstraintError) || !tx.isOpen()) throw error;
     tx.nextKeys.clear();
     return undefined;
   }
 }
 
-function toRow(tx: Transaction, create: PreparedCreate): ResourceRow & { wire: Uint8Array } {
+function toRow(
+  { nextKeys, now }: Pick<Transaction, "nextKeys" | "now">,
+  { create, revision }: NewRow,
+): ResourceRow & { wire: Uint8Array } {
   const { plan, message, cells } = create;
-  const key = create.key ?? nextKey(tx, plan);
-  keyTaken(tx, plan, key);
-  const identity = { key, revision: tx.revision, createdAt: tx.now, updatedAt: tx.now };
+  const key = takeKey({ nextKeys }, plan, nextKeys.get(plan.table), create.key);
+  const identity = { key, revision, createdAt: now, updatedAt: now };
   const wire = createWire(plan, create.given, message, identity);
   return { ...identity, ...(cells as Cells), wire };
 }

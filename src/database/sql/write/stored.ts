@@ -16,16 +16,15 @@ import {
   formatEtag,
   type Readable,
   type ResourceRow,
-  type RowIdentity,
   rebuildReadable,
   trustedWire,
   unreadableRow,
 } from "../../../schema/row.ts";
 import { dropUnknownMembers } from "../../../schema/unknown-members.ts";
-import { selectByKey } from "../../sql/statements.ts";
-import { insertResource, updateResource } from "../../sql/write-statements.ts";
-import { isSqliteError } from "../connection/connection.ts";
-import { readWholeRows } from "../readers/whole-rows.ts";
+import { type Statement, selectByKey } from "../statements.ts";
+import { ConstraintError, type Steps } from "../steps.ts";
+import { readWholeRows } from "../whole-rows.ts";
+import { insertResource, updateResource } from "../write-statements.ts";
 import {
   type ChildChanges,
   prepareChildren,
@@ -34,7 +33,7 @@ import {
   writeChildren,
 } from "./children.ts";
 import { missingReferences } from "./references.ts";
-import { type Transaction, write } from "./transaction.ts";
+import { freeKey, type Transaction, takeKey, write } from "./transaction.ts";
 
 /** A row and as much of its message as can be read, before an operation changes it. */
 export interface Stored extends Readable {
@@ -50,8 +49,12 @@ export interface Written {
 }
 
 /** The row with this key, if there is one. */
-export function readStored(tx: Transaction, plan: ResourcePlan, key: bigint): Stored | undefined {
-  const [whole] = readWholeRows(tx.runner, plan, selectByKey(plan, key));
+export function* readStored(
+  tx: Transaction,
+  plan: ResourcePlan,
+  key: bigint,
+): Steps<Stored | undefined> {
+  const [whole] = yield* readWholeRows(plan, selectByKey(plan, key), tx.encoding);
   if (!whole) return undefined;
   const { row, children } = whole;
   const isTrusted = trustedWire(plan, row) !== undefined;
@@ -76,7 +79,10 @@ export function checkEtag(plan: ResourcePlan, row: ResourceRow, etag: string): v
 
 /** A message that becomes a new row. */
 export interface NewMessage {
+  readonly plan: ResourcePlan;
   readonly message: Message;
+  /** The key of the row, if the client chose one. */
+  readonly key?: bigint | undefined;
   readonly path: string;
   /** The cells of the message, if they are made already. */
   readonly cells: Cells | undefined;
@@ -85,26 +91,23 @@ export interface NewMessage {
 }
 
 /** Inserts the row and its child rows, whose messages get their keys. */
-export function insert(
+export function* insert(
   tx: Transaction,
-  plan: ResourcePlan,
-  identity: RowIdentity,
-  { message, path, cells: ready, keepChildKeys = false }: NewMessage,
-): Written {
-  const { key } = identity;
-  const children = plan.children.map((child) => {
-    refuseOrphans(tx, plan, child, key);
+  { plan, message, key: chosen, path, cells: ready, keepChildKeys = false }: NewMessage,
+): Steps<Written> {
+  const key = takeKey(tx, plan, yield* freeKey(tx, plan), chosen);
+  const identity = { key, revision: tx.revision, createdAt: tx.now, updatedAt: tx.now };
+  const children: ChildChanges[] = [];
+  for (const child of plan.children) {
+    yield* refuseOrphans(plan, child, key);
     const target = { child, message, parentKey: key, path, keepKeys: keepChildKeys };
-    return prepareChildren(tx, target, []);
-  });
+    children.push(yield* prepareChildren(tx, target, []));
+  }
   if (!ready) plan.derive?.(message, undefined);
   const cells = ready ?? encodeCells(plan, message, tx.registry, path);
   const wire = checkSize(tx, path, createWire(plan, undefined, message, identity));
   const row = { ...identity, ...cells, wire };
-  explained(tx, plan, { message, key, path }, () => {
-    write(tx, plan, insertResource(plan, row), 1, identify(plan, key));
-    for (const changes of children) writeChildren(tx, changes);
-  });
+  yield* writeMessage(tx, plan, insertResource(plan, row), children, { message, key, path });
   return row;
 }
 
@@ -121,19 +124,20 @@ export interface Replacement {
  * Writes of a row what differs, and of its child rows those whose field is selected.
  * @throws StoreError ROW_UNREADABLE if that leaves a field which cannot be read.
  */
-export function replace(
+export function* replace(
   tx: Transaction,
   plan: ResourcePlan,
   { previous, message, selection, path }: Replacement,
-): Written {
+): Steps<Written> {
   const { key, createdAt } = previous.row;
   const selected = new Map(selection.fields(plan.desc));
   if (mayHaveUnknown(previous)) dropUnknownMembers(plan.desc, message, tx.registry);
-  const children = plan.children.flatMap((child, index): ChildChanges[] => {
-    if (!selected.has(child.field)) return [];
+  const children: ChildChanges[] = [];
+  for (const [index, child] of plan.children.entries()) {
+    if (!selected.has(child.field)) continue;
     const target = { child, message, parentKey: key, path, keepKeys: false };
-    return [prepareChildren(tx, target, previous.children[index] ?? [])];
-  });
+    children.push(yield* prepareChildren(tx, target, previous.children[index] ?? []));
+  }
   plan.derive?.(message, previous.message);
   refuseUnreadable(plan, previous, message, selected);
   // A clock that was set back must not make an update older than the creation.
@@ -144,9 +148,10 @@ export function replace(
   const cells = encodeCells(plan, message, tx.registry, path, known);
   const wire = checkSize(tx, path, createWire(plan, undefined, message, identity));
   const row = { ...identity, ...cells, wire };
-  explained(tx, plan, { message, key, path }, () => {
-    write(tx, plan, updateResource(plan, row, before), 1, identify(plan, key));
-    for (const changes of children) writeChildren(tx, changes);
+  yield* writeMessage(tx, plan, updateResource(plan, row, before), children, {
+    message,
+    key,
+    path,
   });
   return row;
 }
@@ -189,28 +194,33 @@ function checkSize(tx: Transaction, path: string, wire: Uint8Array): Uint8Array 
   throw invalidField(path, `must have at most ${tx.messageBytesMax} bytes as it is encoded`);
 }
 
-/** Runs statements that write a message; SQLite says only that a constraint does not hold. */
-function explained(
+/** Writes a row and its child rows, and says of a constraint what it means for the message. */
+function* writeMessage(
   tx: Transaction,
   plan: ResourcePlan,
+  statement: Statement,
+  children: readonly ChildChanges[],
   { message, key, path }: { message: Message; key: bigint; path: string },
-  run: () => void,
-): void {
+): Steps<void> {
+  const resource = identify(plan, key);
   try {
-    run();
+    yield* write(tx, plan, statement, 1, resource);
+    for (const changes of children) yield* writeChildren(tx, changes);
   } catch (error) {
-    if (isConstraint(error, "FOREIGNKEY")) {
-      const preconditions = missingReferences(tx.runner, tx.plans, plan, message, path);
-      throw foreignKeyError("a resource that it refers to does not exist", preconditions, error);
+    if (!(error instanceof ConstraintError)) throw error;
+    switch (error.kind) {
+      case "foreignKey": {
+        const missing = yield* missingReferences(tx.plans, plan, message, path);
+        const text = "a resource that it refers to does not exist";
+        throw foreignKeyError(text, missing, error.cause);
+      }
+      case "primaryKey":
+        throw new StoreError("RESOURCE_EXISTS", `${resource.name} exists already`, { resource });
+      case "unique":
+        throw new StoreError("UNIQUE_VIOLATION", "another row has the same value", { resource });
+      case "other":
+        throw error;
     }
-    const resource = identify(plan, key);
-    if (isConstraint(error, "PRIMARYKEY")) {
-      throw new StoreError("RESOURCE_EXISTS", `${resource.name} exists already`, { resource });
-    }
-    if (isConstraint(error, "UNIQUE")) {
-      throw new StoreError("UNIQUE_VIOLATION", "another row has the same value", { resource });
-    }
-    throw error;
   }
 }
 
@@ -221,12 +231,4 @@ export function foreignKeyError(
   cause?: unknown,
 ): StoreError {
   return new StoreError("FOREIGN_KEY", message, { preconditions, cause });
-}
-
-/** True if SQLite refused a statement because of a constraint of this kind. */
-export function isConstraint(
-  error: unknown,
-  kind: "FOREIGNKEY" | "PRIMARYKEY" | "UNIQUE",
-): boolean {
-  return isSqliteError(error) && error.code === `SQLITE_CONSTRAINT_${kind}`;
 }

@@ -2,13 +2,14 @@
 // before the service was: from columns, JSON and child rows. Writes nothing.
 
 import { type Registry, toBinary } from "@bufbuild/protobuf";
-import { needsField, type ReadMask } from "../../../query/read-mask.ts";
-import type { ResourcePlan } from "../../../schema/plan.ts";
-import { rebuildReadable, trustedWire, unreadableFields } from "../../../schema/row.ts";
-import { damagedBytes, type RowFault } from "../../../schema/row-fault.ts";
-import type { WholeRow } from "../../sql/row-set.ts";
-import type { StatementRunner } from "../connection/statement-cache.ts";
-import { selectByKeys, selectSizes } from "./row-statements.ts";
+import { needsField, type ReadMask } from "../../query/read-mask.ts";
+import type { ResourcePlan } from "../../schema/plan.ts";
+import { rebuildReadable, trustedWire, unreadableFields } from "../../schema/row.ts";
+import { damagedBytes, type RowFault } from "../../schema/row-fault.ts";
+import type { TextEncoding } from "../../schema/text-bytes.ts";
+import { selectByKeys, selectSizes } from "./key-statements.ts";
+import type { WholeRow } from "./row-set.ts";
+import { allRows, type Steps } from "./steps.ts";
 import { readWholeRows } from "./whole-rows.ts";
 
 /** The bytes of a row, or why there are none. */
@@ -22,20 +23,26 @@ export function isFault(rebuilt: Rebuilt): rebuilt is RowFault {
 /** The bytes of texts and JSON that are in memory at once, and those of one row that is larger. */
 const REBUILT_BYTES = 4 * 1024 * 1024;
 
+/** What rows are rebuilt with. */
+export interface RebuildSource {
+  readonly registry: Registry;
+  /** How the database keeps its texts. */
+  readonly encoding: TextEncoding;
+}
+
 /**
  * The bytes of the rows with these keys, in the transaction that is open. Fields that cannot be read
  * are left out if the mask has no need of them.
  */
-export function rebuildByKeys(
-  runner: StatementRunner,
+export function* rebuildByKeys(
+  { registry, encoding }: RebuildSource,
   plan: ResourcePlan,
-  registry: Registry,
   keys: readonly bigint[],
   mask: ReadMask,
-): Map<bigint, Rebuilt> {
+): Steps<Map<bigint, Rebuilt>> {
   const rebuilt = new Map<bigint, Rebuilt>();
-  for (const some of keysTogether(runner, plan, keys)) {
-    for (const whole of readWholeRows(runner, plan, selectByKeys(plan, some))) {
+  for (const some of yield* keysTogether(plan, keys)) {
+    for (const whole of yield* readWholeRows(plan, selectByKeys(plan, some), encoding)) {
       rebuilt.set(whole.row.key, rebuildWhole(plan, registry, whole, mask));
     }
   }
@@ -44,22 +51,23 @@ export function rebuildByKeys(
 
 /** The keys, as many at a time as have few bytes together. */
 function* keysTogether(
-  runner: StatementRunner,
   plan: ResourcePlan,
   keys: readonly bigint[],
-): Generator<readonly bigint[]> {
-  if (keys.length === 1) return yield keys;
-  let some: bigint[] = [];
+): Steps<readonly (readonly bigint[])[]> {
+  if (keys.length === 1) return [keys];
+  const together: bigint[][] = [];
   let bytes = 0;
-  for (const [key, size] of runner.all(selectSizes(plan, keys)) as [bigint, bigint][]) {
-    if (some.length > 0 && bytes + Number(size) > REBUILT_BYTES) {
-      yield some;
-      [some, bytes] = [[], 0];
+  for (const [key, size] of (yield* allRows(selectSizes(plan, keys))) as [bigint, bigint][]) {
+    const some = together.at(-1);
+    if (some && bytes + Number(size) <= REBUILT_BYTES) {
+      some.push(key);
+      bytes += Number(size);
+    } else {
+      together.push([key]);
+      bytes = Number(size);
     }
-    some.push(key);
-    bytes += Number(size);
   }
-  if (some.length > 0) yield some;
+  return together;
 }
 
 /** The bytes of a row. Fields that cannot be read are left out if the mask has no need of them. */

@@ -6,46 +6,53 @@ import type { ResourcePlan } from "../../../schema/plan.ts";
 import { identify } from "../../../schema/resource-name.ts";
 import { trustedWire, unreadableRow } from "../../../schema/row.ts";
 import type { Commit, DeleteOperation, Operation } from "../../database.ts";
-import { selectPresence, selectReferrers } from "../../sql/statements.ts";
+import { selectPresence, selectReferrers } from "../statements.ts";
+import { rowsOfEach, type Steps } from "../steps.ts";
 import { refuseTooLarge } from "./answer-size.ts";
 import { readStored, type Written } from "./stored.ts";
 import { type Transaction, writeRefused } from "./transaction.ts";
 
 /**
- * The messages that the operations have stored.
+ * The messages that the operations have stored, read again.
  * @throws StoreError WRITE_REFUSED if a row is not there that was written, or there that was deleted;
  * ROW_UNREADABLE if it cannot be read as code of others has left it.
  */
-export function storedMessages(
+export function* storedMessages(
   tx: Transaction,
   operations: readonly Operation[],
   written: readonly (Written | undefined)[],
-): Commit["messages"] {
-  if (!tx.watched) return written.map((row) => row?.wire);
-  return operations.map((operation, index) => {
-    const row = written[index];
-    if (operation.kind === "delete") return checkDeleted(tx, operation);
-    // No code of others has run for it.
-    if (operation.kind === "fill") return row?.wire;
-    if (!row || (operation.kind !== "create" && operation.kind !== "update")) return undefined;
-    return readAgain(tx, operation.plan, row.key);
-  });
+): Steps<Commit["messages"]> {
+  const messages: (Uint8Array | undefined)[] = [];
+  for (const [index, operation] of operations.entries()) {
+    messages.push(yield* storedMessage(tx, operation, written[index]));
+  }
+  return messages;
 }
 
-function readAgain(tx: Transaction, plan: ResourcePlan, key: bigint): Uint8Array {
-  const stored = readStored(tx, plan, key);
+function* storedMessage(
+  tx: Transaction,
+  operation: Operation,
+  row: Written | undefined,
+): Steps<Uint8Array | undefined> {
+  if (operation.kind === "delete") return yield* checkDeleted(operation);
+  // No code of others has run for it.
+  if (operation.kind === "fill") return row?.wire;
+  if (!row || (operation.kind !== "create" && operation.kind !== "update")) return undefined;
+  return yield* readAgain(tx, operation.plan, row.key);
+}
+
+function* readAgain(tx: Transaction, plan: ResourcePlan, key: bigint): Steps<Uint8Array> {
+  const stored = yield* readStored(tx, plan, key);
   if (!stored) throw writeRefused(identify(plan, key));
   const { message, unreadable, row } = stored;
   if (unreadable.size > 0) throw unreadableRow(plan, key, unreadable);
   return trustedWire(plan, row) ?? toBinary(plan.desc, message);
 }
 
-function checkDeleted(tx: Transaction, { plan, key }: DeleteOperation): undefined {
-  const isThere = tx.runner.get(selectPresence(plan, key));
-  const hasChildren = plan.children.some((child) =>
-    tx.runner.get(selectReferrers(child, child.parentKey, key, 1)),
-  );
-  if (isThere || hasChildren) throw writeRefused(identify(plan, key));
+function* checkDeleted({ plan, key }: DeleteOperation): Steps<undefined> {
+  const ofChildren = plan.children.map((child) => selectReferrers(child, child.parentKey, key, 1));
+  const left = yield* rowsOfEach([selectPresence(plan, key), ...ofChildren]);
+  if (left.some((rows) => rows.length > 0)) throw writeRefused(identify(plan, key));
 }
 
 /** Tag and length of a message in a list of the answer, at most. */

@@ -14,9 +14,10 @@ import {
   readChild,
   type Unreadable,
 } from "../../../schema/row.ts";
-import { selectPresence, selectReferrers } from "../../sql/statements.ts";
-import { deleteByKey, insertChild, updateChild } from "../../sql/write-statements.ts";
-import { keyTaken, nextKey, type Transaction, write } from "./transaction.ts";
+import { selectPresence, selectReferrers } from "../statements.ts";
+import { getRow, type Steps } from "../steps.ts";
+import { deleteByKey, insertChild, updateChild } from "../write-statements.ts";
+import { reserveKey, type Transaction, write } from "./transaction.ts";
 
 /** The child rows to write and those to delete. */
 export interface ChildChanges {
@@ -50,16 +51,17 @@ export interface ChildTarget {
  * @throws StoreError INVALID_FIELD, UNIQUE_VIOLATION, under `path`, for a key or a value that cannot
  * be.
  */
-export function prepareChildren(
+export function* prepareChildren(
   tx: Transaction,
   { child, message, parentKey, path, keepKeys }: ChildTarget,
   previous: readonly ChildRow[],
-): ChildChanges {
+): Steps<ChildChanges> {
   const list = reflect(child.field.parent, message).get(child.field);
   const items = [...list] as ReflectMessage[];
   const old = new Map(previous.map((row) => [row.key, row]));
   const kept = new Set<bigint>();
-  const rows = items.map((item, index) => {
+  const rows: ChildChange[] = [];
+  for (const [index, item] of items.entries()) {
     const itemPath = `${path}.${child.field.name}[${index}]`;
     const field = `${itemPath}.${child.keyField.name}`;
     const key = keyOf(child, item);
@@ -67,19 +69,19 @@ export function prepareChildren(
     if (before) {
       old.delete(before.key);
     } else if (key === 0n) {
-      item.set(child.keyField, freeKey(tx, child, keepKeys ? items : []));
+      item.set(child.keyField, yield* numberAfter(tx, child, keepKeys ? items : []));
     } else if (keepKeys && !kept.has(key)) {
       kept.add(key);
-      refuseTaken(tx, child, key, field);
-      keyTaken(tx, child, key);
+      yield* refuseTaken(child, key, field);
+      yield* reserveKey(tx, child, key);
     } else {
       throw invalidField(field, "must be 0, or the id of one that is there, and only once");
     }
     const stored = before && readBefore(child, before, tx.registry);
     const cells = encodeCells(child, item.message, tx.registry, itemPath, stored);
     const row = { key: keyOf(child, item), parentKey, ...cells };
-    return { row, before: stored?.cells, isNumbered: key === 0n };
-  });
+    rows.push({ row, before: stored?.cells, isNumbered: key === 0n });
+  }
   list.clear();
   for (const item of items.toSorted((a, b) => compareKeys(child, a, b))) list.add(item);
   return { child, rows, removed: [...old.keys()] };
@@ -107,15 +109,14 @@ export function previousCells(
 }
 
 /** @throws StoreError FOREIGN_KEY if there are child rows of a row that does not exist yet. */
-export function refuseOrphans(
-  tx: Transaction,
+export function* refuseOrphans(
   plan: ResourcePlan,
   child: ChildPlan,
   parentKey: bigint,
-): void {
-  if (!tx.runner.get(selectReferrers(child, child.parentKey, parentKey, 1))) return;
+): Steps<void> {
+  if (!(yield* getRow(selectReferrers(child, child.parentKey, parentKey, 1)))) return;
   // They may be those of a row that is there: the insert says so.
-  if (tx.runner.get(selectPresence(plan, parentKey))) return;
+  if (yield* getRow(selectPresence(plan, parentKey))) return;
   const subject = formatName(plan.resource, parentKey);
   const description = `${child.field.name} of an earlier ${subject} are still there`;
   const preconditions = [{ type: "FOREIGN_KEY", subject, description }];
@@ -123,29 +124,36 @@ export function refuseOrphans(
 }
 
 /** Writes and deletes the child rows; the parent's row is there. */
-export function writeChildren(tx: Transaction, { child, rows, removed }: ChildChanges): void {
+export function* writeChildren(
+  tx: Transaction,
+  { child, rows, removed }: ChildChanges,
+): Steps<void> {
   for (const { row, before, isNumbered } of rows) {
     // Code of others may have inserted rows meanwhile.
-    const key = tx.watched && isNumbered ? nextKey(tx, child) : row.key;
+    const key = tx.watch && isNumbered ? yield* reserveKey(tx, child) : row.key;
     const statement = before
       ? updateChild(child, row, before)
       : insertChild(child, { ...row, key });
-    if (statement) write(tx, child, statement, 1);
+    if (statement) yield* write(tx, child, statement, 1);
   }
-  for (const key of removed) write(tx, child, deleteByKey(child, key), 1);
+  for (const key of removed) yield* write(tx, child, deleteByKey(child, key), 1);
 }
 
 /** A key that no row has, after those of `items`. */
-function freeKey(tx: Transaction, child: ChildPlan, items: readonly ReflectMessage[]): bigint {
-  const key = nextKey(tx, child);
+function* numberAfter(
+  tx: Transaction,
+  child: ChildPlan,
+  items: readonly ReflectMessage[],
+): Steps<bigint> {
+  const key = yield* reserveKey(tx, child);
   const highest = items.map((item) => keyOf(child, item)).reduce((a, b) => (a > b ? a : b), 0n);
   if (key > highest) return key;
-  keyTaken(tx, child, highest);
-  return nextKey(tx, child);
+  yield* reserveKey(tx, child, highest);
+  return yield* reserveKey(tx, child);
 }
 
-function refuseTaken(tx: Transaction, child: ChildPlan, key: bigint, field: string): void {
-  if (!tx.runner.get(selectReferrers(child, child.key, key))) return;
+function* refuseTaken(child: ChildPlan, key: bigint, field: string): Steps<void> {
+  if (!(yield* getRow(selectReferrers(child, child.key, key)))) return;
   const description = "is the id of another one already";
   const fields = [{ field, description }];
   throw new StoreError("UNIQUE_VIOLATION", `${field}: ${description}`, { fields });

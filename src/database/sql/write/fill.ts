@@ -6,18 +6,16 @@ import { resolveReadMask } from "../../../query/read-mask.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { identify } from "../../../schema/resource-name.ts";
 import { storedTypes } from "../../../schema/stored-types.ts";
-import { WRITING } from "../../../schema/triggers.ts";
 import { hasUnknownFields } from "../../../schema/unknown-members.ts";
 import type { FillOperation } from "../../database.ts";
-import type { WholeRow } from "../../sql/row-set.ts";
-import { selectByKey } from "../../sql/statements.ts";
-import { fillResource } from "../../sql/write-statements.ts";
-import { isFault, rebuildWhole } from "../readers/rebuild.ts";
-import { readWholeRows } from "../readers/whole-rows.ts";
+import { isFault, rebuildWhole } from "../rebuild.ts";
+import type { WholeRow } from "../row-set.ts";
+import { selectByKey } from "../statements.ts";
+import { change, type Steps } from "../steps.ts";
+import { readWholeRows } from "../whole-rows.ts";
+import { fillResource } from "../write-statements.ts";
 import { hasUnknownMark, type Written } from "./stored.ts";
 import { type Transaction, write, writeRefused } from "./transaction.ts";
-
-const SET_WRITING = "UPDATE store_state SET writing = ?";
 
 /** It is told that there are new bytes; nobody has asked for them. */
 const NOTHING = new Uint8Array();
@@ -27,18 +25,24 @@ const NOTHING = new Uint8Array();
  * JSON of another proto.
  * @throws StoreError WRITE_REFUSED if a trigger of others would be set off.
  */
-export function applyFill(tx: Transaction, { plan, key }: FillOperation): Written | undefined {
+export function* applyFill(
+  tx: Transaction,
+  { plan, key }: FillOperation,
+): Steps<Written | undefined> {
   if (tx.foreign.unfillableTables.has(plan.table.toLowerCase())) {
     throw writeRefused(identify(plan, key));
   }
-  const [whole] = readWholeRows(tx.runner, plan, selectByKey(plan, key));
+  const [whole] = yield* readWholeRows(plan, selectByKey(plan, key), tx.encoding);
   if (!whole || (whole.row.wire !== null && whole.row.checksum !== null)) return undefined;
   const wire = rebuildWhole(plan, tx.registry, whole, resolveReadMask(plan, undefined));
   if (isFault(wire) || wire.length > tx.messageBytesMax) return undefined;
   if (hasForeignJson(tx, plan, whole, wire)) return undefined;
   // A row from before the service was has no revision: clients read it as 0, and so it stays.
   const revision = whole.row.revision ?? 0n;
-  unwatched(tx, () => write(tx, plan, fillResource(plan, { key, revision, wire }), 1));
+  // It sets off no code of others: to our triggers, an update that leaves the revision is theirs.
+  if (tx.watch) yield* change(tx.watch.rest);
+  yield* write(tx, plan, fillResource(plan, { key, revision, wire }), 1);
+  if (tx.watch) yield* change(tx.watch.resume);
   return { key, wire: NOTHING };
 }
 
@@ -55,13 +59,4 @@ function hasForeignJson(
   // One is the server's own.
   if (storedTypes(registry).length <= 1 || hasUnknownMark([row, ...children.flat()])) return false;
   return hasUnknownFields(desc, fromBinary(desc, wire));
-}
-
-/** Runs what sets off no code of others: to our triggers, an update that leaves the revision is theirs. */
-function unwatched({ watched, runner }: Transaction, run: () => void): void {
-  const set = (writing: number) =>
-    watched && runner.run({ sql: SET_WRITING, parameters: [BigInt(writing)] });
-  set(WRITING.own);
-  run();
-  set(WRITING.watched);
 }
