@@ -1,5 +1,5 @@
 // The one error class of the project and the codes it carries.
-// Knows nothing of gRPC: the edge (grpc/status.ts) maps each code to a status.
+// Knows nothing of gRPC: the edge (grpc/error-status.ts) maps each code to a status.
 
 /** What went wrong, in the form that `google.rpc.ErrorInfo.reason` asks for. */
 export type ErrorCode =

@@ -6,7 +6,6 @@ import { createMigration, type NewTable } from "../database/sqlite/migrate/creat
 import { VERSION_MAX } from "../database/sqlite/migrate/file-name.ts";
 import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
 import { forceVersion } from "../database/sqlite/migrate/force.ts";
-import { readLog } from "../database/sqlite/migrate/log.ts";
 import {
   type MigrateOptions,
   type MigrationReport,
@@ -15,7 +14,8 @@ import {
   readMigrationStatus,
   readSkipped,
 } from "../database/sqlite/migrate/migrate.ts";
-import { type MigrationPlan, planMigrations } from "../database/sqlite/migrate/plan.ts";
+import { readLog } from "../database/sqlite/migrate/migration-log.ts";
+import { type MigrationPlan, planMigrations } from "../database/sqlite/migrate/migration-plan.ts";
 import {
   nameDatabase,
   openForReading,
@@ -23,8 +23,13 @@ import {
 } from "../database/sqlite/migrate/target.ts";
 import { NO_VERSION } from "../database/sqlite/migrate/version.ts";
 import { StoreError } from "../errors.ts";
-import { databaseOption, lockTimeoutOption, migrationsOption, parseCount } from "./options.ts";
 import type { Program } from "./program.ts";
+import {
+  databaseOption,
+  lockTimeoutOption,
+  migrationsOption,
+  parseCount,
+} from "./shared-options.ts";
 
 interface DatabaseOptions {
   readonly database: string;

@@ -6,8 +6,8 @@ import { Command } from "commander";
 import { readSchemaState, readStoredImage } from "../database/sqlite/descriptors/schema-store.ts";
 import { nameDatabase, openForReading } from "../database/sqlite/migrate/target.ts";
 import { StoreError } from "../errors.ts";
-import { databaseOption } from "./options.ts";
 import type { Program } from "./program.ts";
+import { databaseOption } from "./shared-options.ts";
 
 /** The command `schema` with its own commands; they throw StoreError. */
 export function schemaCommand(program: Program): Command {

@@ -19,6 +19,7 @@ import {
   parseServedDatabase,
   refuseUnsafePath,
 } from "./database-path.ts";
+import type { Program } from "./program.ts";
 import {
   addressOption,
   databaseOption,
@@ -26,8 +27,7 @@ import {
   migrationsOption,
   parseCount,
   switchOption,
-} from "./options.ts";
-import type { Program } from "./program.ts";
+} from "./shared-options.ts";
 
 const PROCESSES_MAX = 256;
 

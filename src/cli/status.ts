@@ -9,7 +9,7 @@ import {
 } from "../../gen/protostore/v1/database_service_pb.ts";
 import { StoreError } from "../errors.ts";
 import { parseAddress } from "../grpc/address.ts";
-import { addressOption } from "./options.ts";
+import { addressOption } from "./shared-options.ts";
 
 const TIMEOUT_MS = 5_000;
 

@@ -12,9 +12,9 @@ import { openSqlite } from "../database/sqlite/sqlite-database.ts";
 import { StoreError } from "../errors.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
-import { databaseOption, migrationsOption } from "./options.ts";
 import type { Program } from "./program.ts";
 import { createProgress } from "./progress.ts";
+import { databaseOption, migrationsOption } from "./shared-options.ts";
 
 interface VerifyOptions {
   readonly database: string;

@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import { status } from "@grpc/grpc-js";
 import { StoreError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
-import { type CallStatus, STATUS_BY_CODE, toCallStatus } from "./status.ts";
+import { type CallStatus, STATUS_BY_CODE, toCallStatus } from "./error-status.ts";
 
 /** Where failures are told. */
 export interface FailureOptions {

@@ -4,8 +4,8 @@
 
 import type { DescField, Message } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
+import { SCALARS } from "./types/all-kinds.ts";
 import { enumZeroTest } from "./types/enum.ts";
-import { SCALARS } from "./types/list.ts";
 
 export interface FieldAccess {
   /** The value if the field is set, by the rule of its presence; undefined if it is not. */

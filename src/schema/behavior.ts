@@ -9,7 +9,7 @@ import { accessOf, type FieldAccess } from "./access.ts";
 import { FieldBehavior, hasBehavior } from "./options.ts";
 import type { ResourcePlan } from "./plan.ts";
 import { messagesIn } from "./registry.ts";
-import { isWellKnown } from "./types/list.ts";
+import { isWellKnown } from "./types/all-kinds.ts";
 
 /** Clears the OUTPUT_ONLY fields of `message` and of the messages in it (AIP-203: ignored). */
 export function clearOutputOnly(desc: DescMessage, message: Message): void {

@@ -6,7 +6,7 @@ import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf
 import { WireType } from "@bufbuild/protobuf/wire";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { type Check, type Cursor, mapCheck, readUint, scalarCheck } from "./canonical-values.ts";
-import { messageKind } from "./types/list.ts";
+import { messageKind } from "./types/all-kinds.ts";
 
 /** Called with each top-level field and where its tag begins, in order. */
 type FieldVisitor = (number: number, start: number) => void;

@@ -17,7 +17,7 @@ import {
   resourceTriggers,
   type Trigger,
 } from "./triggers.ts";
-import type { Affinity } from "./types/codec.ts";
+import type { Affinity } from "./types/column-codec.ts";
 
 export interface TableDescription {
   readonly columns: readonly ColumnDescription[];

@@ -18,10 +18,10 @@ import { scanJson } from "./json-scan.ts";
 import { readSpecial } from "./json-special.ts";
 import type { SqlValue } from "./sql-value.ts";
 import { findStoredField } from "./stored-types.ts";
+import { messageKind, SCALARS } from "./types/all-kinds.ts";
 import { readBase64 } from "./types/bytes.ts";
-import { expectText, Unrepresentable } from "./types/codec.ts";
+import { expectText, Unrepresentable } from "./types/column-codec.ts";
 import { readEnum } from "./types/enum.ts";
-import { messageKind, SCALARS } from "./types/list.ts";
 
 /** Why fields cannot be read, as `path: reason`; under undefined what belongs to no field. */
 export type JsonFaults = ReadonlyMap<DescField | undefined, string>;

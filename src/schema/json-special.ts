@@ -17,9 +17,9 @@ import {
 import { type ReflectMessage, reflect, reflectList, reflectMap } from "@bufbuild/protobuf/reflect";
 import { base64Encode } from "@bufbuild/protobuf/wire";
 import { accessOf } from "./access.ts";
+import { messageKind } from "./types/all-kinds.ts";
 import { readBase64 } from "./types/bytes.ts";
 import type { JsonForm } from "./types/kind.ts";
-import { messageKind } from "./types/list.ts";
 
 /** True if the message is not written as a JSON object of its fields. */
 export function hasSpecialJson(desc: DescMessage): boolean {

@@ -14,8 +14,8 @@ import {
 import { BinaryWriter, base64Encode, WireType } from "@bufbuild/protobuf/wire";
 import { accessOf } from "./access.ts";
 import { specialWriter, type ValueWriter } from "./json-special.ts";
+import { messageKind, SCALARS } from "./types/all-kinds.ts";
 import { enumWriter } from "./types/enum.ts";
-import { messageKind, SCALARS } from "./types/list.ts";
 import { quote } from "./types/string.ts";
 
 /** Writes the JSON object of a message's chosen fields and of its unknown ones. */

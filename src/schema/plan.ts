@@ -14,9 +14,9 @@ import {
 import { collectionOf, type ResourceType } from "./resource-name.ts";
 import { sqlName } from "./sql-name.ts";
 import type { TimeFormat } from "./time-format.ts";
-import type { ColumnCodec } from "./types/codec.ts";
+import { columnForm } from "./types/all-kinds.ts";
+import type { ColumnCodec } from "./types/column-codec.ts";
 import type { CodecOptions, ColumnForm } from "./types/kind.ts";
-import { columnForm } from "./types/list.ts";
 
 /** A field that has a column of its own. */
 export interface ColumnPlan {

@@ -6,8 +6,8 @@ import { type FieldViolation, refuseFields } from "../errors.ts";
 import { accessOf, type FieldAccess } from "./access.ts";
 import { forEachNested } from "./behavior.ts";
 import { messagesIn } from "./registry.ts";
+import { messageKind } from "./types/all-kinds.ts";
 import type { MessageKind } from "./types/kind.ts";
-import { messageKind } from "./types/list.ts";
 
 /** A part of a message, as a mask selects it (query/field-mask/selection.ts). */
 export interface Part {

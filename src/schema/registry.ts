@@ -2,7 +2,7 @@
 // messages are made of or import. Knows no tables: a type is there whether it is stored or not.
 
 import { createRegistry, type DescFile, type DescMessage, type Registry } from "@bufbuild/protobuf";
-import { isWellKnown } from "./types/list.ts";
+import { isWellKnown } from "./types/all-kinds.ts";
 
 /** The message and all that are in it, at any depth; those of google.protobuf are not looked into. */
 export function messagesIn(desc: DescMessage): ReadonlySet<DescMessage> {

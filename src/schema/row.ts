@@ -20,7 +20,7 @@ import type { ChildPlan, ResourcePlan, TablePlan } from "./plan.ts";
 import { formatName, identify } from "./resource-name.ts";
 import { damagedBytes, faultError, type RowFault, unreadableField } from "./row-fault.ts";
 import type { SqlValue } from "./sql-value.ts";
-import { Unrepresentable } from "./types/codec.ts";
+import { Unrepresentable } from "./types/column-codec.ts";
 import { timestampCodec } from "./types/timestamp.ts";
 
 /** What a table keeps of a message beside key and revision. */

@@ -15,7 +15,7 @@ import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
-import { sqliteDialect } from "../../src/database/sqlite/dialect/dialect.ts";
+import { sqliteDialect } from "../../src/database/sqlite/dialect/sqlite-dialect.ts";
 import { explainDetails } from "../../src/database/sqlite/inspect/explain.ts";
 import { createListReader } from "../../src/database/sqlite/readers/lists.ts";
 import { createReader } from "../../src/database/sqlite/readers/reader.ts";

@@ -2,12 +2,12 @@
 
 import { expect, test } from "vitest";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
+import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
 import {
   columnDefinitions,
   generatedExpressionOf,
   indexKeysOf,
-} from "../../src/database/sqlite/inspect/definition.ts";
-import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
+} from "../../src/database/sqlite/inspect/sql-definition.ts";
 
 function expressionsOf(sql: string): (readonly [string, string | undefined])[] {
   return columnDefinitions(sql).map(({ name, tokens }) => [name, generatedExpressionOf(tokens)]);

@@ -8,7 +8,7 @@ import { CustomerSchema } from "../../gen/chinook/v1/customer_pb.ts";
 import { TrackSchema } from "../../gen/chinook/v1/track_pb.ts";
 import type { Operation } from "../../src/database/database.ts";
 import { generatedColumn } from "../../src/database/sql/filter/generated-column.ts";
-import { sqliteDialect } from "../../src/database/sqlite/dialect/dialect.ts";
+import { sqliteDialect } from "../../src/database/sqlite/dialect/sqlite-dialect.ts";
 import { createSchemaView } from "../../src/database/sqlite/inspect/schema-view.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 import { makeResource } from "../support/arbitrary-resource.ts";

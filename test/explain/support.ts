@@ -15,7 +15,7 @@ import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
-import { dialectOf } from "../../src/database/sqlite/dialect/dialect.ts";
+import { dialectOf } from "../../src/database/sqlite/dialect/sqlite-dialect.ts";
 import { describeTables } from "../../src/database/sqlite/inspect/describe.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
 import { loadFixtures } from "../../src/fixtures.ts";

@@ -7,7 +7,7 @@ import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { type ErrorCode, type ErrorDetails, StoreError } from "../../src/errors.ts";
 import { STATUS_BYTES_MAX } from "../../src/grpc/error-details.ts";
-import { STATUS_BY_CODE, STATUS_DETAILS_KEY, toCallStatus } from "../../src/grpc/status.ts";
+import { STATUS_BY_CODE, STATUS_DETAILS_KEY, toCallStatus } from "../../src/grpc/error-status.ts";
 import { REPO_ROOT } from "../support/tools.ts";
 import { statusOf } from "./support.ts";
 

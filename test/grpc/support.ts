@@ -31,8 +31,8 @@ import {
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config.ts";
 import { methodPath } from "../../src/grpc/adapter.ts";
+import { STATUS_DETAILS_KEY } from "../../src/grpc/error-status.ts";
 import { type RunningServer, type ServerConfig, startServer } from "../../src/grpc/server.ts";
-import { STATUS_DETAILS_KEY } from "../../src/grpc/status.ts";
 import type { Log } from "../../src/observe/log.ts";
 
 /** A log that is kept in memory. */

@@ -1,4 +1,4 @@
-// What every kind of field keeps, over the list of kinds in src/schema/types/list.ts: a kind that lacks
+// What every kind of field keeps, over the list of kinds in src/schema/types/all-kinds.ts: a kind that lacks
 // a part, or that another folder would have to know, fails here by its name.
 
 import { execFileSync } from "node:child_process";
@@ -42,11 +42,11 @@ import { writeJson } from "../../src/schema/json-write.ts";
 import { type ColumnPlan, planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { encodeCells } from "../../src/schema/row.ts";
 import type { SqlValue } from "../../src/schema/sql-value.ts";
-import { Unrepresentable } from "../../src/schema/types/codec.ts";
+import { LEAVES, leafKind, MESSAGES, SCALARS } from "../../src/schema/types/all-kinds.ts";
+import { Unrepresentable } from "../../src/schema/types/column-codec.ts";
 import { enumColumn } from "../../src/schema/types/enum.ts";
 import type { ColumnForm, MessageKind, ScalarKind } from "../../src/schema/types/kind.ts";
 import type { Leaf } from "../../src/schema/types/leaf.ts";
-import { LEAVES, leafKind, MESSAGES, SCALARS } from "../../src/schema/types/list.ts";
 import { compileFilter } from "../query/compiled.ts";
 import { ArbitraryMaker } from "../support/arbitrary-message.ts";
 import { testImage } from "../support/protos.ts";

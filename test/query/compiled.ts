@@ -8,7 +8,7 @@ import {
   type CompiledOrder,
   compileOrder as compileTerms,
 } from "../../src/database/sql/order/compile.ts";
-import { sqliteDialect } from "../../src/database/sqlite/dialect/dialect.ts";
+import { sqliteDialect } from "../../src/database/sqlite/dialect/sqlite-dialect.ts";
 import { checkFilter } from "../../src/query/filter/checker.ts";
 import { checkOrder } from "../../src/query/order/checker.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";

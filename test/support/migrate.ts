@@ -6,7 +6,7 @@ import { CHINOOK_MIGRATIONS } from "../../src/chinook/migrations.ts";
 import * as files from "../../src/database/sqlite/migrate/files.ts";
 import * as force from "../../src/database/sqlite/migrate/force.ts";
 import * as migrate from "../../src/database/sqlite/migrate/migrate.ts";
-import * as plan from "../../src/database/sqlite/migrate/plan.ts";
+import * as plan from "../../src/database/sqlite/migrate/migration-plan.ts";
 
 type Loose<T extends migrate.MigrateOptions> = Omit<T, "files"> & Partial<Pick<T, "files">>;
 type Up = migrate.MigrateOptions & migrate.Bound;

@@ -11,8 +11,8 @@ import {
 import { detectDatabase } from "../../database/sqlite/migrate/detect.ts";
 import { type MigrationFile, readMigrationFiles } from "../../database/sqlite/migrate/files.ts";
 import { waitForOthers } from "../../database/sqlite/migrate/lock.ts";
-import { readLog } from "../../database/sqlite/migrate/log.ts";
 import { type MigrationReport, runUp } from "../../database/sqlite/migrate/migrate.ts";
+import { readLog } from "../../database/sqlite/migrate/migration-log.ts";
 import {
   inTransaction,
   inUse,

@@ -4,8 +4,8 @@
 import { Command } from "commander";
 import { parseDatabasePath } from "../../cli/database-path.ts";
 import { describeFindings } from "../../cli/findings.ts";
-import { lockTimeoutOption, migrationsOption } from "../../cli/options.ts";
 import { createProgress, type Progress } from "../../cli/progress.ts";
+import { lockTimeoutOption, migrationsOption } from "../../cli/shared-options.ts";
 import type { FindingSummary } from "../../database/finding.ts";
 import { type MigrationFile, readMigrationFiles } from "../../database/sqlite/migrate/files.ts";
 import { StoreError } from "../../errors.ts";

@@ -3,7 +3,7 @@
 
 import type { Connection } from "../../database/sqlite/connection/connection.ts";
 import type { MigrationFile } from "../../database/sqlite/migrate/files.ts";
-import { createLogTable, writeLogEntry } from "../../database/sqlite/migrate/log.ts";
+import { createLogTable, writeLogEntry } from "../../database/sqlite/migrate/migration-log.ts";
 import { createVersionTable, writeVersion } from "../../database/sqlite/migrate/version.ts";
 import { StoreError } from "../../errors.ts";
 import { quoteName } from "../../schema/sql-name.ts";

@@ -13,7 +13,7 @@ import { identify } from "../../schema/resource-name.ts";
 import { type RowFault, unreadableField } from "../../schema/row-fault.ts";
 import type { Row, SqlValue } from "../../schema/sql-value.ts";
 import { type TextEncoding, textOf } from "../../schema/text-bytes.ts";
-import { type ColumnCodec, Unrepresentable } from "../../schema/types/codec.ts";
+import { type ColumnCodec, Unrepresentable } from "../../schema/types/column-codec.ts";
 import { joinNanos } from "../../schema/types/nanos.ts";
 import { timestampCodec } from "../../schema/types/timestamp.ts";
 import type { Grouping, Sales } from "./sales.ts";

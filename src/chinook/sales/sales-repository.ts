@@ -13,7 +13,7 @@ import type { ResourcePlan } from "../../schema/plan.ts";
 import type { RowFault } from "../../schema/row-fault.ts";
 import { INT64_MAX, type Row, type SqlValue } from "../../schema/sql-value.ts";
 import type { TextEncoding } from "../../schema/text-bytes.ts";
-import type { ColumnCodec } from "../../schema/types/codec.ts";
+import type { ColumnCodec } from "../../schema/types/column-codec.ts";
 import {
   addSales,
   canonicalTime,

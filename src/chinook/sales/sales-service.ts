@@ -19,7 +19,7 @@ import type { Implementations } from "../../handlers/handler.ts";
 import type { HandlerTools } from "../../handlers/services.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { formatName } from "../../schema/resource-name.ts";
-import { Unrepresentable } from "../../schema/types/codec.ts";
+import { Unrepresentable } from "../../schema/types/column-codec.ts";
 import { splitNanos } from "../../schema/types/nanos.ts";
 import { timestampCodec } from "../../schema/types/timestamp.ts";
 import type { Grouping, Sales } from "./sales.ts";

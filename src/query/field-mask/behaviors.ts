@@ -4,7 +4,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { FieldBehavior, hasBehavior } from "../../schema/options.ts";
 import { messagesIn } from "../../schema/registry.ts";
-import { isWellKnown } from "../../schema/types/list.ts";
+import { isWellKnown } from "../../schema/types/all-kinds.ts";
 
 const KINDS = [
   FieldBehavior.OUTPUT_ONLY,

@@ -3,7 +3,7 @@
 
 import type { DescField } from "@bufbuild/protobuf";
 import { type ReflectMap, type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import { messageKind } from "../../schema/types/list.ts";
+import { messageKind } from "../../schema/types/all-kinds.ts";
 
 /** True if the message is a google.protobuf.Struct. */
 export function isStruct({ desc }: ReflectMessage): boolean {

@@ -3,8 +3,8 @@
 
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { invalidField } from "../../errors.ts";
-import { Unrepresentable } from "../../schema/types/codec.ts";
-import { isWellKnown, messageKind, SCALARS } from "../../schema/types/list.ts";
+import { isWellKnown, messageKind, SCALARS } from "../../schema/types/all-kinds.ts";
+import { Unrepresentable } from "../../schema/types/column-codec.ts";
 import type { MapKey, Step } from "./selection.ts";
 
 /** The most that a mask may hold. */

@@ -2,7 +2,7 @@
 // Data only: the parser makes it, the checker gives it types.
 
 import type { WrittenValue } from "../../schema/types/leaf.ts";
-import type { Offset } from "./failure.ts";
+import type { Offset } from "./filter-error.ts";
 
 /** The operators of AIP-160; `:` is "has". */
 export type Operator = "=" | "!=" | "<" | "<=" | ">" | ">=" | ":";

@@ -6,7 +6,7 @@ import { ScalarType } from "@bufbuild/protobuf";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import { BadLiteral, type Leaf, type Value } from "../../schema/types/leaf.ts";
 import type { FilterNode, Literal, Operator, RestrictionNode } from "./ast.ts";
-import { excerpt, filterError, type Offset } from "./failure.ts";
+import { excerpt, filterError, type Offset } from "./filter-error.ts";
 import { describeLeaf, hasPresence, isOrdered, type Shape } from "./kinds.ts";
 import { defaultOf, readLiteral } from "./literals.ts";
 import { parseFilter } from "./parser.ts";

@@ -4,8 +4,8 @@
 import type { DescField, DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { INT64_MAX, INT64_MIN } from "../../schema/sql-value.ts";
+import { leafKind, messageKind, SCALARS } from "../../schema/types/all-kinds.ts";
 import type { Leaf } from "../../schema/types/leaf.ts";
-import { leafKind, messageKind, SCALARS } from "../../schema/types/list.ts";
 
 /** What is at the end of a path. */
 export type Shape =

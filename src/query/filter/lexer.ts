@@ -1,7 +1,7 @@
 // Text of a filter → tokens, in one pass that looks at each character a bounded number of times.
 // Knows words, quotes and signs; what they mean together is the parser's business.
 
-import { filterError, type Offset } from "./failure.ts";
+import { filterError, type Offset } from "./filter-error.ts";
 
 export type TokenKind = "word" | "string" | "operator" | "." | "(" | ")" | "," | "-" | "end";
 

@@ -1,8 +1,8 @@
 // The text of a value → the value, by the kind of the field that it is compared with.
 // Accepts one spelling per kind, listed in docs/filtering.md; says of others what is expected.
 
+import { leafKind } from "../../schema/types/all-kinds.ts";
 import { BadLiteral, type Leaf, type Value, type WrittenValue } from "../../schema/types/leaf.ts";
-import { leafKind } from "../../schema/types/list.ts";
 
 /**
  * The value of a literal.

@@ -3,7 +3,7 @@
 
 import { invalidField } from "../../errors.ts";
 import type { FilterNode, Literal, Operator, Segment } from "./ast.ts";
-import { excerpt, filterError } from "./failure.ts";
+import { excerpt, filterError } from "./filter-error.ts";
 import { type Token, type TokenKind, tokenize } from "./lexer.ts";
 import { FILTER_LIMITS } from "./limits.ts";
 

@@ -3,9 +3,9 @@
 
 import type { DescField, DescMessage, ScalarType } from "@bufbuild/protobuf";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
-import { SCALARS } from "../../schema/types/list.ts";
+import { SCALARS } from "../../schema/types/all-kinds.ts";
 import type { Segment } from "./ast.ts";
-import { excerpt, filterError } from "./failure.ts";
+import { excerpt, filterError } from "./filter-error.ts";
 import { describeLeaf, JSON_VALUE, type Shape, shapeOf } from "./kinds.ts";
 
 /** One step of a path, from a message to what is in it. */

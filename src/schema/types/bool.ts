@@ -2,7 +2,7 @@
 // Must not take a word that has two meanings.
 
 import type { SqlValue } from "../sql-value.ts";
-import { type ColumnCodec, Unrepresentable } from "./codec.ts";
+import { type ColumnCodec, Unrepresentable } from "./column-codec.ts";
 import type { ScalarKind } from "./kind.ts";
 import { BadLiteral, type LeafKind } from "./leaf.ts";
 

@@ -4,7 +4,7 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { base64Encode } from "@bufbuild/protobuf/wire";
 import { exactly } from "./bounds.ts";
-import { type ColumnCodec, Unrepresentable } from "./codec.ts";
+import { type ColumnCodec, Unrepresentable } from "./column-codec.ts";
 import { expectString, type ScalarKind } from "./kind.ts";
 import { BadLiteral, type LeafKind, type Value } from "./leaf.ts";
 

@@ -4,7 +4,7 @@
 import { create, type Message } from "@bufbuild/protobuf";
 import { type Date as CivilDate, DateSchema } from "../../../gen/google/type/date_pb.ts";
 import { isDay, pad, parseTimeText } from "../time-text.ts";
-import { type ColumnCodec, expectText, Unrepresentable } from "./codec.ts";
+import { type ColumnCodec, expectText, Unrepresentable } from "./column-codec.ts";
 import type { MessageKind } from "./kind.ts";
 import { BadLiteral, type LeafKind } from "./leaf.ts";
 

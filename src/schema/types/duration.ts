@@ -5,7 +5,7 @@ import { create, type Message } from "@bufbuild/protobuf";
 import { type Duration, DurationSchema } from "@bufbuild/protobuf/wkt";
 import { formatFraction } from "../time-text.ts";
 import { exactly, wholeMilliseconds } from "./bounds.ts";
-import { type ColumnCodec, expectInteger, Unrepresentable } from "./codec.ts";
+import { type ColumnCodec, expectInteger, Unrepresentable } from "./column-codec.ts";
 import { expectString, type MessageKind } from "./kind.ts";
 import { BadLiteral, type LeafKind, type Value } from "./leaf.ts";
 import { hasOneSign, NANOS_PER_UNIT } from "./nanos.ts";

@@ -3,7 +3,7 @@
 
 import type { DescEnum, JsonValue, Registry } from "@bufbuild/protobuf";
 import { findStoredValue } from "../stored-types.ts";
-import { expectInRange, expectInteger, Unrepresentable } from "./codec.ts";
+import { expectInRange, expectInteger, Unrepresentable } from "./column-codec.ts";
 import type { ColumnForm } from "./kind.ts";
 import { BadLiteral, type LeafKind } from "./leaf.ts";
 

@@ -3,7 +3,7 @@
 
 import type { JsonValue } from "@bufbuild/protobuf";
 import { type Bounds, exactly } from "./bounds.ts";
-import { type ColumnCodec, Unrepresentable } from "./codec.ts";
+import { type ColumnCodec, Unrepresentable } from "./column-codec.ts";
 import { doublesOfFloat } from "./doubles.ts";
 import type { ScalarKind } from "./kind.ts";
 import { BadLiteral, type LeafKind, type Value } from "./leaf.ts";

@@ -4,7 +4,7 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { INT64_MAX, INT64_MIN } from "../sql-value.ts";
 import { exactly } from "./bounds.ts";
-import { type ColumnCodec, expectInRange, expectInteger, Unrepresentable } from "./codec.ts";
+import { type ColumnCodec, expectInRange, expectInteger, Unrepresentable } from "./column-codec.ts";
 import type { ScalarKind } from "./kind.ts";
 import { BadLiteral, type Leaf, type LeafKind, type Value } from "./leaf.ts";
 

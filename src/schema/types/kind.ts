@@ -1,10 +1,10 @@
 // What a kind of field has to give: its form in a column, in JSON, in a filter, and its range.
-// Interfaces only: each kind is in a file of its own, and list.ts has them all.
+// Interfaces only: each kind is in a file of its own, and all-kinds.ts has them all.
 
 import type { DescField, DescMessage, JsonValue, Message, Registry } from "@bufbuild/protobuf";
 import type { ResourceType } from "../resource-name.ts";
 import type { TimeFormat } from "../time-format.ts";
-import { type ColumnCodec, Unrepresentable } from "./codec.ts";
+import { type ColumnCodec, Unrepresentable } from "./column-codec.ts";
 import type { Leaf } from "./leaf.ts";
 
 /** What a column says beside the field's type (protostore.v1.ColumnOptions). */

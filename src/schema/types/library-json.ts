@@ -9,7 +9,7 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import { storedTypes } from "../stored-types.ts";
-import { Unrepresentable } from "./codec.ts";
+import { Unrepresentable } from "./column-codec.ts";
 import type { MessageKind } from "./kind.ts";
 
 /** The message of its ProtoJSON. @throws Unrepresentable */

@@ -5,7 +5,7 @@ import { create, type Message } from "@bufbuild/protobuf";
 import { type Money, MoneySchema } from "../../../gen/google/type/money_pb.ts";
 import type { SqlValue } from "../sql-value.ts";
 import { pad } from "../time-text.ts";
-import { type ColumnCodec, Unrepresentable } from "./codec.ts";
+import { type ColumnCodec, Unrepresentable } from "./column-codec.ts";
 import { type Decimal, parseDecimal, scaleDecimal } from "./decimal.ts";
 import { doublesOf } from "./doubles.ts";
 import type { MessageKind } from "./kind.ts";

@@ -2,7 +2,7 @@
 // etag, which is a row's revision. JSON and clients have them as the strings that they are.
 
 import { formatName, parseName, type ResourceType } from "../resource-name.ts";
-import { type ColumnCodec, expectInteger, Unrepresentable } from "./codec.ts";
+import { type ColumnCodec, expectInteger, Unrepresentable } from "./column-codec.ts";
 import { BadLiteral, type LeafKind } from "./leaf.ts";
 
 /** A reference is kept as the key of the row that it names, an empty one as NULL. */

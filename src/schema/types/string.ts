@@ -1,7 +1,7 @@
 // Strings: TEXT in a column, unless they name a resource (reference.ts).
 // Must not pass on half a character: neither SQLite nor protobuf can keep one.
 
-import { type ColumnCodec, expectText, Unrepresentable } from "./codec.ts";
+import { type ColumnCodec, expectText, Unrepresentable } from "./column-codec.ts";
 import { expectString, type ScalarKind } from "./kind.ts";
 import type { LeafKind } from "./leaf.ts";
 import { referenceCodec } from "./reference.ts";

@@ -12,7 +12,7 @@ import {
   MIN_SECONDS,
   parseTimeText,
 } from "../time-text.ts";
-import { type ColumnCodec, expectText, Unrepresentable } from "./codec.ts";
+import { type ColumnCodec, expectText, Unrepresentable } from "./column-codec.ts";
 import { expectString, type MessageKind } from "./kind.ts";
 import { BadLiteral, type LeafKind } from "./leaf.ts";
 import { isFraction } from "./nanos.ts";

@@ -5,7 +5,7 @@ import { create, type JsonValue, type Message } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { bool } from "./bool.ts";
 import { bytes } from "./bytes.ts";
-import { Unrepresentable } from "./codec.ts";
+import { Unrepresentable } from "./column-codec.ts";
 import { double, float } from "./float.ts";
 import { int32, int64, uint32, uint64 } from "./integer.ts";
 import type { ExactWriter, MessageKind, ScalarKind } from "./kind.ts";

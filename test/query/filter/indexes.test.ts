@@ -8,7 +8,7 @@ import {
   type Connection,
   openConnection,
 } from "../../../src/database/sqlite/connection/connection.ts";
-import { sqliteDialect } from "../../../src/database/sqlite/dialect/dialect.ts";
+import { sqliteDialect } from "../../../src/database/sqlite/dialect/sqlite-dialect.ts";
 import type { SqlValue } from "../../../src/schema/sql-value.ts";
 import { EVERYTHING_TABLES, EVERYTHING_PLAN as PLAN } from "../../support/everything.ts";
 import { compileFilter, compileOrder } from "../compiled.ts";

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { generatedColumn } from "../../../src/database/sql/filter/generated-column.ts";
 import { readTableFacts } from "../../../src/database/sql/table-facts.ts";
 import type { Connection } from "../../../src/database/sqlite/connection/connection.ts";
-import { dialectOf, sqliteDialect } from "../../../src/database/sqlite/dialect/dialect.ts";
+import { dialectOf, sqliteDialect } from "../../../src/database/sqlite/dialect/sqlite-dialect.ts";
 import { describeTables } from "../../../src/database/sqlite/inspect/describe.ts";
 import { parseFilter } from "../../../src/query/filter/parser.ts";
 import { type ResourceRow, rebuildReadable } from "../../../src/schema/row.ts";

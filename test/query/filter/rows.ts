@@ -6,7 +6,7 @@ import fc from "fast-check";
 import type { TableFacts } from "../../../src/database/sql/filter/source.ts";
 import { readTableFacts } from "../../../src/database/sql/table-facts.ts";
 import type { Connection } from "../../../src/database/sqlite/connection/connection.ts";
-import { dialectOf } from "../../../src/database/sqlite/dialect/dialect.ts";
+import { dialectOf } from "../../../src/database/sqlite/dialect/sqlite-dialect.ts";
 import { describeTables } from "../../../src/database/sqlite/inspect/describe.ts";
 import { arbitraryMessage } from "../../support/arbitrary-message.ts";
 import {

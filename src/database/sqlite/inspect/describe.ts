@@ -8,7 +8,7 @@ import {
   columnDefinitions,
   generatedExpressionOf,
   indexKeysOf,
-} from "./definition.ts";
+} from "./sql-definition.ts";
 
 interface ColumnRow {
   readonly name: string;

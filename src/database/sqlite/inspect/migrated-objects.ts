@@ -3,7 +3,7 @@
 
 import type { Connection } from "../connection/connection.ts";
 import { readSchema, type SchemaObject } from "../migrate/migrated-schema.ts";
-import { foldSql } from "./definition.ts";
+import { foldSql } from "./sql-definition.ts";
 
 /** The triggers and views of a schema by name, in lower case as SQLite compares names. */
 export type MigratedObjects = ReadonlyMap<string, SchemaObject>;

@@ -6,7 +6,7 @@ import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { TableFacts } from "../../sql/filter/source.ts";
 import { readTableFacts } from "../../sql/table-facts.ts";
 import { type Connection, readPragma, translateSqliteError } from "../connection/connection.ts";
-import { dialectOf } from "../dialect/dialect.ts";
+import { dialectOf } from "../dialect/sqlite-dialect.ts";
 import { describeTables } from "./describe.ts";
 
 /** The tables as they are now. */

@@ -8,7 +8,7 @@ import { checkFilter } from "../../../query/filter/checker.ts";
 import { shapeOf } from "../../../query/filter/kinds.ts";
 import { checkOrder } from "../../../query/order/checker.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
-import { leafKind } from "../../../schema/types/list.ts";
+import { leafKind } from "../../../schema/types/all-kinds.ts";
 import type { StepKind } from "../../explanation.ts";
 import type { ListSelection } from "../../list-request.ts";
 import type { Connection } from "../connection/connection.ts";

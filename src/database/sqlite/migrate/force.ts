@@ -5,8 +5,8 @@ import { StoreError } from "../../../errors.ts";
 import type { Connection } from "../connection/connection.ts";
 import { refuseUnmanaged } from "./detect.ts";
 import { checkSequence, type MigrationFile } from "./files.ts";
-import { createLogTable, findSkipped, healLog, readLog, writeLogEntry } from "./log.ts";
 import type { MigrateOptions } from "./migrate.ts";
+import { createLogTable, findSkipped, healLog, readLog, writeLogEntry } from "./migration-log.ts";
 import { inTransaction, withDatabase } from "./target.ts";
 import { createVersionTable, hasVersionTable, NO_VERSION, writeVersion } from "./version.ts";
 

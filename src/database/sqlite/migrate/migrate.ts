@@ -3,10 +3,17 @@
 
 import { StoreError } from "../../../errors.ts";
 import type { Connection } from "../connection/connection.ts";
-import { applyMigration, type Direction, dirtyError, type Step } from "./apply.ts";
+import { applyMigration, type Direction, dirtyError, type Step } from "./apply-migration.ts";
 import { type ForeignFiles, refuseUnmanaged } from "./detect.ts";
 import { checkSequence, type MigrationFile, requireScript } from "./files.ts";
-import { checkLog, createLogTable, findSkipped, healLog, isLogStale, readLog } from "./log.ts";
+import {
+  checkLog,
+  createLogTable,
+  findSkipped,
+  healLog,
+  isLogStale,
+  readLog,
+} from "./migration-log.ts";
 import { migrateStore, pendingStoreMigrations } from "./store-tables.ts";
 import {
   createDatabase,

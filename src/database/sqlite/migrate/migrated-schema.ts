@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { CACHE_FOLDER, packageVersion } from "../../../package-root.ts";
 import { type Connection, openConnection } from "../connection/connection.ts";
 import type { MigrationFile } from "./files.ts";
-import { runScript } from "./statements.ts";
+import { runScript } from "./run-script.ts";
 import { storeMigrations } from "./store-tables.ts";
 
 /** A table, index, view or trigger, as `sqlite_schema` has it. */

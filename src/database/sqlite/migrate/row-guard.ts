@@ -4,7 +4,7 @@
 import { StoreError } from "../../../errors.ts";
 import { type Connection, readPragma } from "../connection/connection.ts";
 import type { MigrationScript } from "./files.ts";
-import { countReferences, countTable, readDangling, readForeignKeys } from "./references.ts";
+import { countReferences, countTable, readDangling, readForeignKeys } from "./reference-check.ts";
 import { blankComments, droppedTables, emptiedTables } from "./sql-text.ts";
 
 /** Watches one run of one script. */

@@ -6,7 +6,7 @@ import { systemClock, timestamp } from "../../../clock.ts";
 import { PACKAGE_ROOT } from "../../../package-root.ts";
 import type { Connection } from "../connection/connection.ts";
 import { type MigrationFile, readMigrationFiles } from "./files.ts";
-import { runScript } from "./statements.ts";
+import { runScript } from "./run-script.ts";
 import { inTransaction, type Target } from "./target.ts";
 
 const FOLDER = join(PACKAGE_ROOT, "migrations", "store", "sqlite");

@@ -6,7 +6,7 @@ import type { ResourcePlan, TablePlan } from "../../../schema/plan.ts";
 import { quoteName, sqlName } from "../../../schema/sql-name.ts";
 import { guardNames, guardTriggers, type Trigger } from "../../../schema/triggers.ts";
 import { type Connection, isBusy } from "../connection/connection.ts";
-import { indexKeysOf } from "../inspect/definition.ts";
+import { indexKeysOf } from "../inspect/sql-definition.ts";
 import { renewals } from "./trigger-order.ts";
 
 /** `guardTables`, in a transaction of its own; if the database is locked, the next commit does it. */

@@ -4,9 +4,9 @@
 import { StoreError } from "../../../errors.ts";
 import { type Connection, isBusy, readPragma } from "../connection/connection.ts";
 import { type MigrationFile, type MigrationScript, requireScript } from "./files.ts";
-import { createLogTable, hasLogTable, truncateLog, writeLogEntry } from "./log.ts";
+import { createLogTable, hasLogTable, truncateLog, writeLogEntry } from "./migration-log.ts";
 import { watchRows } from "./row-guard.ts";
-import { runScript } from "./statements.ts";
+import { runScript } from "./run-script.ts";
 import { inTransaction, rollBack, type Target } from "./target.ts";
 import {
   createVersionTable,
