@@ -96,6 +96,12 @@ const CASES: readonly Case[] = [
     { jChoiceString: gone, jChoiceNode: { child: { value: "1" } } },
   ],
   [
+    "a part of an entry that the patch does not have, as deep as it goes",
+    ["j_map_sint32.1.child.value", "j_map_sint32.1.child.children.*.value"],
+    {},
+    {},
+  ],
+  [
     "a message is replaced, not merged",
     ["j_node"],
     { jNode: { number: 9 } },
@@ -323,6 +329,9 @@ describe("a mask", () => {
     expect(change({ value: "2" }, "j_immutable_node.value")).toThrow(refusal);
     expect(change({ value: "1" }, "j_immutable_node.by_name.a")).toThrow(refusal);
     expect(change({ value: "1" }, "j_immutable_node.value")).not.toThrow();
+    // An empty message is set too.
+    const empty = message({ ...CURRENT, jImmutableNode: {} });
+    expect(() => update(empty, message({}), ["j_immutable_node"])).toThrow(refusal);
     // The same entries, as another client orders them.
     const same = { value: "1", byName: { b: {}, a: {} } };
     expect(change(same, "j_immutable_node")).not.toThrow();

@@ -56,6 +56,10 @@ describe("a plan", () => {
   test("of one type or one table twice is refused", () => {
     const good = { resource: testMessage("bad.v1.Good") };
     expect(() => planResources([good, good])).toThrow("bad.v1.Good: type bad.example.com/Good");
+    const same = { resource: testMessage("bad.v1.SameTable") };
+    expect(() => planResources([good, same])).toThrow(
+      "bad.v1.SameTable: table Good is bad.v1.Good's already",
+    );
   });
 });
 

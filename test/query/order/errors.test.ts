@@ -1,6 +1,7 @@
 // What is refused as an order_by, what is passed over, and which SQL comes of it.
 
 import { expect, test } from "vitest";
+import { ORDER_LIMITS } from "../../../src/query/order/parser.ts";
 import { EVERYTHING_PLAN } from "../../support/everything.ts";
 import { compileOrder } from "../compiled.ts";
 
@@ -48,4 +49,16 @@ test("the key is always among the terms, once, and last", () => {
   expect(orderOf("c_money")).toBe(`everythings.CMoney, ${key}`);
   expect(orderOf("c_money desc")).toBe(`everythings.CMoney DESC, ${key} DESC`);
   expect(orderOf("name, c_money desc")).toBe(key);
+});
+
+test("the limits are where they are said to be", () => {
+  const many = EVERYTHING_PLAN.columns
+    .filter(({ field }) => field.fieldKind === "scalar" && field.name !== "c_bytes")
+    .map(({ field }) => field.name);
+  const fields = many.slice(0, ORDER_LIMITS.fields);
+  expect(fields).toHaveLength(ORDER_LIMITS.fields);
+  expect(fieldsOf(fields.join())).toEqual(fields);
+  const text = "c_int32".padEnd(ORDER_LIMITS.bytes);
+  expect(fieldsOf(text)).toEqual(["c_int32"]);
+  expect(() => fieldsOf(`${text} `)).toThrow("order_by: has more than 1024 bytes");
 });
