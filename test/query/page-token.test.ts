@@ -8,7 +8,8 @@ import { expect, test } from "vitest";
 import { ListArtistsRequestSchema } from "../../gen/chinook/v1/artist_pb.ts";
 import { ListPlaylistTracksRequestSchema as Schema } from "../../gen/chinook/v1/playlist_pb.ts";
 import { createPageTokens } from "../../src/query/page-token.ts";
-import { digestPagedRequest } from "../../src/query/request-digest.ts";
+import { digestPagedRequest, digestRequest } from "../../src/query/request-digest.ts";
+import { EVERYTHING } from "../support/everything.ts";
 
 const KEY = randomBytes(32);
 const tokens = createPageTokens(KEY);
@@ -79,4 +80,20 @@ test("a token with any bit changed, or cut, is refused", () => {
       expect(() => tokens.open(text, digest("playlists/1"))).toThrow("page_token: is not");
     }),
   );
+});
+
+test("a request has one digest, in whatever order its maps are written, at any depth", () => {
+  const request = (...keys: string[]) => {
+    const byName = Object.fromEntries(keys.map((key) => [key, {}]));
+    const jMapString = Object.fromEntries(keys.map((key) => [key, "x"]));
+    return [
+      { jMapString },
+      { jNode: { byName } },
+      { jNodes: [{}, { byName }] },
+      { jMapSint32: { 7: { byName } } },
+    ].map((fields) => Buffer.from(digestRequest(EVERYTHING, create(EVERYTHING, fields as never))));
+  };
+  expect(request("b", "a", "c")).toEqual(request("c", "b", "a"));
+  const all = [...request("a", "b"), ...request("a", "c")].map((bytes) => bytes.toString("hex"));
+  expect(new Set(all).size).toBe(all.length);
 });

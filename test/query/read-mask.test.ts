@@ -13,7 +13,12 @@ import { WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RESOURCES } from "../../src/chinook/resources.ts";
-import { applyReadMask, basicPaths, resolveReadMask } from "../../src/query/read-mask.ts";
+import {
+  applyReadMask,
+  basicPaths,
+  needsField,
+  resolveReadMask,
+} from "../../src/query/read-mask.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import {
   EVERYTHING,
@@ -122,6 +127,26 @@ describe("a read mask", () => {
     [Array.from({ length: 257 }, () => "name")],
   ])("of %j names no field", ([paths]) => {
     expect(() => read(message(CURRENT), paths)).toThrow(/^read_mask: /);
+  });
+});
+
+describe("a mask needs", () => {
+  test.for([
+    [undefined, ["c_string", "lines", "line.c_string", "line.c_money"]],
+    [["lines"], ["lines", "line.c_string", "line.c_money"]],
+    [["lines.*.c_string"], ["lines", "line.c_string"]],
+    [["lines.*.j_node"], ["lines"]],
+    [["c_string"], ["c_string"]],
+    [["j_node.value"], []],
+  ] as const)("of %j these fields of a row and of its lines: %j", ([paths, needed]) => {
+    const [lines] = PLAN.children;
+    const own = EVERYTHING.fields.filter(({ name }) => name === "c_string" || name === "lines");
+    const children = lines?.desc.fields.filter(({ name }) => name.startsWith("c_")) ?? [];
+    const mask = resolveReadMask(PLAN, paths);
+    const found = [...own, ...children].filter((field) => needsField(PLAN, mask, field));
+    const nameOf = ({ parent, name }: (typeof own)[number]) =>
+      parent === EVERYTHING ? name : `line.${name}`;
+    expect(found.map(nameOf)).toEqual(needed);
   });
 });
 

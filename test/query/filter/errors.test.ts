@@ -98,6 +98,10 @@ const WRONG: readonly (readonly [string, string])[] = [
   ["a, b", "at 2: white space is missing"],
   ["size(j_strings) > 1", "at 1: size(…): there are no functions"],
   ["c_string = lower('A')", "at 12: lower(…): there are no functions"],
+  // A ! is part of a word unless it begins an operator.
+  ["a!b = 1", "at 1: Everything has no field a!b"],
+  ["c_int32!=x", "at 10: c_int32: x: an integer such as 42 is expected"],
+  ["c_string.'x'", "at 13: an operator is missing after the field"],
 ];
 
 test.for(WRONG)("%s", ([filter, message]) => {
@@ -123,5 +127,11 @@ test("an error shows no more than the beginning of a long text", () => {
     `j_map_int32.${long} = 1`,
   ]) {
     expect(() => compileFilter(EVERYTHING_PLAN, filter)).toThrow(/^.{0,200}$/s);
+  }
+});
+
+test("words that only look like keywords, operators or paths are searched for", () => {
+  for (const word of ["brand", "order", "knot", "notable", "'and'", '"or"', "a!b", "3.5"]) {
+    expect(() => compileFilter(EVERYTHING_PLAN, word), word).not.toThrow();
   }
 });
