@@ -96,12 +96,6 @@ const CASES: readonly Case[] = [
     { jChoiceString: gone, jChoiceNode: { child: { value: "1" } } },
   ],
   [
-    "a part of an entry that the patch does not have, as deep as it goes",
-    ["j_map_sint32.1.child.value", "j_map_sint32.1.child.children.*.value"],
-    {},
-    {},
-  ],
-  [
     "a message is replaced, not merged",
     ["j_node"],
     { jNode: { number: 9 } },
@@ -346,6 +340,37 @@ describe("a mask", () => {
       update(message(CURRENT), message({ jNodes: [...jNodes] }), ["j_nodes.*.number"]),
     ).toThrow(
       `everything.j_nodes: must have 2 elements, as the resource has, not ${jNodes.length}`,
+    );
+  });
+
+  test("clears parts of an entry that the patch does not have, at any depth", () => {
+    const entry = {
+      value: "1",
+      child: { value: "2", number: 2 },
+      children: [{ value: "3" }],
+      byName: { a: {}, b: { value: "4", number: 4, byName: { c: {} } } },
+    };
+    const current = message({ jMapSint32: { "1": entry } });
+    const of = (...paths: string[]) =>
+      jsonOf(
+        update(
+          current,
+          message({}),
+          paths.map((path) => `j_map_sint32.1.${path}`),
+        ),
+      );
+    expect(of("child.value", "by_name.a", "by_name.b.value", "by_name.b.by_name.c")).toEqual({
+      j_map_sint32: {
+        "1": {
+          value: "1",
+          child: { number: 2 },
+          children: [{ value: "3" }],
+          by_name: { b: { number: 4 } },
+        },
+      },
+    });
+    expect(() => of("children.*.value")).toThrow(
+      "must have 1 elements, as the resource has, not 0",
     );
   });
 
