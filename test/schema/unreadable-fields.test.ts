@@ -178,6 +178,27 @@ describe("a row with values that no field can hold", () => {
   });
 });
 
+test.for([
+  [{ jNode: { value: "x" } }, "j_node.value: must be an integer"],
+  [
+    { jNode: { child: { byName: { a: { time: "x" } } } } },
+    "j_node.child.by_name.time: must be a time",
+  ],
+  [{ jNodes: [{}, { children: [{ number: "x" }] }] }, "j_nodes.children.number: must be a number"],
+  [{ jNode: { noSuchField: 1 } }, 'j_node: has the key "noSuchField"'],
+  [{ jNode: { $unknown: 1 } }, "j_node: must be a string"],
+  [{ jNode: 1 }, "j_node: must be an object"],
+  [{ jMapInt32: { x: "1" } }, "j_map_int32: must be an integer"],
+  [{ jBytes: "a" }, "j_bytes: must be base64"],
+  [{ jDuration: "-315576000001s" }, "j_duration: must be at most"],
+] as const)("names the place of what is wrong in JSON: %j", ([json, reason]) => {
+  const { row } = makeRow(3);
+  const read = rebuildReadable(PLAN, { ...row, data: JSON.stringify(json) }, [], registry);
+  const [text, ...others] = read.unreadable.values();
+  expect(text?.slice(0, reason.length)).toBe(reason);
+  expect(others).toEqual([]);
+});
+
 describe("what belongs to no field", () => {
   const { row, lines } = makeRow(2);
   const unreadableOf = (changed: Partial<ResourceRow>) =>
