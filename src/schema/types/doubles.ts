@@ -11,8 +11,8 @@ const DOUBLE_DIGITS = 15;
  * and the greatest one that stands for it or less. Between them lie those that stand for it.
  */
 export function doublesOf(decimal: Decimal): { least: number; greatest: number } {
-  const start = Number(decimal.digits) / 10 ** decimal.scale;
-  const near = Number.isFinite(start) ? start : Number(formatDecimal(decimal));
+  // Read from its text: digits and scale may each be beyond a double where the number is not.
+  const near = Number(formatDecimal(decimal));
   return {
     least: walk(near, (double) => compareDouble(double, decimal) >= 0, -1),
     greatest: walk(near, (double) => compareDouble(double, decimal) <= 0, 1),
