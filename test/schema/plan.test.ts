@@ -34,6 +34,10 @@ const WRONG: Readonly<Record<string, string>> = {
   LengthOfInteger: "bad.v1.LengthOfInteger.size: column.max_length is for strings, and positive",
   MoneyWithoutCurrency:
     "bad.v1.MoneyWithoutCurrency.price: column.currency_code is for Money, which needs it",
+  CurrencyAfterLetter:
+    "bad.v1.CurrencyAfterLetter.price: column.currency_code is for Money, which needs it",
+  CurrencyBeforeLetter:
+    "bad.v1.CurrencyBeforeLetter.price: column.currency_code is for Money, which needs it",
   CurrencyOfString:
     "bad.v1.CurrencyOfString.price: column.currency_code is for Money, which needs it",
   DefaultOfString: "bad.v1.DefaultOfString.title: column.default_value is for enums",
