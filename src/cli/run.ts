@@ -28,7 +28,7 @@ export async function run(program: Program): Promise<void> {
   }
 }
 
-/** The command that is asked for, or else all of them; one alone is loaded in half the time. */
+/** The command that is asked for, or else all of them: a server does not wait for the code of others. */
 async function loadCommands(program: Program): Promise<readonly Command[]> {
   const all = new Map(Object.entries(commandsOf(program)));
   const asked = all.get(process.argv[2] ?? "");

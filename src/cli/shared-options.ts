@@ -1,4 +1,4 @@
-// Options that more than one command has, or that more than one option is made by.
+// The options that several commands have, and what options are made with.
 // Must not load what the commands run: a server that starts waits for what it imports.
 
 import { InvalidArgumentError, Option } from "commander";

@@ -13,7 +13,7 @@ import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
-import { createStatementRunner } from "../../src/database/sqlite/connection/statement-cache.ts";
+import { createStatementRunner } from "../../src/database/sqlite/connection/statement-runner.ts";
 import { createItemWriter } from "../../src/database/sqlite/readers/item-bytes.ts";
 import { createReader, type Reader } from "../../src/database/sqlite/readers/reader.ts";
 import { createWireReader } from "../../src/database/sqlite/readers/wires.ts";

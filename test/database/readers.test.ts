@@ -17,7 +17,7 @@ import {
 import {
   createStatementRunner,
   type StatementRun,
-} from "../../src/database/sqlite/connection/statement-cache.ts";
+} from "../../src/database/sqlite/connection/statement-runner.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
 import { StoreError } from "../../src/errors.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";

@@ -20,7 +20,7 @@ import {
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
 import { runSteps } from "../../src/database/sqlite/connection/run-steps.ts";
-import { createStatementRunner } from "../../src/database/sqlite/connection/statement-cache.ts";
+import { createStatementRunner } from "../../src/database/sqlite/connection/statement-runner.ts";
 import {
   type CommitterOptions,
   createCommitter,

@@ -2,6 +2,7 @@
 // on a SQLite connection of its own. Shares nothing of the writer but SQL; one commit at a time.
 
 import { setImmediate } from "node:timers/promises";
+import { timestamp } from "../../src/clock.ts";
 import type { Commit, CommitOptions, Operation } from "../../src/database/database.ts";
 import type { Statement } from "../../src/database/sql/statements.ts";
 import {
@@ -23,7 +24,7 @@ import {
 import {
   createStatementRunner,
   type StatementRunner,
-} from "../../src/database/sqlite/connection/statement-cache.ts";
+} from "../../src/database/sqlite/connection/statement-runner.ts";
 import { readForeignCode } from "../../src/database/sqlite/writer/foreign-code.ts";
 import type { CommitterOptions } from "../../src/database/sqlite/writer/group-commit.ts";
 
@@ -115,7 +116,7 @@ async function commitOnce(
       ...options,
       encoding: "UTF-8",
       revision,
-      now: new Date().toISOString(),
+      now: timestamp(options.clock),
       nextKeys: new Map(),
       foreign,
       watch: isWatched

@@ -12,7 +12,7 @@ import type { Statement } from "../sql/statements.ts";
 import { type Connection, translateSqliteError } from "./connection/connection.ts";
 import { type Guarded, openGuarded } from "./connection/file-guard.ts";
 import { isReadOnlyNow, readOnlyMedia } from "./connection/media.ts";
-import type { OnStatement } from "./connection/statement-cache.ts";
+import type { OnStatement } from "./connection/statement-runner.ts";
 import { useSchemaStore } from "./descriptors/schema-store.ts";
 import { readStatus } from "./inspect/database-status.ts";
 import { createListCosts } from "./inspect/list-costs.ts";

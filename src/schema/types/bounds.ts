@@ -16,6 +16,11 @@ export function exactly(...row: readonly SqlValue[]): Bounds {
   return { least: row, greatest: row };
 }
 
+/** Whether a number is below, at or above 0. */
+export function signOf(value: bigint | number): -1 | 0 | 1 {
+  return value > 0 ? 1 : value < 0 ? -1 : 0;
+}
+
 const NANOS_PER_MILLISECOND = 1_000_000n;
 
 /** The bounds of nanoseconds where whole milliseconds are stored. */

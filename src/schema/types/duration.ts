@@ -4,7 +4,7 @@
 import { create, type Message } from "@bufbuild/protobuf";
 import { type Duration, DurationSchema } from "@bufbuild/protobuf/wkt";
 import { formatFraction } from "../time-text.ts";
-import { exactly, wholeMilliseconds } from "./bounds.ts";
+import { exactly, signOf, wholeMilliseconds } from "./bounds.ts";
 import { type ColumnCodec, expectInteger, Unrepresentable } from "./column-codec.ts";
 import { expectString, type MessageKind } from "./kind.ts";
 import { BadLiteral, type LeafKind, type Value } from "./leaf.ts";
@@ -82,7 +82,7 @@ function comparedAs(nanos: bigint): Value {
     kind: "range",
     column: wholeMilliseconds(nanos),
     json: exactly(nanos / NANOS_PER_UNIT, nanos % NANOS_PER_UNIT),
-    sign: nanos === 0n ? 0 : nanos < 0n ? -1 : 1,
+    sign: signOf(nanos),
   };
 }
 

@@ -2,7 +2,7 @@
 // number there. A float that another program wrote with few digits is the nearest one.
 
 import type { JsonValue } from "@bufbuild/protobuf";
-import { type Bounds, exactly } from "./bounds.ts";
+import { type Bounds, exactly, signOf } from "./bounds.ts";
 import { type ColumnCodec, Unrepresentable } from "./column-codec.ts";
 import { doublesOfFloat } from "./doubles.ts";
 import type { ScalarKind } from "./kind.ts";
@@ -94,13 +94,12 @@ function readLiteral(text: string, round: Round): Value {
 
 /** A NaN is above all numbers, and no column keeps it. */
 function ofDouble(value: number, isFloat: boolean): Value {
-  const sign = value === 0 ? 0 : value < 0 ? -1 : 1;
   if (Number.isNaN(value)) {
     const bounds = exactly("NaN");
-    return { kind: "range", column: bounds, json: bounds, sign, isUnkept: true };
+    return { kind: "range", column: bounds, json: bounds, sign: 1, isUnkept: true };
   }
   const bounds = isFloat && Number.isFinite(value) ? boundsOfFloat(value) : exactly(value);
-  return { kind: "range", column: bounds, json: bounds, sign };
+  return { kind: "range", column: bounds, json: bounds, sign: signOf(value) };
 }
 
 /** Another program may have written any of the doubles that the float is nearest to. */

@@ -3,7 +3,7 @@
 
 import type { JsonValue } from "@bufbuild/protobuf";
 import { INT64_MAX, INT64_MIN } from "../sql-value.ts";
-import { exactly } from "./bounds.ts";
+import { exactly, signOf } from "./bounds.ts";
 import { type ColumnCodec, expectInRange, expectInteger, Unrepresentable } from "./column-codec.ts";
 import type { ScalarKind } from "./kind.ts";
 import { BadLiteral, type Leaf, type LeafKind, type Value } from "./leaf.ts";
@@ -89,8 +89,6 @@ function readLiteral(text: string, min: bigint, max: bigint): bigint {
   if (value < min || value > max) throw new BadLiteral(`it must be from ${min} to ${max}`);
   return value;
 }
-
-const signOf = (value: bigint) => (value === 0n ? 0 : value > 0n ? 1 : -1);
 
 function signed(value: bigint): Value {
   const bounds = exactly(value);

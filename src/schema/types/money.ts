@@ -5,6 +5,7 @@ import { create, type Message } from "@bufbuild/protobuf";
 import { type Money, MoneySchema } from "../../../gen/google/type/money_pb.ts";
 import type { SqlValue } from "../sql-value.ts";
 import { pad } from "../time-text.ts";
+import { signOf } from "./bounds.ts";
 import { type ColumnCodec, Unrepresentable } from "./column-codec.ts";
 import { type Decimal, parseDecimal, scaleDecimal } from "./decimal.ts";
 import { doublesOf } from "./doubles.ts";
@@ -93,7 +94,7 @@ function comparedAs(amount: Decimal): Value {
     kind: "range",
     column: { least: [least], greatest: [greatest] },
     json: { least: toRow(ceiling), greatest: toRow(floor) },
-    sign: amount.digits === 0n ? 0 : amount.digits < 0n ? -1 : 1,
+    sign: signOf(amount.digits),
   };
 }
 

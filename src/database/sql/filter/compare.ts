@@ -36,7 +36,7 @@ export function compareValue(
     case "bool":
       return simple(value.value ? 1n : 0n);
     case "enum":
-      return compareEnum(dialect, left, operator, value, leaf);
+      return compareEnum(left, operator, value, leaf, dialect);
     case "timestamp":
       return simple(value.value);
     case "date":
@@ -50,11 +50,11 @@ export function compareValue(
 
 /** JSON has an enum's name, which may be any of several, or its number. */
 function compareEnum(
-  dialect: Dialect,
   left: Comparable,
   operator: Comparison,
   value: ValueOf<"enum">,
   leaf: Leaf,
+  dialect: Dialect,
 ): Fragment {
   const sql = rowOf(left);
   const values = [...value.names, BigInt(value.number)];

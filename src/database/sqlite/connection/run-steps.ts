@@ -3,7 +3,7 @@
 
 import { type Answer, type Ask, ConstraintError, type Steps } from "../../sql/steps.ts";
 import { isConstraintError } from "./connection.ts";
-import type { StatementRunner } from "./statement-cache.ts";
+import type { StatementRunner } from "./statement-runner.ts";
 
 /** What the steps end with. @throws what they throw, and what a statement of theirs failed with. */
 export function runSteps<T>(runner: StatementRunner, steps: Steps<T>): T {
@@ -39,7 +39,7 @@ function answerTo(runner: StatementRunner, ask: Ask): Answer {
 }
 
 /** What steps know a constraint by; any other error is as it was. */
-export function toConstraintError(error: unknown): unknown {
+function toConstraintError(error: unknown): unknown {
   if (!isConstraintError(error)) return error;
   switch (error.code) {
     case "SQLITE_CONSTRAINT_FOREIGNKEY":

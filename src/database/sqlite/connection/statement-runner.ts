@@ -80,15 +80,17 @@ export function createStatementRunner(
   ): T {
     if (!onStatement) return method(prepare(sql).statement, parameters);
     const startMs = performance.now();
+    let prepared: Prepared | undefined;
     let result: T;
     try {
-      result = method(prepare(sql).statement, parameters);
+      prepared = prepare(sql);
+      result = method(prepared.statement, parameters);
     } catch (error) {
-      onStatement({ name: nameOf(sql), durationNs: nsSince(startMs), rows: 0, error });
+      const name = prepared?.name ?? nameOf(sql);
+      onStatement({ name, durationNs: nsSince(startMs), rows: 0, error });
       throw error;
     }
-    const durationNs = nsSince(startMs);
-    onStatement({ name: prepare(sql).name, durationNs, rows: count(result) });
+    onStatement({ name: prepared.name, durationNs: nsSince(startMs), rows: count(result) });
     return result;
   }
 

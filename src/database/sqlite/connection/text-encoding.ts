@@ -2,7 +2,7 @@
 // Must not read a table.
 
 import type { TextEncoding } from "../../../schema/text-bytes.ts";
-import type { StatementRunner } from "./statement-cache.ts";
+import type { StatementRunner } from "./statement-runner.ts";
 
 const encodings = new WeakMap<StatementRunner, TextEncoding>();
 

@@ -12,7 +12,7 @@ import type { Operation } from "../../database.ts";
 import { selectByKeys } from "../../sql/key-statements.ts";
 import { withChildren } from "../../sql/row-set.ts";
 import { type Statement, selectChildren } from "../../sql/statements.ts";
-import { createStatementRunner, type StatementRunner } from "../connection/statement-cache.ts";
+import { createStatementRunner, type StatementRunner } from "../connection/statement-runner.ts";
 import type { SqliteDatabase } from "../sqlite-database.ts";
 import { deriveRow } from "./derive-row.ts";
 import { moveDerivation, type SchemaState } from "./schema-store.ts";

@@ -15,7 +15,7 @@ import { hashOf, imageOf } from "../../../schema/image.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { Statement } from "../../sql/statements.ts";
 import type { Connection } from "../connection/connection.ts";
-import { createStatementRunner } from "../connection/statement-cache.ts";
+import { createStatementRunner } from "../connection/statement-runner.ts";
 import type { SqliteDatabase } from "../sqlite-database.ts";
 import { countRows, type DerivedTable, deriveTables } from "./derivation.ts";
 import { uncoverColumns } from "./hidden-columns.ts";

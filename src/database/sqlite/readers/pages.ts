@@ -13,7 +13,7 @@ import { isFault, type Rebuilt, rebuildByKeys } from "../../sql/rebuild.ts";
 import { ITEM_COLUMNS, itemColumns } from "../../sql/statements.ts";
 import { refuseTooLarge } from "../../sql/write/answer-size.ts";
 import { runSteps } from "../connection/run-steps.ts";
-import type { StatementRunner } from "../connection/statement-cache.ts";
+import type { StatementRunner } from "../connection/statement-runner.ts";
 import { encodingOf } from "../connection/text-encoding.ts";
 import { createItemWriter, type ItemWriter } from "./item-bytes.ts";
 import type { ReadWires } from "./wires.ts";

@@ -12,7 +12,7 @@ import { isFault, rebuildByKeys } from "../../sql/rebuild.ts";
 import { retryWhileBusy } from "../connection/busy-retry.ts";
 import { type Connection, isBusy, translateSqliteError } from "../connection/connection.ts";
 import { runSteps } from "../connection/run-steps.ts";
-import { createStatementRunner, type OnStatement } from "../connection/statement-cache.ts";
+import { createStatementRunner, type OnStatement } from "../connection/statement-runner.ts";
 import { encodingOf } from "../connection/text-encoding.ts";
 import { inSnapshot } from "./reader.ts";
 import { selectWire } from "./row-statements.ts";

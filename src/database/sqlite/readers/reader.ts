@@ -6,7 +6,7 @@ import type { Snapshot } from "../../database.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../../page-request.ts";
 import type { Statement } from "../../sql/statements.ts";
 import { type Connection, checkWhileReading, schemaMismatch } from "../connection/connection.ts";
-import { createStatementRunner, type StatementRunner } from "../connection/statement-cache.ts";
+import { createStatementRunner, type StatementRunner } from "../connection/statement-runner.ts";
 import { assembleBatch, assemblePage } from "./pages.ts";
 import { createWireReader } from "./wires.ts";
 

@@ -5,7 +5,7 @@ import type { Row } from "../../../schema/sql-value.ts";
 import type { ItemForm, PageBytes } from "../../page-request.ts";
 import type { Statement } from "../../sql/statements.ts";
 import { type Connection, isBusy, translateSqliteError } from "../connection/connection.ts";
-import { createStatementRunner, type OnStatement } from "../connection/statement-cache.ts";
+import { createStatementRunner, type OnStatement } from "../connection/statement-runner.ts";
 import { createItemWriter } from "./item-bytes.ts";
 import { isIntact, joinsBytes, readNumbers, splitBytes } from "./wires.ts";
 

@@ -8,7 +8,7 @@ import { joinCrc } from "../../../schema/joined-crc.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { Row } from "../../../schema/sql-value.ts";
 import { type Connection, readPragma } from "../connection/connection.ts";
-import type { StatementRunner } from "../connection/statement-cache.ts";
+import type { StatementRunner } from "../connection/statement-runner.ts";
 import { selectWires } from "./row-statements.ts";
 
 /** A row and how many bytes it has. */

@@ -21,7 +21,7 @@ import {
   translateSqliteError,
 } from "../connection/connection.ts";
 import { runSteps } from "../connection/run-steps.ts";
-import { createStatementRunner } from "../connection/statement-cache.ts";
+import { createStatementRunner } from "../connection/statement-runner.ts";
 import { encodingOf } from "../connection/text-encoding.ts";
 import type { Outcome, PendingCommit } from "./commit-transport.ts";
 import { readForeignCode, type SchemaCode } from "./foreign-code.ts";
