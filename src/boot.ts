@@ -23,7 +23,7 @@ import { openSqlite, type SqliteDatabase } from "./database/sqlite/sqlite-databa
 import type { Definition } from "./definition.ts";
 import { StoreError } from "./errors.ts";
 import { loadFixtures } from "./fixtures.ts";
-import { tryAddress } from "./grpc/address.ts";
+import { tryPlace } from "./grpc/address.ts";
 import { createRowFaults } from "./handlers/row-faults.ts";
 import { assembleServices, createHandlerTools, implement } from "./handlers/services.ts";
 import { storeMethods } from "./handlers/store-service.ts";
@@ -58,7 +58,7 @@ export async function serve(
   signal: AbortSignal = NEVER,
 ): Promise<RunningService> {
   // Before a file is made for nothing; it is bound only when there is something to answer with.
-  await tryAddress(config.address);
+  await tryPlace(config);
   const store = await openStore(config, definition, log, prepareFile);
   return closeIfFailed(store, async () => {
     signal.throwIfAborted();
@@ -81,7 +81,7 @@ export async function prepare(
   signal: AbortSignal = NEVER,
 ): Promise<void> {
   // Before a file is made for nothing; it is bound only when there is something to answer with.
-  await tryAddress(config.address);
+  await tryPlace(config);
   const store = await openStore(config, definition, log, prepareFile);
   await closeIfFailed(store, async () => {
     signal.throwIfAborted();
@@ -200,11 +200,20 @@ async function tellOfUnindexed({ database, plans, schema }: Store, log: Log): Pr
 
 async function serveStore(
   store: Store,
-  { address, readOnly, limits, strictReads = false, reflection = true }: Config,
+  config: Config,
   { resources, methods = [] }: Definition,
   log: Log,
   signal: AbortSignal,
 ): Promise<RunningService> {
+  const {
+    address,
+    tls,
+    insecure,
+    readOnly,
+    limits,
+    strictReads = false,
+    reflection = true,
+  } = config;
   const { plans, registry, database, schema, checkDescriptors, metrics } = store;
   const own = [...methods, implement(StoreService, storeMethods)];
   const monitor = createHealthMonitor({
@@ -258,6 +267,8 @@ async function serveStore(
     const server = await startServer({
       services: [...services, ...reflecting],
       address,
+      ...(tls && { tls }),
+      ...(insecure !== undefined && { insecure }),
       limits,
       log,
       errorDomain: errorDomainOf(plans),

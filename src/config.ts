@@ -7,6 +7,10 @@ export interface Config {
   readonly database: string;
   /** Where to listen, `host:port` or `unix:PATH`. */
   readonly address: string;
+  /** How connections are encrypted; they are not if absent. */
+  readonly tls?: TlsConfig;
+  /** Whether to listen without TLS where other machines can connect; false if absent. */
+  readonly insecure?: boolean;
   readonly readOnly: boolean;
   readonly durability: Durability;
   /** How many processes serve on the one port. */
@@ -22,6 +26,15 @@ export interface Config {
   /** The folder of the rows that a new database gets; none if absent. */
   readonly fixtures?: string;
   readonly limits: Limits;
+}
+
+/** The files, in PEM, that TLS is done with; they are read again when they change. */
+export interface TlsConfig {
+  /** The server's certificate, and those between it and the one that clients trust. */
+  readonly certificate: string;
+  readonly key: string;
+  /** Whose certificates clients must have; they need none if absent. */
+  readonly clientCa?: string;
 }
 
 /**
@@ -90,6 +103,13 @@ export interface Limits {
   readonly requestRetentionMs: number;
   /** The rows of one commit while rows are derived anew for other descriptors. */
   readonly derivationRows: number;
+  /** The most connections; one more is closed at once. */
+  readonly connectionsMax: number;
+  /** The most of them that one host has; those through a socket of the machine are one host's. */
+  readonly connectionsPerPeerMax: number;
+  /** How long a connection may take to its first frame, with its TLS handshake. */
+  readonly connectionSetupTimeoutMs: number;
+  /** The most calls that a connection has at a time; clients wait with more. */
   readonly concurrentStreams: number;
   readonly keepaliveTimeMs: number;
   readonly keepaliveTimeoutMs: number;
@@ -134,6 +154,9 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   groupOperationsMax: 1_000,
   requestRetentionMs: 24 * 60 * 60 * 1_000,
   derivationRows: 200,
+  connectionsMax: 512,
+  connectionsPerPeerMax: 256,
+  connectionSetupTimeoutMs: 10_000,
   concurrentStreams: 100,
   keepaliveTimeMs: 20_000,
   keepaliveTimeoutMs: 10_000,

@@ -7,7 +7,7 @@ import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { prepare, serve, servePrepared } from "../boot.ts";
-import { completeConfig, DEFAULT_LIMITS, type Durability } from "../config.ts";
+import { type Config, completeConfig, DEFAULT_LIMITS, type Durability } from "../config.ts";
 import { StoreError } from "../errors.ts";
 import { createLog } from "../observe/log.ts";
 import { isServerChild, runServerChild, startServerProcesses } from "../processes.ts";
@@ -35,6 +35,10 @@ interface ServeOptions {
   readonly database: string;
   readonly migrations?: string;
   readonly address: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsClientCa?: string;
+  readonly insecure: boolean;
   readonly readOnly: boolean;
   readonly durability: Durability;
   readonly strictReads: boolean;
@@ -64,6 +68,23 @@ export function serveCommand(program: Program): Command {
     )
     .addOption(migrationsOption())
     .addOption(addressOption())
+    .addOption(
+      new Option("--tls-cert <file>", "the server's certificate, in PEM").env(
+        "PROTOSTORE_TLS_CERT",
+      ),
+    )
+    .addOption(new Option("--tls-key <file>", "the key of it, in PEM").env("PROTOSTORE_TLS_KEY"))
+    .addOption(
+      new Option("--tls-client-ca <file>", "whose certificates clients must have, in PEM").env(
+        "PROTOSTORE_TLS_CLIENT_CA",
+      ),
+    )
+    .addOption(
+      switchOption(
+        "insecure",
+        "listen without TLS though other machines can connect, and read along",
+      ),
+    )
     .addOption(switchOption("read-only", "refuse every write"))
     .addOption(
       new Option(
@@ -124,6 +145,8 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
   const config = completeConfig({
     database: chooseDatabase(options),
     address: options.address,
+    ...tlsOf(options),
+    insecure: options.insecure,
     readOnly: options.readOnly,
     durability: options.durability,
     strictReads: options.strictReads,
@@ -156,6 +179,15 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
   if (!stopSignal.aborted) await told;
   await service.stop();
   endStopped();
+}
+
+function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeOptions): Pick<Config, "tls"> {
+  if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return {};
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw new StoreError("INVALID_CONFIG", "TLS needs both --tls-cert and --tls-key");
+  }
+  const clientCa = tlsClientCa !== undefined && { clientCa: resolve(tlsClientCa) };
+  return { tls: { certificate: resolve(tlsCert), key: resolve(tlsKey), ...clientCa } };
 }
 
 /** The file to serve; the children of a server are given theirs by it. */

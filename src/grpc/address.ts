@@ -1,12 +1,14 @@
 // Reads the address to listen at, and says in one line why it is of no use.
-// Listens only to try it out; the server itself is in server.ts.
+// Listens only to try it out; who stays is in listener.ts.
 
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { statSync, unlinkSync } from "node:fs";
-import { connect, createServer, type ListenOptions } from "node:net";
+import { connect, createServer, isIPv6, type ListenOptions } from "node:net";
 import { dirname } from "node:path";
+import type { Config } from "../config.ts";
 import { StoreError } from "../errors.ts";
+import { readTls } from "./tls.ts";
 
 const TCP = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/;
 const UNIX = /^unix:(?:\/\/(?=\/))?([^\0]+)$/;
@@ -40,25 +42,52 @@ function checkPath(address: string, path: string): string {
   throw new StoreError("INVALID_CONFIG", `cannot listen on ${address}: ${reason}`);
 }
 
+/** Where a server listens, and who can read what it says there. */
+export type Place = Pick<Config, "address" | "tls" | "insecure">;
+
 /**
- * Makes sure that a server could listen at `address` now; a socket that nobody listens at any more
+ * What to listen at: each address of a host that has several.
+ * @throws StoreError INVALID_CONFIG, also if others could read there what is not encrypted.
+ */
+export async function resolvePlaces(place: Place): Promise<readonly Address[]> {
+  const { address } = place;
+  const parsed = parseAddress(address);
+  if ("path" in parsed) return [parsed];
+  const found = await lookup(parsed.host, { all: true }).catch((error) => {
+    throw listenError(address, error);
+  });
+  if (!place.tls && !place.insecure && !found.every(({ address: host }) => isLoopback(host))) {
+    throw new StoreError(
+      "INVALID_CONFIG",
+      `cannot listen on ${address} without TLS: others could read along and call; ` +
+        "give --tls-cert and --tls-key, or --insecure if that is meant",
+    );
+  }
+  return found.map(({ address: host }) => ({ host, port: parsed.port }));
+}
+
+function isLoopback(host: string): boolean {
+  return isIPv6(host) ? host === "::1" || host.startsWith("::ffff:127.") : host.startsWith("127.");
+}
+
+/**
+ * Makes sure that a server could listen at the place now; a socket that nobody listens at any more
  * is removed.
  * @throws StoreError INVALID_CONFIG
  */
-export async function tryAddress(address: string): Promise<void> {
-  const parsed = parseAddress(address);
+export async function tryPlace(place: Place): Promise<void> {
+  const { address, tls } = place;
+  const addresses = await resolvePlaces(place);
+  if (tls) readTls(tls);
   try {
-    if ("path" in parsed) {
+    for (const each of addresses) {
+      if (!("path" in each)) continue;
       // Node calls that EACCES.
-      if (!isFolder(dirname(parsed.path))) throw listenError(address, "ENOENT");
-      await removeStaleSocket(address, parsed.path);
-      return await tryListening(parsed);
+      if (!isFolder(dirname(each.path))) throw listenError(address, "ENOENT");
+      await removeStaleSocket(address, each.path);
     }
-    // As grpc-js: of the addresses of a host, one is enough.
-    const found = await lookup(parsed.host, { all: true });
-    await Promise.any(
-      found.map(({ address: host }) => tryListening({ host, port: parsed.port })),
-    ).catch((error: unknown) => {
+    // As when it listens: of the addresses of a host, one is enough.
+    await Promise.any(addresses.map(tryListening)).catch((error: unknown) => {
       throw error instanceof AggregateError ? error.errors[0] : error;
     });
   } catch (error) {

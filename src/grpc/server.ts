@@ -1,22 +1,22 @@
 // The life of a gRPC server: limits, listening, and a stop that loses no call in flight.
 // Must not know what it serves, but for the services that answer when the database cannot.
 
+import type { Http2Server, ServerHttp2Session } from "node:http2";
 import { Server, ServerCredentials, type ServerOptions, setLogger } from "@grpc/grpc-js";
 import type { Limits } from "../config.ts";
 import { StoreError } from "../errors.ts";
 import type { Service } from "../handlers/handler.ts";
 import type { Log } from "../observe/log.ts";
 import { adaptService } from "./adapter.ts";
-import { listenError, parseAddress } from "./address.ts";
+import { type Place, parseAddress } from "./address.ts";
+import { type Listener, listen } from "./listener.ts";
 import { createOpenStreams } from "./open-streams.ts";
 import { surviveStrayErrors } from "./stray-errors.ts";
 import { limitTimeouts } from "./timeout.ts";
 
 /** What a server is started with. */
-export interface ServerConfig {
+export interface ServerConfig extends Place {
   readonly services: readonly Service[];
-  /** `host:port`, an IPv6 host in brackets, or `unix:PATH`; port 0 takes a free one. */
-  readonly address: string;
   readonly limits: Limits;
   readonly log: Log;
   /** Whose the reasons of errors are: the service name of the resource types. */
@@ -63,10 +63,10 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     });
     server.addService(definition, implementation);
   }
-  const port = await listen(server, address);
-  limitTimeouts(server);
+  const listener = await listenWith(server, config);
+  const { port } = listener;
   const letStrayErrorsKill = surviveStrayErrors(log);
-  log.info({ address, port }, "serving");
+  log.info({ address, port, tls: config.tls !== undefined }, "serving");
 
   const stop = async () => {
     log.info("stopping");
@@ -78,7 +78,9 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     // One turn of the event loop, so that health watchers are told before their streams end.
     await new Promise(setImmediate);
     openStreams.endAll(new StoreError("DATABASE_UNAVAILABLE", "the server is stopping"));
+    listener.close();
     await shutDown(server, limits.shutdownTimeoutMs, log);
+    listener.destroy();
     letStrayErrorsKill();
     log.info("stopped");
   };
@@ -106,17 +108,34 @@ function serverOptions(limits: Limits): ServerOptions {
   };
 }
 
-async function listen(server: Server, address: string): Promise<number> {
+/** Has the connections of a listener served. */
+async function listenWith(server: Server, config: ServerConfig): Promise<Listener> {
+  // What comes is encrypted, or not, by the listener.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  for (const http2Server of http2ServersOf(server)) {
+    limitTimeouts(http2Server);
+    limitSetup(http2Server, config.limits.connectionSetupTimeoutMs);
+  }
   try {
-    return await new Promise<number>((resolve, reject) => {
-      server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
-        error ? reject(error) : resolve(port),
-      );
-    });
+    return await listen({ ...config, onConnection: (socket) => injector.injectConnection(socket) });
   } catch (error) {
     server.forceShutdown();
-    throw listenError(address, error);
+    throw error;
   }
+}
+
+/** grpc-js gives nobody else a look at a call before it has read its headers. */
+function http2ServersOf(server: Server): readonly Http2Server[] {
+  return [...(Reflect.get(server, "http2Servers") as ReadonlyMap<Http2Server, unknown>).keys()];
+}
+
+/** Ends connections that say nothing: a client sends its settings at once. */
+function limitSetup(server: Http2Server, timeoutMs: number): void {
+  server.on("session", (session: ServerHttp2Session) => {
+    const timer = setTimeout(() => session.destroy(), timeoutMs).unref();
+    const clear = () => clearTimeout(timer);
+    session.once("remoteSettings", clear).once("close", clear);
+  });
 }
 
 /** Lets calls in flight finish, for at most `timeoutMs`. */

@@ -3,7 +3,6 @@
 // Must not know calls: their deadlines are read where grpc-js has them.
 
 import type { Http2Server, IncomingHttpHeaders } from "node:http2";
-import type { Server } from "@grpc/grpc-js";
 
 const HEADER = "grpc-timeout";
 /** The protocol's form of it: at most eight digits and a unit. */
@@ -31,14 +30,10 @@ export function toSafeTimeout(timeout: string): string {
   return Number(digits) * (UNITS_MS[unit] ?? 0) > LONGEST_MS ? LONGEST : timeout;
 }
 
-/** Puts right the timeouts of all calls to a server that is bound. */
-export function limitTimeouts(server: Server): void {
-  // grpc-js gives nobody else a look at the headers before it has set its timer.
-  const listeners = Reflect.get(server, "http2Servers") as ReadonlyMap<Http2Server, unknown>;
-  for (const listener of listeners.keys()) {
-    listener.prependListener("stream", (_stream, headers: IncomingHttpHeaders) => {
-      const timeout = headers[HEADER];
-      if (timeout !== undefined) headers[HEADER] = toSafeTimeout(String(timeout));
-    });
-  }
+/** Puts right the timeouts of all calls to a server. */
+export function limitTimeouts(server: Http2Server): void {
+  server.prependListener("stream", (_stream, headers: IncomingHttpHeaders) => {
+    const timeout = headers[HEADER];
+    if (timeout !== undefined) headers[HEADER] = toSafeTimeout(String(timeout));
+  });
 }

@@ -1,0 +1,121 @@
+// Where connections come in: binds an address, does TLS, and keeps connections to their number.
+// Must not know HTTP/2: it hands sockets on.
+
+import { once } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import type { Limits, TlsConfig } from "../config.ts";
+import type { Log } from "../observe/log.ts";
+import { type Address, listenError, type Place, resolvePlaces } from "./address.ts";
+import { readTls, watchTls } from "./tls.ts";
+
+/** What a listener is made of. */
+export interface ListenerConfig extends Place {
+  readonly limits: Pick<
+    Limits,
+    "connectionsMax" | "connectionsPerPeerMax" | "connectionSetupTimeoutMs"
+  >;
+  readonly log: Log;
+  /** Takes a connection that is let in; with TLS, after its handshake. */
+  readonly onConnection: (socket: Socket) => void;
+}
+
+/** What listens at an address. */
+export interface Listener {
+  /** Means nothing if the address is a socket's. */
+  readonly port: number;
+  /** Takes no new connections. */
+  close(): void;
+  /** Cuts off what is still connected. */
+  destroy(): void;
+}
+
+/**
+ * Listens; at every address of a host that has several, of which one is enough.
+ * @throws StoreError INVALID_CONFIG
+ */
+export async function listen(config: ListenerConfig): Promise<Listener> {
+  const { address, tls } = config;
+  const connections = limitConnections(config);
+  const makeServer = tls
+    ? secureServers(tls, config)
+    : () => createServer((socket) => !socket.destroyed && config.onConnection(socket));
+  const servers: Server[] = [];
+  let port = 0;
+  let failure: unknown;
+  for (const place of await resolvePlaces(config)) {
+    const server = makeServer();
+    server.prependListener("connection", connections.add);
+    try {
+      // All addresses of a host have the port that the system has chosen for the first.
+      await bind(server, "port" in place && place.port === 0 ? { ...place, port } : place);
+    } catch (error) {
+      server.close();
+      failure ??= error;
+      continue;
+    }
+    servers.push(server);
+    const bound = server.address();
+    if (typeof bound === "object" && bound !== null) port = bound.port;
+  }
+  if (servers.length === 0) throw listenError(address, failure);
+  return {
+    port,
+    close() {
+      for (const server of servers) server.close();
+    },
+    destroy: connections.destroy,
+  };
+}
+
+async function bind(server: Server, address: Address): Promise<void> {
+  await once(server.listen(address), "listening");
+}
+
+/** Makes servers that do TLS, each with the newest certificates for as long as it is open. */
+function secureServers(tls: TlsConfig, { limits, log, onConnection }: ListenerConfig) {
+  const options = {
+    ALPNProtocols: ["h2"],
+    handshakeTimeout: limits.connectionSetupTimeoutMs,
+    requestCert: tls.clientCa !== undefined,
+    rejectUnauthorized: true,
+  };
+  return (): Server => {
+    const server = createTlsServer({ ...options, ...readTls(tls) }, onConnection);
+    server.on("tlsClientError", (error, socket) => {
+      log.debug({ err: error, peer: socket.remoteAddress }, "a TLS handshake failed");
+    });
+    const unwatch = watchTls(tls, (context) => server.setSecureContext(context), log);
+    server.once("close", unwatch);
+    return server;
+  };
+}
+
+/** Those who connect through a socket of the machine are one peer. */
+function limitConnections({ limits, log }: ListenerConfig) {
+  const sockets = new Set<Socket>();
+  const byPeer = new Map<string, number>();
+  return {
+    /** Closes the connection if it is one too many. */
+    add(socket: Socket): void {
+      const peer = socket.remoteAddress ?? "";
+      const ofPeer = byPeer.get(peer) ?? 0;
+      if (sockets.size >= limits.connectionsMax || ofPeer >= limits.connectionsPerPeerMax) {
+        log.debug({ peer, connections: sockets.size, ofPeer }, "a connection too many was refused");
+        socket.destroy();
+        return;
+      }
+      sockets.add(socket);
+      byPeer.set(peer, ofPeer + 1);
+      socket.once("close", () => {
+        sockets.delete(socket);
+        const left = (byPeer.get(peer) ?? 1) - 1;
+        if (left === 0) byPeer.delete(peer);
+        else byPeer.set(peer, left);
+      });
+    },
+    destroy(): void {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
