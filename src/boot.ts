@@ -5,6 +5,7 @@ import { statSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { DatabaseService, DatabaseStatusSchema } from "../gen/protostore/v1/database_service_pb.ts";
 import { StoreService } from "../gen/protostore/v1/store_service_pb.ts";
+import { openAdmission } from "./admission.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { type Connection, readPragma } from "./database/sqlite/connection/connection.ts";
@@ -205,15 +206,7 @@ async function serveStore(
   log: Log,
   signal: AbortSignal,
 ): Promise<RunningService> {
-  const {
-    address,
-    tls,
-    insecure,
-    readOnly,
-    limits,
-    strictReads = false,
-    reflection = true,
-  } = config;
+  const { readOnly, limits, strictReads = false, reflection = "on" } = config;
   const { plans, registry, database, schema, checkDescriptors, metrics } = store;
   const own = [...methods, implement(StoreService, storeMethods)];
   const monitor = createHealthMonitor({
@@ -232,6 +225,7 @@ async function serveStore(
     limits,
     log,
   });
+  const admission = openAdmission(config, resources, plans, log);
   let scrubber: Scrubber | undefined;
   let filler: Filler | undefined;
   try {
@@ -263,15 +257,14 @@ async function serveStore(
     await database.opened();
     signal.throwIfAborted();
     await monitor.start();
-    const reflecting = reflection ? reflectionServices(services.map(({ desc }) => desc)) : [];
+    const isReflected = reflection !== "off";
+    const reflecting = isReflected ? reflectionServices(services.map(({ desc }) => desc)) : [];
     const server = await startServer({
       services: [...services, ...reflecting],
-      address,
-      ...(tls && { tls }),
-      ...(insecure !== undefined && { insecure }),
-      limits,
+      ...config,
       log,
       errorDomain: errorDomainOf(plans),
+      ...admission,
       gate: monitor.gate,
       onStopping: monitor.stop,
     });
@@ -280,10 +273,12 @@ async function serveStore(
     if (!readOnly) filler = startFiller({ database, version, plans, limits, log });
     const stop = async () => {
       await Promise.all([scrubber?.stop(), filler?.stop(), server.stop()]);
+      admission.close();
       await closeStore(store);
     };
     return { port: server.port, stop };
   } catch (error) {
+    admission.close();
     monitor.stop();
     throw error;
   }

@@ -11,6 +11,10 @@ export interface Config {
   readonly tls?: TlsConfig;
   /** Whether to listen without TLS where other machines can connect; false if absent. */
   readonly insecure?: boolean;
+  /** Who may call; everybody may do everything if absent. */
+  readonly access?: AccessConfig;
+  /** The file that a line is written to for each write; none is if absent. */
+  readonly auditLog?: string;
   readonly readOnly: boolean;
   readonly durability: Durability;
   /** How many processes serve on the one port. */
@@ -19,13 +23,38 @@ export interface Config {
   readonly secretSeed?: string;
   /** Whether a List, a search, an Export or a sum fails for a row that it would have to leave out. */
   readonly strictReads?: boolean;
-  /** Whether clients can ask what is served; true if absent. */
-  readonly reflection?: boolean;
+  /** Who can ask what is served; everybody if absent. */
+  readonly reflection?: Reflection;
   /** The folder of the migrations; the package's own if absent. */
   readonly migrations?: string;
   /** The folder of the rows that a new database gets; none if absent. */
   readonly fixtures?: string;
   readonly limits: Limits;
+}
+
+/** Who can ask what is served: everybody, who proves who it is, or nobody. */
+export type Reflection = "on" | "authenticated" | "off";
+
+/** What a caller may do: read, write too, or all. */
+export type Role = "reader" | "writer" | "admin";
+
+/** By what callers prove who they are: by any that is there. */
+export interface AccessConfig {
+  /** The file of tokens that `protostore token` makes. */
+  readonly tokens?: string;
+  readonly jwt?: JwtConfig;
+  /** The role of each client certificate, by its common name. */
+  readonly clientRoles?: Readonly<Record<string, Role>>;
+}
+
+/** Whose JSON web tokens are taken. */
+export interface JwtConfig {
+  /** The issuer's keys, a JSON web key set: a file, or an address that begins with `https:`. */
+  readonly jwks: string;
+  readonly issuer: string;
+  readonly audience: string;
+  /** The path of the claim that has the role, or a list with it, for example `realm_access.roles`. */
+  readonly roleClaim: string;
 }
 
 /** The files, in PEM, that TLS is done with; they are read again when they change. */

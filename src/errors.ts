@@ -13,6 +13,8 @@ export type ErrorCode =
   | "CONSTRAINT_VIOLATION"
   | "WRITE_REFUSED"
   | "SUM_TOO_LARGE"
+  | "UNAUTHENTICATED"
+  | "PERMISSION_DENIED"
   | "DEADLINE_EXCEEDED"
   | "CANCELLED"
   // The state of the database or the server.
@@ -23,6 +25,7 @@ export type ErrorCode =
   | "DISK_FULL"
   | "OUT_OF_MEMORY"
   | "OVERLOADED"
+  | "KEYS_UNAVAILABLE"
   | "READ_ONLY_MODE"
   | "READ_ONLY_MEDIA"
   | "ROW_UNREADABLE"

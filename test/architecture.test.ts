@@ -11,7 +11,7 @@ const FLOOR = ["errors", "config", "clock"];
 const SCHEMA = [...FLOOR, "gen"];
 const DATABASE = [...SCHEMA, "schema", "query", "observe"];
 const REPOSITORIES = [...DATABASE, "database"];
-const HANDLERS = [...REPOSITORIES, "repositories"];
+const HANDLERS = [...REPOSITORIES, "repositories", "access"];
 const BESIDE_HANDLERS = [...HANDLERS, "handlers"];
 const BOOT = [...BESIDE_HANDLERS, "health", "grpc"];
 const COMMANDS = [...BOOT, "boot", "definition", "client", "package-root"];
@@ -24,11 +24,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: [...COMMANDS, "processes", "runtime", "stop-signals"],
   chinook: [...COMMANDS, "cli", "fixtures"],
   index: [...COMMANDS],
-  boot: [...BOOT, "definition", "fixtures"],
+  boot: [...BOOT, "definition", "fixtures", "admission"],
+  admission: BESIDE_HANDLERS,
+  access: [...FLOOR, "gen", "observe"],
   fixtures: [...BESIDE_HANDLERS, "definition"],
   definition: BESIDE_HANDLERS,
   processes: [...FLOOR, "observe", "stop-signals"],
-  grpc: [...FLOOR, "gen", "handlers", "observe"],
+  grpc: [...FLOOR, "gen", "access", "handlers", "observe"],
   client: [...FLOOR, "gen"],
   health: BESIDE_HANDLERS,
   handlers: HANDLERS,
@@ -49,6 +51,7 @@ const PACKAGE_PLACES: Readonly<Record<string, readonly string[]>> = {
   pg: ["src/database/postgres/"],
   "@grpc/grpc-js": ["src/grpc/", "src/client/"],
   commander: ["src/cli/", "src/chinook/"],
+  jose: ["src/access/"],
 };
 
 const LINES_MAX = 350;

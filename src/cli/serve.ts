@@ -7,12 +7,13 @@ import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { prepare, serve, servePrepared } from "../boot.ts";
-import { type Config, completeConfig, DEFAULT_LIMITS, type Durability } from "../config.ts";
+import { completeConfig, DEFAULT_LIMITS, type Durability } from "../config.ts";
 import { StoreError } from "../errors.ts";
 import { createLog } from "../observe/log.ts";
 import { isServerChild, runServerChild, startServerProcesses } from "../processes.ts";
 import { saveCompiled } from "../runtime.ts";
 import { catchStopSignals, endStopped, startUnlessStopped, stopSignal } from "../stop-signals.ts";
+import { type AccessOptions, accessOptions, readAccess } from "./access-options.ts";
 import {
   makePrivateDatabase,
   PRIVATE_DATABASE,
@@ -31,19 +32,14 @@ import {
 
 const PROCESSES_MAX = 256;
 
-interface ServeOptions {
+interface ServeOptions extends AccessOptions {
   readonly database: string;
   readonly migrations?: string;
   readonly address: string;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly tlsClientCa?: string;
-  readonly insecure: boolean;
   readonly readOnly: boolean;
   readonly durability: Durability;
   readonly strictReads: boolean;
   readonly fixtures: boolean;
-  readonly reflection: boolean;
   readonly allowUnsafePath: boolean;
   readonly lockTimeout: number;
   readonly maxScanRows: number;
@@ -54,7 +50,7 @@ interface ServeOptions {
 
 /** The command `serve`; it throws StoreError if the server cannot start. */
 export function serveCommand(program: Program): Command {
-  return new Command("serve")
+  const command = new Command("serve")
     .description("serve a database over gRPC; creates it if it is absent")
     .addOption(
       databaseOption(
@@ -67,24 +63,9 @@ export function serveCommand(program: Program): Command {
       switchOption("allow-unsafe-path", "serve a file though others could exchange it for another"),
     )
     .addOption(migrationsOption())
-    .addOption(addressOption())
-    .addOption(
-      new Option("--tls-cert <file>", "the server's certificate, in PEM").env(
-        "PROTOSTORE_TLS_CERT",
-      ),
-    )
-    .addOption(new Option("--tls-key <file>", "the key of it, in PEM").env("PROTOSTORE_TLS_KEY"))
-    .addOption(
-      new Option("--tls-client-ca <file>", "whose certificates clients must have, in PEM").env(
-        "PROTOSTORE_TLS_CLIENT_CA",
-      ),
-    )
-    .addOption(
-      switchOption(
-        "insecure",
-        "listen without TLS though other machines can connect, and read along",
-      ),
-    )
+    .addOption(addressOption());
+  for (const option of accessOptions()) command.addOption(option);
+  return command
     .addOption(switchOption("read-only", "refuse every write"))
     .addOption(
       new Option(
@@ -102,7 +83,6 @@ export function serveCommand(program: Program): Command {
       ),
     )
     .addOption(switchOption("fixtures", "fill a new database with sample rows"))
-    .addOption(switchOption("reflection", "tell clients what is served", true))
     .addOption(
       new Option("--max-scan-rows <rows>", "refuse filters that scan more rows; 0 refuses none")
         .env("PROTOSTORE_MAX_SCAN_ROWS")
@@ -145,12 +125,10 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
   const config = completeConfig({
     database: chooseDatabase(options),
     address: options.address,
-    ...tlsOf(options),
-    insecure: options.insecure,
+    ...readAccess(options),
     readOnly: options.readOnly,
     durability: options.durability,
     strictReads: options.strictReads,
-    reflection: options.reflection,
     processes: options.processes,
     ...(options.migrations !== undefined && { migrations: resolve(options.migrations) }),
     ...(options.fixtures && { fixtures: program.fixtures }),
@@ -179,15 +157,6 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
   if (!stopSignal.aborted) await told;
   await service.stop();
   endStopped();
-}
-
-function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeOptions): Pick<Config, "tls"> {
-  if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return {};
-  if (tlsCert === undefined || tlsKey === undefined) {
-    throw new StoreError("INVALID_CONFIG", "TLS needs both --tls-cert and --tls-key");
-  }
-  const clientCa = tlsClientCa !== undefined && { clientCa: resolve(tlsClientCa) };
-  return { tls: { certificate: resolve(tlsCert), key: resolve(tlsKey), ...clientCa } };
 }
 
 /** The file to serve; the children of a server are given theirs by it. */

@@ -70,7 +70,7 @@ export function switchOption(name: string, description: string, isOn = false): O
 }
 
 /** Nothing, as in `PROTOSTORE_READ_ONLY=`, leaves it as it was. */
-function parseSwitch(text: string, previous: boolean): boolean {
+export function parseSwitch(text: string, previous: boolean): boolean {
   if (text === "") return previous;
   const meaning = MEANINGS.get(text.toLowerCase());
   if (meaning !== undefined) return meaning;

@@ -10,20 +10,22 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import type { StoreError } from "../errors.ts";
+import type { FinishedCall } from "../handlers/finished-call.ts";
 import type { Handler, Response, Service } from "../handlers/handler.ts";
 import { decodeRequest } from "../handlers/raw-request.ts";
 import { type OpenCall, openCall, type RawBidiStream, type RawServerStream } from "./call.ts";
 import { encodeResponse } from "./codec.ts";
-import { type FailureOptions, failureStatus, logLateFailure } from "./failure.ts";
+import { type FailureOptions, failureStatus, logLateFailure, toStoreError } from "./failure.ts";
+import { type Gate, type GateConfig, gateOf } from "./gate.ts";
 import type { OpenStreams } from "./open-streams.ts";
 import { receiveRequests, sendResponses } from "./streams.ts";
 
 /** What the handlers of a service are run with. */
 export interface AdapterOptions extends FailureOptions {
   readonly openStreams: OpenStreams;
-  /** Refuses every call of the service with the error it returns. */
-  readonly gate?: (() => StoreError | undefined) | undefined;
+  readonly gate: GateConfig;
+  /** Is told of each call once it is answered. */
+  readonly onFinished?: ((call: FinishedCall) => void) | undefined;
 }
 
 /** A service in the two parts that `Server.addService` takes. */
@@ -76,18 +78,23 @@ function adaptUnary(
   { method, implement, implementRaw }: Of<"unary">,
   options: AdapterOptions,
 ): handleUnaryCall<Buffer, Buffer> {
+  const gate = gateOf(method, options.gate);
   return async (call, callback) => {
     const open = openCall(call);
+    const { request } = call;
     try {
-      refuse(open, options);
+      const waiting = gate(open);
+      if (waiting) await waiting;
       const response = implement
-        ? await implement(decodeRequest(method.input, call.request), open.context)
-        : await implementRaw(call.request, open.context);
+        ? await implement(decodeRequest(method.input, request), open.context)
+        : await implementRaw(request, open.context);
       const bytes = encodeResponse(method.output, response);
       call.sendMetadata(open.answerMetadata);
       callback(null, bytes);
+      tell(options, method, open, { request, response: bytes });
     } catch (error) {
       callback(failureStatus(error, methodPath(method), options));
+      tell(options, method, open, { request, error });
     } finally {
       open.close();
     }
@@ -98,8 +105,9 @@ function adaptServerStreaming(
   { method, implement }: Of<"server_streaming">,
   options: AdapterOptions,
 ): handleServerStreamingCall<Buffer, Buffer> {
+  const gate = gateOf(method, options.gate);
   return (call) =>
-    answerStream(call, method, options, ({ context }) =>
+    answerStream(call, { ...options, method, gate, request: call.request }, ({ context }) =>
       implement(decodeRequest(method.input, call.request), context),
     );
 }
@@ -108,17 +116,20 @@ function adaptClientStreaming(
   { method, implement }: Of<"client_streaming">,
   options: AdapterOptions,
 ): handleClientStreamingCall<Buffer, Buffer> {
+  const gate = gateOf(method, options.gate);
   return async (call, callback) => {
     const open = openCall(call);
     const unregister = options.openStreams.add((reason) => open.abort(reason));
     try {
-      refuse(open, options);
+      await gate(open);
       const requests = receiveRequests(call, method.input, open.context.signal);
       const bytes = encodeResponse(method.output, await implement(requests, open.context));
       call.sendMetadata(open.answerMetadata);
       callback(null, bytes);
+      tell(options, method, open, { response: bytes });
     } catch (error) {
       callback(failureStatus(error, methodPath(method), options));
+      tell(options, method, open, { error });
     } finally {
       unregister();
       open.close();
@@ -130,23 +141,30 @@ function adaptBidiStreaming(
   { method, implement }: Of<"bidi_streaming">,
   options: AdapterOptions,
 ): handleBidiStreamingCall<Buffer, Buffer> {
+  const gate = gateOf(method, options.gate);
   return (call) =>
-    answerStream(call, method, options, ({ context }) =>
+    answerStream(call, { ...options, method, gate }, ({ context }) =>
       implement(receiveRequests(call, method.input, context.signal), context),
     );
 }
 
+interface StreamOptions extends Omit<AdapterOptions, "gate"> {
+  readonly method: DescMethod;
+  readonly gate: Gate;
+  readonly request?: Uint8Array;
+}
+
 async function answerStream(
   call: RawServerStream | RawBidiStream,
-  method: DescMethod,
-  options: AdapterOptions,
+  options: StreamOptions,
   start: (open: OpenCall) => AsyncIterable<Response>,
 ): Promise<void> {
+  const { method, gate, request } = options;
   // Sent at once, as a stream may have nothing else to say for long; grpc-js sends them only once.
   const open = openCall(call, (metadata) => call.sendMetadata(metadata));
   const unregister = options.openStreams.add((reason) => open.abort(reason));
   try {
-    refuse(open, options);
+    await gate(open);
     await sendResponses(start(open), {
       call,
       output: method.output,
@@ -155,21 +173,39 @@ async function answerStream(
     });
     // A revision that came after the first response is told at the end.
     call.end(open.answerMetadata);
+    tell(options, method, open, { request });
   } catch (error) {
     const status = failureStatus(error, methodPath(method), options);
     // A call that is over takes no status.
     if (!call.cancelled) call.emit("error", status);
+    tell(options, method, open, { request, error });
   } finally {
     unregister();
     open.close();
   }
 }
 
-/** Throws why the call must not reach its handler, if there is a reason. */
-function refuse(open: OpenCall, { gate }: AdapterOptions): void {
-  open.throwIfOver();
-  const closed = gate?.();
-  if (closed) throw closed;
+/** What is told of a call beside what it knows itself. */
+interface Outcome {
+  readonly request?: Uint8Array | undefined;
+  readonly response?: Uint8Array;
+  readonly error?: unknown;
+}
+
+function tell(
+  { onFinished, log }: Pick<AdapterOptions, "onFinished" | "log">,
+  method: DescMethod,
+  { context, startMs, principal, revision }: OpenCall,
+  { request, response, error }: Outcome,
+): void {
+  if (!onFinished) return;
+  try {
+    const failure = error === undefined ? undefined : toStoreError(error);
+    const { peer } = context;
+    onFinished({ method, peer, principal, startMs, error: failure, revision, request, response });
+  } catch (thrown) {
+    logLateFailure(thrown, methodPath(method), log);
+  }
 }
 
 function asIs(bytes: Buffer): Buffer {

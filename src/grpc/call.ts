@@ -1,6 +1,7 @@
 // What a handler is told of its call: cancellation, deadline, and the revision that it answers with.
 // Must not know requests or responses.
 
+import type { PeerCertificate } from "node:tls";
 import {
   Metadata,
   type ServerDuplexStream,
@@ -8,6 +9,8 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
 } from "@grpc/grpc-js";
+import type { Credentials } from "../access/authenticator.ts";
+import type { Principal } from "../access/principal.ts";
 import { StoreError } from "../errors.ts";
 import type { CallContext } from "../handlers/handler.ts";
 
@@ -26,6 +29,13 @@ export const REVISION_KEY = "protostore-revision";
 /** A call that is being answered. */
 export interface OpenCall {
   readonly context: CallContext;
+  /** When it came, in milliseconds of `performance.now()`. */
+  readonly startMs: number;
+  readonly credentials: Credentials;
+  /** Who makes it, once that is known. */
+  principal: Principal | undefined;
+  /** The newest revision that its answer tells. */
+  readonly revision: bigint | undefined;
   /** The response metadata collected so far. */
   readonly answerMetadata: Metadata;
   /** @throws StoreError DEADLINE_EXCEEDED, CANCELLED if nobody waits for an answer any more. */
@@ -40,6 +50,7 @@ interface CancellableCall {
   readonly cancelled: boolean;
   readonly metadata: Metadata;
   getPeer(): string;
+  getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate };
   getDeadline(): Date | number;
   on(event: "cancelled", listener: () => void): unknown;
   off(event: "cancelled", listener: () => void): unknown;
@@ -54,7 +65,10 @@ export function openCall(
 }
 
 /** Most calls are answered at once: what watches for their end is made when it is asked for. */
-class Call implements OpenCall, CallContext {
+class Call implements OpenCall, CallContext, Credentials {
+  readonly startMs = performance.now();
+  principal: Principal | undefined;
+  revision: bigint | undefined;
   readonly answerMetadata = new Metadata();
   readonly deadlineMs?: number;
   readonly #call: CancellableCall;
@@ -74,6 +88,21 @@ class Call implements OpenCall, CallContext {
     return this;
   }
 
+  get credentials(): Credentials {
+    return this;
+  }
+
+  get authorization(): string | undefined {
+    const [value] = this.#call.metadata.get("authorization");
+    return typeof value === "string" ? value : undefined;
+  }
+
+  certificateName(): string | undefined {
+    const name = this.#call.getAuthContext().sslPeerCertificate?.subject.CN;
+    // A subject may have several: then it is none that anybody was given a role by.
+    return typeof name === "string" ? name : undefined;
+  }
+
   get signal(): AbortSignal {
     return this.#watch().signal;
   }
@@ -87,6 +116,7 @@ class Call implements OpenCall, CallContext {
   }
 
   setRevision(revision: bigint): void {
+    this.revision = revision;
     this.answerMetadata.set(REVISION_KEY, String(revision));
     this.#onRevision?.(this.answerMetadata);
   }

@@ -39,7 +39,8 @@ export function logLateFailure(thrown: unknown, method: string, log: Log): void 
   logSafely(log, { method }, thrown);
 }
 
-function toStoreError(thrown: unknown): StoreError {
+/** What was thrown, as an error with a code. */
+export function toStoreError(thrown: unknown): StoreError {
   try {
     if (thrown instanceof StoreError) return thrown;
   } catch {

@@ -24,8 +24,8 @@ export interface ListenerConfig extends Place {
 export interface Listener {
   /** Means nothing if the address is a socket's. */
   readonly port: number;
-  /** Takes no new connections. */
-  close(): void;
+  /** Takes no new connections; resolves when those that there are have ended. */
+  close(): Promise<void>;
   /** Cuts off what is still connected. */
   destroy(): void;
 }
@@ -61,8 +61,10 @@ export async function listen(config: ListenerConfig): Promise<Listener> {
   if (servers.length === 0) throw listenError(address, failure);
   return {
     port,
-    close() {
+    async close() {
+      const closed = servers.map((server) => once(server, "close"));
       for (const server of servers) server.close();
+      await Promise.all(closed);
     },
     destroy: connections.destroy,
   };

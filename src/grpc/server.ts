@@ -2,9 +2,12 @@
 // Must not know what it serves, but for the services that answer when the database cannot.
 
 import type { Http2Server, ServerHttp2Session } from "node:http2";
+import type { DescMethod } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, type ServerOptions, setLogger } from "@grpc/grpc-js";
+import type { Admission } from "../access/access-control.ts";
 import type { Limits } from "../config.ts";
 import { StoreError } from "../errors.ts";
+import type { FinishedCall } from "../handlers/finished-call.ts";
 import type { Service } from "../handlers/handler.ts";
 import type { Log } from "../observe/log.ts";
 import { adaptService } from "./adapter.ts";
@@ -21,8 +24,12 @@ export interface ServerConfig extends Place {
   readonly log: Log;
   /** Whose the reasons of errors are: the service name of the resource types. */
   readonly errorDomain: string;
+  /** What lets in the calls of a method; all are if absent. */
+  readonly admissionTo?: ((method: DescMethod) => Admission) | undefined;
   /** While it returns an error, every call that is not in UNGATED_SERVICES is refused with it. */
   readonly gate?: () => StoreError | undefined;
+  /** Is told of each call once it is answered. */
+  readonly onFinished?: ((call: FinishedCall) => void) | undefined;
   /** Runs first when the server stops: health says NOT_SERVING here. */
   readonly onStopping?: () => void | Promise<void>;
 }
@@ -54,12 +61,13 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   const openStreams = createOpenStreams();
   const server = new Server(serverOptions(limits));
   for (const service of services) {
-    const gate = UNGATED_SERVICES.has(service.desc.typeName) ? undefined : config.gate;
+    const closed = UNGATED_SERVICES.has(service.desc.typeName) ? undefined : config.gate;
     const { definition, implementation } = adaptService(service, {
       log,
       errorDomain,
       openStreams,
-      gate,
+      gate: { admissionTo: config.admissionTo, closed },
+      onFinished: config.onFinished,
     });
     server.addService(definition, implementation);
   }
@@ -78,9 +86,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     // One turn of the event loop, so that health watchers are told before their streams end.
     await new Promise(setImmediate);
     openStreams.endAll(new StoreError("DATABASE_UNAVAILABLE", "the server is stopping"));
-    listener.close();
-    await shutDown(server, limits.shutdownTimeoutMs, log);
-    listener.destroy();
+    await shutDown(server, listener, limits.shutdownTimeoutMs, log);
     letStrayErrorsKill();
     log.info("stopped");
   };
@@ -139,11 +145,17 @@ function limitSetup(server: Http2Server, timeoutMs: number): void {
 }
 
 /** Lets calls in flight finish, for at most `timeoutMs`. */
-async function shutDown(server: Server, timeoutMs: number, log: Log): Promise<void> {
+async function shutDown(
+  server: Server,
+  listener: Listener,
+  timeoutMs: number,
+  log: Log,
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const finished = new Promise<"finished">((resolve) =>
-    server.tryShutdown(() => resolve("finished")),
-  );
+  // grpc-js asks the connections to end, and does not wait for those that it was given.
+  const closed = listener.close();
+  server.tryShutdown(() => {});
+  const finished = closed.then((): "finished" => "finished");
   const timedOut = new Promise<"timed out">((resolve) => {
     timer = setTimeout(() => resolve("timed out"), timeoutMs);
   });
@@ -153,6 +165,7 @@ async function shutDown(server: Server, timeoutMs: number, log: Log): Promise<vo
     log.warn({ timeoutMs }, "calls in flight were cut off");
   }
   server.forceShutdown();
+  listener.destroy();
 }
 
 /** What grpc-js would print to the console goes into the log; its errors reach us by themselves. */

@@ -12,6 +12,7 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import type { GenService, GenServiceMethods } from "@bufbuild/protobuf/codegenv2";
+import type { Principal } from "../access/principal.ts";
 
 /** What a handler knows of the call beside its request. */
 export interface CallContext {
@@ -21,6 +22,8 @@ export interface CallContext {
   readonly deadlineMs?: number;
   /** Who calls: `host:port`, or `unix:` and a path. */
   readonly peer: string;
+  /** Who that is, by its credentials; undefined if everybody may call. */
+  readonly principal: Principal | undefined;
   /** What the client has sent beside the request, by key in lower case; `-bin` keys have bytes. */
   metadata(key: string): readonly (string | Uint8Array)[];
   /** Tells the client, in the metadata `protostore-revision`, the revision that the answer is of. */

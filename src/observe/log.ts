@@ -1,6 +1,7 @@
 // The log: one JSON object per line on stderr.
 // Must never be given a request or a response: they are the users' data.
 
+import { openSync } from "node:fs";
 import pino from "pino";
 import { StoreError } from "../errors.ts";
 
@@ -23,4 +24,28 @@ export function createLog(destination?: pino.DestinationStream): Log {
   }
   // Synchronous, so that the line that explains a crash is written before it.
   return pino({ level, base: null }, destination ?? pino.destination({ dest: 2, sync: true }));
+}
+
+/** A log in a file of its own, and how to let go of it. */
+export interface AuditLog {
+  readonly log: Log;
+  close(): void;
+}
+
+/**
+ * Appends to the file, which only its owner can read; each line is with the system before the next
+ * call is answered. What cannot be written is told to `log`.
+ * @throws StoreError INVALID_CONFIG if the file cannot be opened.
+ */
+export function openAuditLog(path: string, log: Log): AuditLog {
+  let file: number;
+  try {
+    file = openSync(path, "a", 0o600);
+  } catch (cause) {
+    throw new StoreError("INVALID_CONFIG", `cannot write the audit log ${path}`, { cause });
+  }
+  const destination = pino.destination({ dest: file, sync: true });
+  destination.on("error", (err) => log.error({ err }, "the audit log cannot be written"));
+  const options = { base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  return { log: pino(options, destination), close: () => destination.end() };
 }

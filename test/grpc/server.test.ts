@@ -78,7 +78,7 @@ describe("listening", () => {
   });
 
   test("on an address that is not of this machine is refused", async () => {
-    const error = await rejection(serve({ address: "192.0.2.1:50051" }));
+    const error = await rejection(serve({ address: "192.0.2.1:50051", insecure: true }));
     expect(error).toMatchObject({
       code: "INVALID_CONFIG",
       message: "cannot listen on 192.0.2.1:50051: this machine does not have that address",

@@ -17,7 +17,8 @@ const WRONG: Readonly<Record<string, readonly [string, RegExp]>> = {
   "no path of a socket": ["unix:", /is not an address/],
   "a host in a socket's URI": ["unix://host/path", /is not an address/],
   "no host of that name": ["no-such-host.invalid:50051", /there is no such host/],
-  "an address of another machine": ["192.0.2.1:50051", /does not have that address/],
+  "an address that other machines can connect to": ["0.0.0.0:50051", /without TLS: .* --insecure/],
+  "another one": ["[::]:50051", /without TLS: .* --insecure/],
   "a socket that is a file": ["unix:{}/file", /which is not a socket/],
   "a socket that is a folder": ["unix:{}/folder", /which is not a socket/],
   "a socket in no folder": ["unix:{}/absent/socket", /there is no such folder/],
@@ -43,6 +44,9 @@ for (const [what, [address, reason]] of Object.entries(WRONG)) {
     await expectRefusal(address.replace("{}", folder), reason);
   });
 }
+
+test("so is an address of another machine", () =>
+  expectRefusal("192.0.2.1:50051", /does not have that address/, "--insecure"));
 
 test.each([[], ["--processes", "2"]])("so is an address that is taken (%s)", async (...args) => {
   const { address } = await startTestService();

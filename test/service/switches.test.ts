@@ -68,7 +68,7 @@ test("no option with a variable is one for which any value means on", () => {
   const bare = options.filter(({ envVar, required, optional }) => envVar && !required && !optional);
   expect(bare.map(({ flags }) => flags)).toEqual([]);
   expect(switches.map((option) => option.name())).toEqual(
-    expect.arrayContaining(["read-only", "strict-reads", "fixtures", "reflection"]),
+    expect.arrayContaining(["read-only", "strict-reads", "fixtures", "insecure"]),
   );
 });
 

@@ -1,0 +1,40 @@
+// The one gate for every call: whose it is, whether that one may make it, and whether it can be answered.
+// Must not know messages.
+
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { Admission } from "../access/access-control.ts";
+import type { StoreError } from "../errors.ts";
+import type { OpenCall } from "./call.ts";
+
+/** What calls must pass. */
+export interface GateConfig {
+  /** What lets in the calls of a method; all are if absent. */
+  readonly admissionTo?: ((method: DescMethod) => Admission) | undefined;
+  /** While it returns an error, calls are refused with it. */
+  readonly closed?: (() => StoreError | undefined) | undefined;
+}
+
+/** Lets a call in; throws, or rejects with, why it must not reach its handler. */
+export type Gate = (call: OpenCall) => Promise<void> | undefined;
+
+/** The gate of a method. */
+export function gateOf(method: DescMethod, { admissionTo, closed }: GateConfig): Gate {
+  const admission = admissionTo?.(method);
+  const throwIfClosed = () => {
+    const error = closed?.();
+    if (error) throw error;
+  };
+  return (call) => {
+    call.throwIfOver();
+    const admitted = admission?.(call.credentials);
+    if (admitted instanceof Promise) {
+      return admitted.then((principal) => {
+        call.principal = principal;
+        throwIfClosed();
+      });
+    }
+    call.principal = admitted;
+    throwIfClosed();
+    return undefined;
+  };
+}
