@@ -13,7 +13,7 @@ import type { ResourcePlan } from "./schema/plan.ts";
 
 /** What a server is given of it. */
 export interface AdmissionSetup {
-  readonly admissionTo?: (method: DescMethod) => Admission;
+  readonly admissionTo?: (method: DescMethod) => Admission | undefined;
   readonly onFinished?: (call: FinishedCall) => void;
   /** Lets go of its files. */
   close(): void;

@@ -16,23 +16,22 @@ export interface Policy {
   readonly resourceTypes: ReadonlyMap<string, string>;
 }
 
-/** Lets calls of one method in. */
-export type Admission = (credentials: Credentials) => Admitted | Promise<Admitted>;
+/** Lets the calls of one method in, in two steps: who is refused is known by name. */
+export interface Admission {
+  /** Who calls; it throws, or rejects with, StoreError UNAUTHENTICATED or KEYS_UNAVAILABLE. */
+  identify(credentials: Credentials): Principal | Promise<Principal>;
+  /** @throws StoreError PERMISSION_DENIED */
+  authorize(principal: Principal): void;
+}
 
-/** Who makes a call that may be made; undefined if anybody may make it. */
-export type Admitted = Principal | undefined;
-
-/**
- * What lets in the calls of `method`. It throws, or rejects with, StoreError UNAUTHENTICATED,
- * PERMISSION_DENIED or KEYS_UNAVAILABLE.
- */
+/** What lets in the calls of `method`; undefined if anybody may make them. */
 export function admissionTo(
   method: DescMethod,
   authenticator: Authenticator,
   { isReflectionOpen, resourceTypes }: Policy,
-): Admission {
+): Admission | undefined {
   const needed = requiredRole(method, isReflectionOpen);
-  if (needed === "none") return () => undefined;
+  if (needed === "none") return undefined;
   const service = method.parent.typeName;
   const call: MethodFacts = {
     name: `${service}/${method.name}`,
@@ -40,13 +39,11 @@ export function admissionTo(
     needed,
     resourceType: resourceTypes.get(service),
   };
-  const check = (principal: Principal) => {
-    if (!mayCall(principal, call)) throw permissionDenied(principal, call.name, needed);
-    return principal;
-  };
-  return (credentials) => {
-    const principal = authenticator.authenticate(credentials);
-    return principal instanceof Promise ? principal.then(check) : check(principal);
+  return {
+    identify: authenticator.authenticate,
+    authorize(principal) {
+      if (!mayCall(principal, call)) throw permissionDenied(principal, call.name, needed);
+    },
   };
 }
 

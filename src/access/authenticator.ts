@@ -15,7 +15,7 @@ export interface Credentials {
   /** The value of the metadata `authorization`, if there is one. */
   readonly authorization: string | undefined;
   /** The common name of its certificate, if that was asked for and is good. */
-  readonly certificateName: () => string | undefined;
+  readonly certificateName: string | undefined;
 }
 
 /** Finds out who calls. */
@@ -75,7 +75,8 @@ export function createAuthenticator(
   }
 
   return {
-    authenticate({ authorization, certificateName }) {
+    authenticate(credentials) {
+      const { authorization } = credentials;
       if (authorization !== undefined) {
         const token = BEARER.exec(authorization)?.[1] ?? "";
         const nowMs = Date.now();
@@ -83,7 +84,7 @@ export function createAuthenticator(
         if (known) return known;
         throw unauthenticated("the credentials are not of a kind that this server takes");
       }
-      const name = roles.size > 0 ? certificateName() : undefined;
+      const name = roles.size > 0 ? credentials.certificateName : undefined;
       const role = name === undefined ? undefined : roles.get(name);
       if (role) return { name: `cert:${name}`, role };
       throw unauthenticated("the call has no credentials");

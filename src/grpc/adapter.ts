@@ -24,7 +24,7 @@ import { receiveRequests, sendResponses } from "./streams.ts";
 export interface AdapterOptions extends FailureOptions {
   readonly openStreams: OpenStreams;
   readonly gate: GateConfig;
-  /** Is told of each call once it is answered. */
+  /** Is told of each call when its answer is ready to be sent. */
   readonly onFinished?: ((call: FinishedCall) => void) | undefined;
 }
 
@@ -89,12 +89,12 @@ function adaptUnary(
         ? await implement(decodeRequest(method.input, request), open.context)
         : await implementRaw(request, open.context);
       const bytes = encodeResponse(method.output, response);
+      tell(options, method, open, { request, response: bytes });
       call.sendMetadata(open.answerMetadata);
       callback(null, bytes);
-      tell(options, method, open, { request, response: bytes });
     } catch (error) {
-      callback(failureStatus(error, methodPath(method), options));
       tell(options, method, open, { request, error });
+      callback(failureStatus(error, methodPath(method), options));
     } finally {
       open.close();
     }
@@ -124,12 +124,12 @@ function adaptClientStreaming(
       await gate(open);
       const requests = receiveRequests(call, method.input, open.context.signal);
       const bytes = encodeResponse(method.output, await implement(requests, open.context));
+      tell(options, method, open, { response: bytes });
       call.sendMetadata(open.answerMetadata);
       callback(null, bytes);
-      tell(options, method, open, { response: bytes });
     } catch (error) {
-      callback(failureStatus(error, methodPath(method), options));
       tell(options, method, open, { error });
+      callback(failureStatus(error, methodPath(method), options));
     } finally {
       unregister();
       open.close();
@@ -172,13 +172,13 @@ async function answerStream(
       onLateFailure: (thrown) => logLateFailure(thrown, methodPath(method), options.log),
     });
     // A revision that came after the first response is told at the end.
-    call.end(open.answerMetadata);
     tell(options, method, open, { request });
+    call.end(open.answerMetadata);
   } catch (error) {
     const status = failureStatus(error, methodPath(method), options);
+    tell(options, method, open, { request, error });
     // A call that is over takes no status.
     if (!call.cancelled) call.emit("error", status);
-    tell(options, method, open, { request, error });
   } finally {
     unregister();
     open.close();

@@ -97,7 +97,7 @@ class Call implements OpenCall, CallContext, Credentials {
     return typeof value === "string" ? value : undefined;
   }
 
-  certificateName(): string | undefined {
+  get certificateName(): string | undefined {
     const name = this.#call.getAuthContext().sslPeerCertificate?.subject.CN;
     // A subject may have several: then it is none that anybody was given a role by.
     return typeof name === "string" ? name : undefined;

@@ -3,13 +3,14 @@
 
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Admission } from "../access/access-control.ts";
+import type { Principal } from "../access/principal.ts";
 import type { StoreError } from "../errors.ts";
 import type { OpenCall } from "./call.ts";
 
 /** What calls must pass. */
 export interface GateConfig {
   /** What lets in the calls of a method; all are if absent. */
-  readonly admissionTo?: ((method: DescMethod) => Admission) | undefined;
+  readonly admissionTo?: ((method: DescMethod) => Admission | undefined) | undefined;
   /** While it returns an error, calls are refused with it. */
   readonly closed?: (() => StoreError | undefined) | undefined;
 }
@@ -24,17 +25,23 @@ export function gateOf(method: DescMethod, { admissionTo, closed }: GateConfig):
     const error = closed?.();
     if (error) throw error;
   };
+  if (!admission) {
+    return (call) => {
+      call.throwIfOver();
+      throwIfClosed();
+      return undefined;
+    };
+  }
+  const enter = (call: OpenCall, principal: Principal) => {
+    call.principal = principal;
+    admission.authorize(principal);
+    throwIfClosed();
+  };
   return (call) => {
     call.throwIfOver();
-    const admitted = admission?.(call.credentials);
-    if (admitted instanceof Promise) {
-      return admitted.then((principal) => {
-        call.principal = principal;
-        throwIfClosed();
-      });
-    }
-    call.principal = admitted;
-    throwIfClosed();
+    const principal = admission.identify(call.credentials);
+    if (principal instanceof Promise) return principal.then((known) => enter(call, known));
+    enter(call, principal);
     return undefined;
   };
 }

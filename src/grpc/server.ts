@@ -25,10 +25,10 @@ export interface ServerConfig extends Place {
   /** Whose the reasons of errors are: the service name of the resource types. */
   readonly errorDomain: string;
   /** What lets in the calls of a method; all are if absent. */
-  readonly admissionTo?: ((method: DescMethod) => Admission) | undefined;
+  readonly admissionTo?: ((method: DescMethod) => Admission | undefined) | undefined;
   /** While it returns an error, every call that is not in UNGATED_SERVICES is refused with it. */
   readonly gate?: () => StoreError | undefined;
-  /** Is told of each call once it is answered. */
+  /** Is told of each call when its answer is ready to be sent. */
   readonly onFinished?: ((call: FinishedCall) => void) | undefined;
   /** Runs first when the server stops: health says NOT_SERVING here. */
   readonly onStopping?: () => void | Promise<void>;

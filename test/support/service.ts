@@ -7,7 +7,7 @@ import { onTestFinished } from "vitest";
 import { serve } from "../../src/boot.ts";
 import { CHINOOK } from "../../src/chinook/program.ts";
 import { type Connection, connect } from "../../src/client/client.ts";
-import { DEFAULT_LIMITS, type Durability, type Limits } from "../../src/config.ts";
+import { type Config, DEFAULT_LIMITS, type Durability, type Limits } from "../../src/config.ts";
 import type { Definition } from "../../src/definition.ts";
 import { makeTempDir } from "./temp.ts";
 import { REPO_ROOT } from "./tools.ts";
@@ -25,6 +25,8 @@ export interface TestServiceOptions {
   readonly limits?: Partial<Limits>;
   /** What is served; everything that the service has if absent. */
   readonly definition?: Definition;
+  /** Who may call, and what is written of it. */
+  readonly access?: Pick<Config, "tls" | "access" | "auditLog" | "reflection">;
 }
 
 /** A service that answers. */
@@ -57,6 +59,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       readOnly: options.readOnly ?? false,
       durability: options.durability ?? "full",
       strictReads: options.strictReads ?? false,
+      ...options.access,
       processes: 1,
       ...(options.migrations !== undefined && { migrations: options.migrations }),
       ...(options.fixtures && { fixtures: join(REPO_ROOT, "fixtures") }),
