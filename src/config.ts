@@ -140,6 +140,24 @@ export interface Limits {
   readonly connectionSetupTimeoutMs: number;
   /** The most calls that a connection has at a time; clients wait with more. */
   readonly concurrentStreams: number;
+  /** The most calls at a time, until their answers are read; one more is answered with OVERLOADED. */
+  readonly callsMax: number;
+  /** The most of them from one host. */
+  readonly callsPerPeerMax: number;
+  /** How many calls a caller may make in a second, on average; 0 is unlimited. */
+  readonly callsPerSecond: number;
+  /** How many it may make at once after a rest. */
+  readonly callBurst: number;
+  /** The most bytes of a call's headers. */
+  readonly headerBytes: number;
+  /** The most bytes of answers that clients have not read yet; one more is answered with OVERLOADED. */
+  readonly unreadAnswerBytes: number;
+  /** How long a client may take to read a message, beside what its bytes take; its call is ended then. */
+  readonly unreadTimeoutMs: number;
+  /** How many bytes of a message it must read in a second. */
+  readonly readBytesPerSecond: number;
+  /** After how long who was refused for want of room should come again. */
+  readonly retryDelayMs: number;
   readonly keepaliveTimeMs: number;
   readonly keepaliveTimeoutMs: number;
   readonly connectionIdleMs: number;
@@ -187,6 +205,15 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   connectionsPerPeerMax: 256,
   connectionSetupTimeoutMs: 10_000,
   concurrentStreams: 100,
+  callsMax: 2_000,
+  callsPerPeerMax: 1_000,
+  callsPerSecond: 0,
+  callBurst: 100,
+  headerBytes: 16 * 1024,
+  unreadAnswerBytes: 256 * 1024 * 1024,
+  unreadTimeoutMs: 30_000,
+  readBytesPerSecond: 64 * 1024,
+  retryDelayMs: 200,
   keepaliveTimeMs: 20_000,
   keepaliveTimeoutMs: 10_000,
   connectionIdleMs: 300_000,

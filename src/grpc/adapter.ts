@@ -10,9 +10,11 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { requiredRole } from "../access/method-policy.ts";
 import type { FinishedCall } from "../handlers/finished-call.ts";
 import type { Handler, Response, Service } from "../handlers/handler.ts";
 import { decodeRequest } from "../handlers/raw-request.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
 import { type OpenCall, openCall, type RawBidiStream, type RawServerStream } from "./call.ts";
 import { encodeResponse } from "./codec.ts";
 import { type FailureOptions, failureStatus, logLateFailure, toStoreError } from "./failure.ts";
@@ -24,6 +26,7 @@ import { receiveRequests, sendResponses } from "./streams.ts";
 export interface AdapterOptions extends FailureOptions {
   readonly openStreams: OpenStreams;
   readonly gate: GateConfig;
+  readonly answers: AnswerMemory;
   /** Is told of each call when its answer is ready to be sent. */
   readonly onFinished?: ((call: FinishedCall) => void) | undefined;
 }
@@ -79,6 +82,7 @@ function adaptUnary(
   options: AdapterOptions,
 ): handleUnaryCall<Buffer, Buffer> {
   const gate = gateOf(method, options.gate);
+  const isRead = requiredRole(method, true) === "reader";
   return async (call, callback) => {
     const open = openCall(call);
     const { request } = call;
@@ -89,6 +93,8 @@ function adaptUnary(
         ? await implement(decodeRequest(method.input, request), open.context)
         : await implementRaw(request, open.context);
       const bytes = encodeResponse(method.output, response);
+      // What was written must be told, whatever it takes.
+      if (isRead) open.onGone(options.answers.take(bytes.length));
       tell(options, method, open, { request, response: bytes });
       call.sendMetadata(open.answerMetadata);
       callback(null, bytes);

@@ -32,6 +32,8 @@ export interface OpenCall {
   /** When it came, in milliseconds of `performance.now()`. */
   readonly startMs: number;
   readonly credentials: Credentials;
+  /** The host that it comes from. */
+  readonly host: string;
   /** Who makes it, once that is known. */
   principal: Principal | undefined;
   /** The newest revision that its answer tells. */
@@ -41,6 +43,8 @@ export interface OpenCall {
   /** @throws StoreError DEADLINE_EXCEEDED, CANCELLED if nobody waits for an answer any more. */
   throwIfOver(): void;
   abort(reason: StoreError): void;
+  /** Runs `listener` once the client has the whole answer, or the call is over without. */
+  onGone(listener: () => void): void;
   /** Forgets the call; to be called once it is answered. */
   close(): void;
 }
@@ -92,6 +96,10 @@ class Call implements OpenCall, CallContext, Credentials {
     return this;
   }
 
+  get host(): string {
+    return this.peer.replace(/:\d+$/, "");
+  }
+
   get authorization(): string | undefined {
     const [value] = this.#call.metadata.get("authorization");
     return typeof value === "string" ? value : undefined;
@@ -128,6 +136,12 @@ class Call implements OpenCall, CallContext, Credentials {
 
   abort(reason: StoreError): void {
     this.#watch().abort(reason);
+  }
+
+  onGone(listener: () => void): void {
+    // What grpc-js calls cancelled is also every call whose answer is sent.
+    if (this.#call.cancelled) listener();
+    else this.#call.on("cancelled", listener);
   }
 
   close(): void {

@@ -3,6 +3,7 @@
 
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Admission } from "../access/access-control.ts";
+import type { CallRate } from "../access/call-rate.ts";
 import type { Principal } from "../access/principal.ts";
 import type { StoreError } from "../errors.ts";
 import type { OpenCall } from "./call.ts";
@@ -11,6 +12,8 @@ import type { OpenCall } from "./call.ts";
 export interface GateConfig {
   /** What lets in the calls of a method; all are if absent. */
   readonly admissionTo?: ((method: DescMethod) => Admission | undefined) | undefined;
+  /** Counts the calls of each caller. */
+  readonly callRate?: CallRate | undefined;
   /** While it returns an error, calls are refused with it. */
   readonly closed?: (() => StoreError | undefined) | undefined;
 }
@@ -19,7 +22,7 @@ export interface GateConfig {
 export type Gate = (call: OpenCall) => Promise<void> | undefined;
 
 /** The gate of a method. */
-export function gateOf(method: DescMethod, { admissionTo, closed }: GateConfig): Gate {
+export function gateOf(method: DescMethod, { admissionTo, callRate, closed }: GateConfig): Gate {
   const admission = admissionTo?.(method);
   const throwIfClosed = () => {
     const error = closed?.();
@@ -28,12 +31,14 @@ export function gateOf(method: DescMethod, { admissionTo, closed }: GateConfig):
   if (!admission) {
     return (call) => {
       call.throwIfOver();
+      callRate?.(call.host, call.startMs);
       throwIfClosed();
       return undefined;
     };
   }
   const enter = (call: OpenCall, principal: Principal) => {
     call.principal = principal;
+    callRate?.(principal.name, call.startMs);
     admission.authorize(principal);
     throwIfClosed();
   };

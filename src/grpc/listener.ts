@@ -7,6 +7,7 @@ import { createServer as createTlsServer } from "node:tls";
 import type { Limits, TlsConfig } from "../config.ts";
 import type { Log } from "../observe/log.ts";
 import { type Address, listenError, type Place, resolvePlaces } from "./address.ts";
+import type { CountRefusal } from "./refusal-counts.ts";
 import { readTls, watchTls } from "./tls.ts";
 
 /** What a listener is made of. */
@@ -16,6 +17,7 @@ export interface ListenerConfig extends Place {
     "connectionsMax" | "connectionsPerPeerMax" | "connectionSetupTimeoutMs"
   >;
   readonly log: Log;
+  readonly countRefusal: CountRefusal;
   /** Takes a connection that is let in; with TLS, after its handshake. */
   readonly onConnection: (socket: Socket) => void;
 }
@@ -94,7 +96,7 @@ function secureServers(tls: TlsConfig, { limits, log, onConnection }: ListenerCo
 }
 
 /** Those who connect through a socket of the machine are one peer. */
-function limitConnections({ limits, log }: ListenerConfig) {
+function limitConnections({ limits, countRefusal }: ListenerConfig) {
   const sockets = new Set<Socket>();
   const byPeer = new Map<string, number>();
   return {
@@ -102,8 +104,9 @@ function limitConnections({ limits, log }: ListenerConfig) {
     add(socket: Socket): void {
       const peer = socket.remoteAddress ?? "";
       const ofPeer = byPeer.get(peer) ?? 0;
-      if (sockets.size >= limits.connectionsMax || ofPeer >= limits.connectionsPerPeerMax) {
-        log.debug({ peer, connections: sockets.size, ofPeer }, "a connection too many was refused");
+      const isOneTooMany = sockets.size >= limits.connectionsMax;
+      if (isOneTooMany || ofPeer >= limits.connectionsPerPeerMax) {
+        countRefusal(isOneTooMany ? "connectionsMax" : "connectionsPerPeerMax");
         socket.destroy();
         return;
       }

@@ -5,6 +5,7 @@ import type { Http2Server, ServerHttp2Session } from "node:http2";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, type ServerOptions, setLogger } from "@grpc/grpc-js";
 import type { Admission } from "../access/access-control.ts";
+import { createCallRate } from "../access/call-rate.ts";
 import type { Limits } from "../config.ts";
 import { StoreError } from "../errors.ts";
 import type { FinishedCall } from "../handlers/finished-call.ts";
@@ -12,9 +13,12 @@ import type { Service } from "../handlers/handler.ts";
 import type { Log } from "../observe/log.ts";
 import { adaptService } from "./adapter.ts";
 import { type Place, parseAddress } from "./address.ts";
+import { createAnswerMemory } from "./answer-memory.ts";
 import { type Listener, listen } from "./listener.ts";
 import { createOpenStreams } from "./open-streams.ts";
+import { type CountRefusal, createRefusalCounts, type RefusingLimit } from "./refusal-counts.ts";
 import { surviveStrayErrors } from "./stray-errors.ts";
+import { limitStreams } from "./stream-limits.ts";
 import { limitTimeouts } from "./timeout.ts";
 
 /** What a server is started with. */
@@ -38,13 +42,17 @@ export interface ServerConfig extends Place {
 export interface RunningServer {
   /** Means nothing if the address is a socket's. */
   readonly port: number;
+  /** How often each limit has refused somebody. */
+  readonly refusals: ReadonlyMap<RefusingLimit, number>;
   /** Ends all streams, waits for calls in flight, then closes; resolves when it is closed. */
   stop(): Promise<void>;
 }
 
+const HEALTH = "grpc.health.v1.Health";
+
 /** The services that answer even while the gate is closed: they say why it is. */
 export const UNGATED_SERVICES: ReadonlySet<string> = new Set([
-  "grpc.health.v1.Health",
+  HEALTH,
   "grpc.reflection.v1.ServerReflection",
   "grpc.reflection.v1alpha.ServerReflection",
   "protostore.v1.DatabaseService",
@@ -59,19 +67,24 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   parseAddress(address);
   routeLibraryLog(log);
   const openStreams = createOpenStreams();
+  const refusals = createRefusalCounts();
+  const answers = createAnswerMemory(limits, refusals.count);
+  const callRate = createCallRate(limits, () => refusals.count("callsPerSecond"));
   const server = new Server(serverOptions(limits));
   for (const service of services) {
+    const isOpen = service.desc.typeName === HEALTH;
     const closed = UNGATED_SERVICES.has(service.desc.typeName) ? undefined : config.gate;
     const { definition, implementation } = adaptService(service, {
       log,
       errorDomain,
       openStreams,
-      gate: { admissionTo: config.admissionTo, closed },
+      gate: { admissionTo: config.admissionTo, callRate: isOpen ? undefined : callRate, closed },
+      answers,
       onFinished: config.onFinished,
     });
     server.addService(definition, implementation);
   }
-  const listener = await listenWith(server, config);
+  const listener = await listenWith(server, config, refusals.count);
   const { port } = listener;
   const letStrayErrorsKill = surviveStrayErrors(log);
   log.info({ address, port, tls: config.tls !== undefined }, "serving");
@@ -93,6 +106,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   let stopped: Promise<void> | undefined;
   return {
     port,
+    refusals: refusals.counts,
     stop() {
       stopped ??= stop();
       return stopped;
@@ -115,15 +129,25 @@ function serverOptions(limits: Limits): ServerOptions {
 }
 
 /** Has the connections of a listener served. */
-async function listenWith(server: Server, config: ServerConfig): Promise<Listener> {
+async function listenWith(
+  server: Server,
+  config: ServerConfig,
+  countRefusal: CountRefusal,
+): Promise<Listener> {
+  const { limits, errorDomain } = config;
   // What comes is encrypted, or not, by the listener.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   for (const http2Server of http2ServersOf(server)) {
     limitTimeouts(http2Server);
-    limitSetup(http2Server, config.limits.connectionSetupTimeoutMs);
+    limitStreams(http2Server, limits, errorDomain, countRefusal);
+    limitSetup(http2Server, limits.connectionSetupTimeoutMs, countRefusal);
   }
   try {
-    return await listen({ ...config, onConnection: (socket) => injector.injectConnection(socket) });
+    return await listen({
+      ...config,
+      countRefusal,
+      onConnection: (socket) => injector.injectConnection(socket),
+    });
   } catch (error) {
     server.forceShutdown();
     throw error;
@@ -136,9 +160,12 @@ function http2ServersOf(server: Server): readonly Http2Server[] {
 }
 
 /** Ends connections that say nothing: a client sends its settings at once. */
-function limitSetup(server: Http2Server, timeoutMs: number): void {
+function limitSetup(server: Http2Server, timeoutMs: number, countRefusal: CountRefusal): void {
   server.on("session", (session: ServerHttp2Session) => {
-    const timer = setTimeout(() => session.destroy(), timeoutMs).unref();
+    const timer = setTimeout(() => {
+      countRefusal("connectionSetupTimeoutMs");
+      session.destroy();
+    }, timeoutMs).unref();
     const clear = () => clearTimeout(timer);
     session.once("remoteSettings", clear).once("close", clear);
   });

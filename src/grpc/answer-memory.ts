@@ -1,0 +1,43 @@
+// The memory of answers that clients have not read yet, and its bound.
+// Small ones are not counted: there are no more of them than calls.
+
+import type { Limits } from "../config.ts";
+import { StoreError } from "../errors.ts";
+import type { CountRefusal } from "./refusal-counts.ts";
+
+/** An answer below this is always given, in bytes. */
+const SMALL_BYTES = 16 * 1024;
+
+/** The memory of a server's answers. */
+export interface AnswerMemory {
+  /**
+   * Makes room for an answer; the result gives it back, once the client has the answer or the call is over.
+   * @throws StoreError OVERLOADED if there is none.
+   */
+  take(bytes: number): () => void;
+}
+
+const nothing = () => {};
+
+/** Memory of which nothing is taken. */
+export function createAnswerMemory(
+  { unreadAnswerBytes, retryDelayMs }: Pick<Limits, "unreadAnswerBytes" | "retryDelayMs">,
+  countRefusal: CountRefusal,
+): AnswerMemory {
+  let taken = 0;
+  return {
+    take(bytes) {
+      if (bytes < SMALL_BYTES) return nothing;
+      if (taken + bytes > unreadAnswerBytes) {
+        countRefusal("unreadAnswerBytes");
+        throw new StoreError("OVERLOADED", "too many answers have not been read yet", {
+          retryDelayMs,
+        });
+      }
+      taken += bytes;
+      return () => {
+        taken -= bytes;
+      };
+    },
+  };
+}
