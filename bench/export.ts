@@ -12,8 +12,8 @@ import { parseArgs } from "node:util";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { MediaTypeSchema } from "../gen/chinook/v1/media_type_pb.ts";
 import { ExportRequestSchema } from "../gen/protostore/v1/store_service_pb.ts";
-import { DEFAULT_LIMITS } from "../src/config.ts";
 import { openConnection } from "../src/database/sqlite/connection/connection.ts";
+import { DEFAULT_LIMITS } from "../src/limits.ts";
 import { migrateUp } from "../test/support/migrate.ts";
 
 const { values: flags } = parseArgs({

@@ -7,14 +7,18 @@ import { refuseInThread } from "./database/sqlite/threads/thread-start.ts";
 import type { Definition } from "./definition.ts";
 import { createLog, type Log } from "./observe/log.ts";
 
+export type { Principal } from "./access/principal.ts";
 export type { RunningService } from "./boot.ts";
 export type { Clock } from "./clock.ts";
-export {
-  type Config,
-  DEFAULT_LIMITS,
-  type Durability,
-  type Limits,
-  type ServeSettings,
+export type {
+  AccessConfig,
+  Config,
+  Durability,
+  JwtConfig,
+  Reflection,
+  Role,
+  ServeSettings,
+  TlsConfig,
 } from "./config.ts";
 export type { CallLimits, Commit, CommitOptions, Operation } from "./database/database.ts";
 export { type Definition, defineResources, type Resources } from "./definition.ts";
@@ -26,6 +30,7 @@ export {
   type OwnMethods,
   type ResourceService,
 } from "./handlers/services.ts";
+export { DEFAULT_LIMITS, LIMITS, type LimitName, type Limits } from "./limits.ts";
 export type { Log } from "./observe/log.ts";
 export type { ResourceRepository } from "./repositories/resource-repository.ts";
 export { formatName, parseName } from "./schema/resource-name.ts";

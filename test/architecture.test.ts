@@ -7,7 +7,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { REPO_ROOT } from "./support/tools.ts";
 
-const FLOOR = ["errors", "config", "clock"];
+const FLOOR = ["errors", "config", "limits", "clock"];
 const SCHEMA = [...FLOOR, "gen"];
 const DATABASE = [...SCHEMA, "schema", "query", "observe"];
 const REPOSITORIES = [...DATABASE, "database"];
@@ -41,7 +41,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   observe: FLOOR,
   "package-root": [],
   clock: [],
-  config: [],
+  config: ["limits"],
+  limits: [],
   errors: [],
 };
 

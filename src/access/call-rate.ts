@@ -1,8 +1,8 @@
 // How many calls in a second a caller may make: a token bucket for each.
 // Must not know what the calls are.
 
-import type { Limits } from "../config.ts";
 import { StoreError } from "../errors.ts";
+import type { Limits } from "../limits.ts";
 
 /** How many callers are remembered; beyond that, those whose buckets are full again are forgotten. */
 const CALLERS_MAX = 10_000;

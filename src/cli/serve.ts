@@ -7,8 +7,9 @@ import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { prepare, serve, servePrepared } from "../boot.ts";
-import { completeConfig, DEFAULT_LIMITS, type Durability } from "../config.ts";
+import { completeConfig, type Durability } from "../config.ts";
 import { StoreError } from "../errors.ts";
+import { DEFAULT_LIMITS, type Limits } from "../limits.ts";
 import { createLog } from "../observe/log.ts";
 import { isServerChild, runServerChild, startServerProcesses } from "../processes.ts";
 import { saveCompiled } from "../runtime.ts";
@@ -20,6 +21,7 @@ import {
   parseServedDatabase,
   refuseUnsafePath,
 } from "./database-path.ts";
+import { limitOption, limitsHelp } from "./limit-option.ts";
 import type { Program } from "./program.ts";
 import {
   addressOption,
@@ -46,6 +48,7 @@ interface ServeOptions extends AccessOptions {
   readonly scrubRows: number;
   readonly fillRows: number;
   readonly processes: number;
+  readonly limit?: Partial<Limits>;
 }
 
 /** The command `serve`; it throws StoreError if the server cannot start. */
@@ -104,8 +107,10 @@ export function serveCommand(program: Program): Command {
         .default(DEFAULT_LIMITS.fillRowsPerSecond)
         .argParser(parseCount),
     )
+    .addOption(limitOption())
     .addOption(processesOption())
     .addOption(lockTimeoutOption())
+    .addHelpText("after", limitsHelp)
     .addHelpText("after", "\nExample:\n  $ protostore serve --database store.db --fixtures")
     .action((options: ServeOptions) => runServe(program, options));
 }
@@ -133,6 +138,7 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
     ...(options.migrations !== undefined && { migrations: resolve(options.migrations) }),
     ...(options.fixtures && { fixtures: program.fixtures }),
     limits: {
+      ...options.limit,
       migrationLockTimeoutMs: options.lockTimeout,
       scanRowsMax: options.maxScanRows,
       scrubRowsPerSecond: options.scrubRows,

@@ -2,7 +2,8 @@
 // Must not load what the commands run: a server that starts waits for what it imports.
 
 import { InvalidArgumentError, Option } from "commander";
-import { DEFAULT_ADDRESS, DEFAULT_LIMITS } from "../config.ts";
+import { DEFAULT_ADDRESS } from "../config.ts";
+import { DEFAULT_LIMITS } from "../limits.ts";
 import { parseDatabasePath } from "./database-path.ts";
 import type { Program } from "./program.ts";
 

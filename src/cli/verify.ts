@@ -2,7 +2,6 @@
 // Writes nothing unless it is told to repair; what is checked is in ../database/sqlite/verify/verify.ts.
 
 import { Command } from "commander";
-import { DEFAULT_LIMITS } from "../config.ts";
 import type { Finding } from "../database/finding.ts";
 import { createSchemaProbe } from "../database/sqlite/inspect/schema-probe.ts";
 import { refuseUnmanaged } from "../database/sqlite/migrate/detect.ts";
@@ -10,6 +9,7 @@ import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
 import { requireDatabase } from "../database/sqlite/migrate/target.ts";
 import { openSqlite } from "../database/sqlite/sqlite-database.ts";
 import { StoreError } from "../errors.ts";
+import { DEFAULT_LIMITS } from "../limits.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
 import type { Program } from "./program.ts";

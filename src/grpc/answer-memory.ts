@@ -1,8 +1,8 @@
 // The memory of answers that clients have not read yet, and its bound.
 // Small ones are not counted: there are no more of them than calls.
 
-import type { Limits } from "../config.ts";
 import { StoreError } from "../errors.ts";
+import type { Limits } from "../limits.ts";
 import type { CountRefusal } from "./refusal-counts.ts";
 
 /** An answer below this is always given, in bytes. */

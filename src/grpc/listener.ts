@@ -4,7 +4,8 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
-import type { Limits, TlsConfig } from "../config.ts";
+import type { TlsConfig } from "../config.ts";
+import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
 import { type Address, listenError, type Place, resolvePlaces } from "./address.ts";
 import type { CountRefusal } from "./refusal-counts.ts";

@@ -1,7 +1,7 @@
 // How often each limit has refused somebody.
 // Must not know the limits, but for their names.
 
-import type { Limits } from "../config.ts";
+import type { Limits } from "../limits.ts";
 
 /** The limits that refuse connections, calls and answers. */
 export type RefusingLimit = Extract<

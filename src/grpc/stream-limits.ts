@@ -8,8 +8,8 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
-import type { Limits } from "../config.ts";
 import { StoreError } from "../errors.ts";
+import type { Limits } from "../limits.ts";
 import { toCallStatus } from "./error-status.ts";
 import type { CountRefusal } from "./refusal-counts.ts";
 

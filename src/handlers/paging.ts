@@ -3,9 +3,9 @@
 
 import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import type { Limits } from "../config.ts";
 import type { Page } from "../database/list-request.ts";
 import { invalidField } from "../errors.ts";
+import type { Limits } from "../limits.ts";
 import type { PageTokens } from "../query/page-token.ts";
 import { digestPagedRequest } from "../query/request-digest.ts";
 import type { RowFault } from "../schema/row-fault.ts";

@@ -3,9 +3,9 @@
 
 import type { DescMessage, DescMethod, DescService, Registry } from "@bufbuild/protobuf";
 import type { GenService, GenServiceMethods } from "@bufbuild/protobuf/codegenv2";
-import type { Limits } from "../config.ts";
 import type { Database } from "../database/database.ts";
 import { StoreError } from "../errors.ts";
+import type { Limits } from "../limits.ts";
 import { createPageTokens, type PageTokens } from "../query/page-token.ts";
 import { createRepository, type ResourceRepository } from "../repositories/resource-repository.ts";
 import type { ResourceDefinition, ResourcePlan } from "../schema/plan.ts";

@@ -2,7 +2,7 @@
 // Types only.
 
 import type { Message } from "@bufbuild/protobuf";
-import type { Limits } from "../config.ts";
+import type { Limits } from "../limits.ts";
 import type { PageTokens } from "../query/page-token.ts";
 import type { ResourceRepository } from "../repositories/resource-repository.ts";
 import type { CallContext, Response } from "./handler.ts";

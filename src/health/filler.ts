@@ -8,9 +8,9 @@ import {
   type DatabaseStatus_Fill,
   DatabaseStatus_FillSchema,
 } from "../../gen/protostore/v1/database_service_pb.ts";
-import type { Limits } from "../config.ts";
 import type { BareRows, Database } from "../database/database.ts";
 import { type ErrorCode, StoreError } from "../errors.ts";
+import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { patiently, pause } from "./background.ts";

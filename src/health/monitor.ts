@@ -3,9 +3,9 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { HealthCheckResponse_ServingStatus as Serving } from "../../gen/health/v1/health_pb.ts";
-import type { Limits } from "../config.ts";
 import type { ProbeResult } from "../database/database.ts";
 import { StoreError } from "../errors.ts";
+import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
 
 /** A status of `grpc.health.v1`. */

@@ -7,9 +7,9 @@ import {
   type DatabaseStatus_Scrub,
   DatabaseStatus_ScrubSchema,
 } from "../../gen/protostore/v1/database_service_pb.ts";
-import type { Limits } from "../config.ts";
 import type { Database } from "../database/database.ts";
 import { type FindingSummary, summarizeFindings } from "../database/finding.ts";
+import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { patiently, pause } from "./background.ts";

@@ -1,7 +1,7 @@
 // The standard methods of one resource, from its plan alone: what is read, and the operations of a
 // commit. Knows no requests: handlers take them apart.
 
-import { itemBytesMax, type Limits } from "../config.ts";
+import { itemBytesMax } from "../config.ts";
 import type {
   CallLimits,
   Commit,
@@ -12,6 +12,7 @@ import type {
 import type { Page } from "../database/list-request.ts";
 import type { BatchRequest } from "../database/page-request.ts";
 import { notFound } from "../errors.ts";
+import type { Limits } from "../limits.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import { identify } from "../schema/resource-name.ts";
 import { checkList, type ListQuery } from "./list.ts";

@@ -9,7 +9,6 @@ import { InvoiceSchema } from "../../gen/chinook/v1/invoice_pb.ts";
 import { MediaTypeSchema } from "../../gen/chinook/v1/media_type_pb.ts";
 import { TrackSchema } from "../../gen/chinook/v1/track_pb.ts";
 import { RESOURCES } from "../../src/chinook/resources.ts";
-import type { Limits } from "../../src/config.ts";
 import type {
   CallLimits,
   CreateOperation,
@@ -18,6 +17,7 @@ import type {
   UpdateOperation,
 } from "../../src/database/database.ts";
 import type { ListRequest, Page } from "../../src/database/list-request.ts";
+import type { Limits } from "../../src/limits.ts";
 import { checkList, type ListText } from "../../src/repositories/list.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { fieldsOf } from "../support/items.ts";

@@ -16,9 +16,9 @@ import {
 import { describe, expect, onTestFinished, test } from "vitest";
 import { DatabaseService } from "../../gen/protostore/v1/database_service_pb.ts";
 import { ColumnOptionsSchema, column } from "../../gen/protostore/v1/options_pb.ts";
-import type { Limits } from "../../src/config.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
 import { StoreError } from "../../src/errors.ts";
+import type { Limits } from "../../src/limits.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 import { EVERYTHING_TABLES } from "../support/everything.ts";
 import { makeDatabase, planImage, serveImage } from "../support/image-service.ts";

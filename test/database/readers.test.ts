@@ -7,7 +7,6 @@ import type { Worker } from "node:worker_threads";
 import { crc32 } from "node:zlib";
 import { createRegistry } from "@bufbuild/protobuf";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { DEFAULT_LIMITS, type Limits } from "../../src/config.ts";
 import { interruptible } from "../../src/database/sql/interrupt.ts";
 import type { Statement } from "../../src/database/sql/statements.ts";
 import {
@@ -20,6 +19,7 @@ import {
 } from "../../src/database/sqlite/connection/statement-runner.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
 import { StoreError } from "../../src/errors.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 import type { SqlValue } from "../../src/schema/sql-value.ts";
 import { tempDir } from "../support/temp.ts";

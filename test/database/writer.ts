@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { onTestFinished } from "vitest";
 import { CHINOOK_RESOURCES, RESOURCES } from "../../src/chinook/resources.ts";
-import { DEFAULT_LIMITS, type Limits } from "../../src/config.ts";
 import type { Database, Operation } from "../../src/database/database.ts";
 import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { migrateUp } from "../support/migrate.ts";

@@ -8,10 +8,10 @@ import {
   HealthCheckResponseSchema,
   HealthListRequestSchema,
 } from "../../gen/health/v1/health_pb.ts";
-import { DEFAULT_LIMITS } from "../../src/config.ts";
 import { StoreError } from "../../src/errors.ts";
 import { startServer } from "../../src/grpc/server.ts";
 import type { Handler, Response, Service } from "../../src/handlers/handler.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { SECRET, THROWN, type ThrownKind } from "./failures.ts";
 

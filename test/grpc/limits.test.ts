@@ -13,9 +13,9 @@ import { type Client, Metadata, status } from "@grpc/grpc-js";
 import { expect, onTestFinished, test } from "vitest";
 import { ArtistSchema, ArtistService } from "../../gen/chinook/v1/artist_pb.ts";
 import { Health, HealthCheckResponseSchema } from "../../gen/health/v1/health_pb.ts";
-import type { Limits } from "../../src/config.ts";
 import { methodPath } from "../../src/grpc/adapter.ts";
 import { type CallContext, implementService, type Service } from "../../src/handlers/handler.ts";
+import type { Limits } from "../../src/limits.ts";
 import { callUnary, connect, rejection, serve, statusOf, until } from "./support.ts";
 
 const { getArtist, createArtist } = ArtistService.method;

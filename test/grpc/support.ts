@@ -29,10 +29,10 @@ import {
   RetryInfoSchema,
 } from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
-import { DEFAULT_LIMITS, type Limits } from "../../src/config.ts";
 import { methodPath } from "../../src/grpc/adapter.ts";
 import { STATUS_DETAILS_KEY } from "../../src/grpc/error-status.ts";
 import { type RunningServer, type ServerConfig, startServer } from "../../src/grpc/server.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
 import type { Log } from "../../src/observe/log.ts";
 
 /** A log that is kept in memory. */

@@ -5,10 +5,10 @@ import { connect as openSession } from "node:http2";
 import { status as Code } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { DEFAULT_LIMITS } from "../../src/config.ts";
 import { type RunningServer, startServer } from "../../src/grpc/server.ts";
 import { createHealthMonitor } from "../../src/health/monitor.ts";
 import { healthService } from "../../src/health/service.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { memoryLog } from "./support.ts";
 
 const UNITS_MS = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 } as const;

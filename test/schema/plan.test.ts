@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "vitest";
 import { RESOURCES } from "../../src/chinook/resources.ts";
-import { DEFAULT_LIMITS } from "../../src/config.ts";
 import { StoreError } from "../../src/errors.ts";
 import { assembleServices, createHandlerTools } from "../../src/handlers/services.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { openEverything } from "../support/everything.ts";

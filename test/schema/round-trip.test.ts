@@ -5,10 +5,10 @@ import { type DescField, fromBinary, type Message, toBinary } from "@bufbuild/pr
 import { reflect } from "@bufbuild/protobuf/reflect";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Operation } from "../../src/database/database.ts";
 import type { Page } from "../../src/database/list-request.ts";
 import { StoreError } from "../../src/errors.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { createRepository } from "../../src/repositories/resource-repository.ts";
 import { columnOf } from "../../src/schema/options.ts";
 import { arbitraryMessage } from "../support/arbitrary-message.ts";

@@ -2,12 +2,12 @@
 
 import { onTestFinished } from "vitest";
 import { CHINOOK_RESOURCES, RESOURCES } from "../../src/chinook/resources.ts";
-import { DEFAULT_LIMITS } from "../../src/config.ts";
 import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { runService, type TestService, type TestServiceOptions } from "../support/service.ts";
 

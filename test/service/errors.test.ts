@@ -9,7 +9,7 @@ import { PlaylistService } from "../../gen/chinook/v1/playlist_pb.ts";
 import { TrackService } from "../../gen/chinook/v1/track_pb.ts";
 import { Health } from "../../gen/health/v1/health_pb.ts";
 import type { Connection } from "../../src/client/client.ts";
-import { DEFAULT_LIMITS } from "../../src/config.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { runService, startTestService, type TestService } from "../support/service.ts";
 import { CASES, invalid } from "./error-cases.ts";
 import { allPages, createRows, failureOf, openSql } from "./support.ts";

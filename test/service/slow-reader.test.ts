@@ -12,11 +12,11 @@ import {
   StoreService,
 } from "../../gen/protostore/v1/store_service_pb.ts";
 import { CHINOOK_RESOURCES } from "../../src/chinook/resources.ts";
-import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Database } from "../../src/database/database.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
 import { assembleServices, createHandlerTools, implement } from "../../src/handlers/services.ts";
 import { storeMethods } from "../../src/handlers/store-service.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { planResources } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { connect, serve, until } from "../grpc/support.ts";

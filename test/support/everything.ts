@@ -1,13 +1,13 @@
 // A database for everything.v1.Everything, the message with every kind of field.
 
 import { join } from "node:path";
-import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Database, Operation } from "../../src/database/database.ts";
 import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { EVERYTHING, EVERYTHING_RESOURCES, RESOURCES } from "./everything-resources.ts";

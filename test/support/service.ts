@@ -7,8 +7,9 @@ import { onTestFinished } from "vitest";
 import { serve } from "../../src/boot.ts";
 import { CHINOOK } from "../../src/chinook/program.ts";
 import { type Connection, connect } from "../../src/client/client.ts";
-import { type Config, DEFAULT_LIMITS, type Durability, type Limits } from "../../src/config.ts";
+import type { Config, Durability } from "../../src/config.ts";
 import type { Definition } from "../../src/definition.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
 import { makeTempDir } from "./temp.ts";
 import { REPO_ROOT } from "./tools.ts";
 

@@ -2,9 +2,9 @@
 
 import { CHINOOK_RESOURCES, RESOURCES } from "../../src/chinook/resources.ts";
 import { checkSearchIndex } from "../../src/chinook/search/search-repository.ts";
-import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Finding } from "../../src/database/finding.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { planResources, type ResourceDefinition } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 

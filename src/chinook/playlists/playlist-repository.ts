@@ -2,11 +2,12 @@
 // All SQL that knows playlist_track is in this file.
 
 import { ListPlaylistTracksResponseSchema } from "../../../gen/chinook/v1/playlist_pb.ts";
-import { itemBytesMax, type Limits } from "../../config.ts";
+import { itemBytesMax } from "../../config.ts";
 import type { CallLimits, Database, Operation } from "../../database/database.ts";
 import type { Page } from "../../database/list-request.ts";
 import { itemColumns, LIMIT, type Statement } from "../../database/sql/statements.ts";
 import { notFound, StoreError } from "../../errors.ts";
+import type { Limits } from "../../limits.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { formatName, identify } from "../../schema/resource-name.ts";
 import type { SqlValue } from "../../schema/sql-value.ts";

@@ -6,7 +6,7 @@ import {
   SearchTracksResponse_ResultSchema,
   SearchTracksResponseSchema,
 } from "../../../gen/chinook/v1/track_pb.ts";
-import { itemBytesMax, type Limits } from "../../config.ts";
+import { itemBytesMax } from "../../config.ts";
 import type { CallLimits, Database, Operation } from "../../database/database.ts";
 import type { Finding } from "../../database/finding.ts";
 import type { Page } from "../../database/list-request.ts";
@@ -15,6 +15,7 @@ import { interruptible } from "../../database/sql/interrupt.ts";
 import { itemColumns, LIMIT, type Statement } from "../../database/sql/statements.ts";
 import type { DerivedIndex } from "../../definition.ts";
 import { StoreError } from "../../errors.ts";
+import type { Limits } from "../../limits.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { INT64_MAX, INT64_MIN, type Row, type SqlValue } from "../../schema/sql-value.ts";
 

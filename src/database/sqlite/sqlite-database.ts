@@ -4,8 +4,9 @@
 
 import { createHmac, randomBytes } from "node:crypto";
 import type { Registry } from "@bufbuild/protobuf";
-import type { Durability, Limits } from "../../config.ts";
+import type { Durability } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
+import type { Limits } from "../../limits.ts";
 import type { Log } from "../../observe/log.ts";
 import type { CallLimits, Database, QueueLengths } from "../database.ts";
 import type { Statement } from "../sql/statements.ts";

@@ -1,7 +1,7 @@
 // Reads the pages of Lists: makes the statements here, where the plans are, and has them run where they
 // keep no call waiting. A few rows by key are read at once.
 
-import type { Limits } from "../../../config.ts";
+import type { Limits } from "../../../limits.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { Database } from "../../database.ts";
 import type { ListRequest, ListSelection, Page } from "../../list-request.ts";

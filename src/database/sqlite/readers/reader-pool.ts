@@ -4,8 +4,8 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import type { Limits } from "../../../config.ts";
 import { StoreError } from "../../../errors.ts";
+import type { Limits } from "../../../limits.ts";
 import type { Log } from "../../../observe/log.ts";
 import type { CallLimits } from "../../database.ts";
 import { fromPlainError } from "../threads/thread-errors.ts";

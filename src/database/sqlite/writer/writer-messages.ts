@@ -1,7 +1,8 @@
 // What the main thread and the writer thread say to each other.
 // Types only.
 
-import type { Durability, Limits } from "../../../config.ts";
+import type { Durability } from "../../../config.ts";
+import type { Limits } from "../../../limits.ts";
 import type { StoreFiles } from "../connection/file-guard.ts";
 import type { PlainError } from "../threads/thread-errors.ts";
 import type { WriterCode } from "../threads/thread-start.ts";
