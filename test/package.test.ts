@@ -2,7 +2,7 @@
 // else that uses nothing but it.
 
 import { cpSync, globSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TrackService } from "../gen/chinook/v1/track_pb.ts";
 import { connect } from "../src/client/client.ts";
@@ -15,6 +15,56 @@ function filesIn(root: string, pattern = "**"): string[] {
   return globSync(pattern, { cwd: root })
     .filter((path) => statSync(join(root, path)).isFile())
     .sort();
+}
+
+const THREADS = [
+  "src/database/sqlite/writer/writer-thread.js",
+  "src/database/sqlite/readers/reader-thread.js",
+];
+
+/** What is found by its path; the rest of dist/ is imported by these, or by what they import. */
+const ENTRIES = [
+  "src/main.js",
+  "src/index.js",
+  "src/index.d.ts",
+  "src/client/client.js",
+  "src/client/client.d.ts",
+  "src/chinook/resources.js",
+  "conformance/suite.js",
+  "conformance/suite.d.ts",
+  ...THREADS,
+];
+
+interface Closure {
+  readonly files: readonly string[];
+  readonly packages: readonly string[];
+}
+
+/** What is loaded with these files of the folder; with `later`, what they import only when they need it, too. */
+function closure(dist: string, entries: readonly string[], later = false): Closure {
+  const always = /^(?:import|export)\b[^;"']*["']([^"']+)["'];$/gm;
+  const ever = /\b(?:from|import)\s*\(?\s*["']([^"']+)["']/g;
+  const files = new Set<string>();
+  const packages = new Set<string>();
+  const rest = [...entries];
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    if (files.has(next)) continue;
+    files.add(next);
+    const text = readFileSync(join(dist, next), "utf8");
+    for (const [, found = ""] of text.matchAll(later ? ever : always)) {
+      if (found.startsWith(".")) rest.push(join(dirname(next), found.replace(/\.ts$/, ".d.ts")));
+      else if (!found.startsWith("node:")) {
+        packages.add(found.split("/", found.startsWith("@") ? 2 : 1).join("/"));
+      }
+    }
+  }
+  return { files: [...files].sort(), packages: [...packages].sort() };
+}
+
+/** The files of dist/ that nothing comes to; fails if one is missing. */
+function unreached(dist: string): string[] {
+  const reached = new Set(closure(dist, ENTRIES, true).files);
+  return filesIn(dist).filter((path) => !reached.has(path));
 }
 
 describe("the package", () => {
@@ -61,10 +111,7 @@ describe("the package", () => {
       "package.json",
       "proto",
     ]);
-    const compiled = ["src", "gen", "conformance"]
-      .flatMap((folder) => filesIn(REPO_ROOT, `${folder}/**/*.ts`))
-      .flatMap((path) => [path.replace(/ts$/, "js"), path.replace(/ts$/, "d.ts")]);
-    expect(filesIn(join(root, "dist"))).toEqual(compiled.sort());
+    expect(unreached(join(root, "dist"))).toEqual([]);
     for (const folder of ["docs", "fixtures", "migrations"]) {
       expect(filesIn(root, `${folder}/**`)).toEqual(filesIn(REPO_ROOT, `${folder}/**`));
     }
@@ -79,6 +126,28 @@ describe("the package", () => {
       return [REPO_ROOT, packed.source].some((folder) => text.includes(folder));
     });
     expect(telling).toEqual([]);
+  });
+
+  test("loads only what is for who loads it", async () => {
+    const { root } = await install(packed.tarball);
+    const dist = join(root, "dist");
+    const packagesOf = (entry: string) => closure(dist, [entry]).packages;
+
+    expect(packagesOf("src/main.js")).toEqual([]);
+    expect(packagesOf("src/client/client.js")).toEqual(["@bufbuild/protobuf", "@grpc/grpc-js"]);
+    expect(packagesOf("conformance/suite.js")).toEqual(["@bufbuild/protobuf", "@grpc/grpc-js"]);
+    for (const thread of THREADS) {
+      expect(packagesOf(thread)).toEqual(["@bufbuild/protobuf", "better-sqlite3"]);
+    }
+    expect(packagesOf("src/index.js")).toEqual(["@bufbuild/protobuf", "better-sqlite3", "pino"]);
+
+    // Chinook is for the command only.
+    for (const entry of ["src/index.js", "src/client/client.js", ...THREADS]) {
+      const holding = closure(dist, [entry]).files.filter((path) =>
+        readFileSync(join(dist, path), "utf8").includes("#region src/chinook/"),
+      );
+      expect(holding).toEqual([]);
+    }
   });
 
   test("has exports that resolve, with their types, for ES modules and bundlers", async () => {
