@@ -1,6 +1,6 @@
-// Makes dist/, what is published: our own code bundled into few files, since Node.js takes longer to
-// find and link hundreds of modules than to run them, and the types of what others import.
-// The packages that it depends on stay outside: stubs of others must share protobuf with us.
+// Makes dist/, what is published: code bundled into few files, since Node.js takes longer to find and
+// link hundreds of modules than to run them, and the types of what others import. The packages that it
+// depends on stay outside, but for protobuf in the command, which nobody's stubs share with it.
 
 import { execFileSync } from "node:child_process";
 import { globSync, readFileSync, rmSync } from "node:fs";
@@ -18,8 +18,25 @@ const THREADS = [
   "src/database/sqlite/readers/reader-thread",
 ];
 
-/** What is found by its path: these files stay where their source is. */
-const ENTRIES = ["src/main", ...EXPORTED, ...THREADS, "src/chinook/resources"];
+/** What shares no module with another: each has its own threads, and other packages inside. */
+interface Bundle {
+  /** What is found by its path. */
+  readonly entries: readonly string[];
+  /** Where in dist/ its threads and its chunks are. */
+  readonly folder: string;
+  /** Packages whose code is in it. */
+  readonly inside: readonly string[];
+}
+
+const BUNDLES: readonly Bundle[] = [
+  { entries: [...EXPORTED, ...THREADS], folder: "", inside: [] },
+  {
+    entries: ["src/main", "src/chinook/resources", ...THREADS],
+    folder: "command/",
+    // 69 files, loaded in each thread.
+    inside: ["@bufbuild/protobuf"],
+  },
+];
 
 /**
  * Code that is loaded together, in one file, though some who load it could do with less: for each such
@@ -44,28 +61,13 @@ const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "ut
 /** Stands for `import.meta.url` until it is known which file a module is in. */
 const OWN_URL = "__OWN_URL__";
 
-/** To others, a module that says where it is has its own path, whichever file holds its code. */
-const keepUrls: Plugin = {
-  name: "keep-urls",
-  transform(code, id) {
-    if (!id.startsWith(ROOT) || !code.includes("import.meta.url")) return null;
-    const path = relative(ROOT, id).replace(/\.ts$/, ".js");
-    return code.replaceAll("import.meta.url", `${OWN_URL}(${JSON.stringify(path)})`);
-  },
-  renderChunk(code, { fileName }) {
-    return code.replaceAll(new RegExp(`${OWN_URL}\\("([^"]+)"\\)`, "g"), (_, path: string) => {
-      if (path === fileName) return "import.meta.url";
-      const from = JSON.stringify(relative(dirname(fileName), path));
-      return `new URL(${from}, import.meta.url).href`;
-    });
-  },
-};
-
 rmSync(DIST, { recursive: true, force: true });
-await bundle();
+for (const each of BUNDLES) await bundle(each);
 declareTypes();
 
-async function bundle(): Promise<void> {
+async function bundle({ entries, folder, inside }: Bundle): Promise<void> {
+  const pathOf = (module: string) =>
+    `${module.startsWith("src/database/") ? folder : ""}${module}.js`;
   const reached = new Map<string, ReadonlySet<string>>();
   const findReached: Plugin = {
     name: "find-reached",
@@ -73,13 +75,20 @@ async function bundle(): Promise<void> {
       for (const [name, roots] of Object.entries(TOGETHER)) reached.set(name, reach(this, roots));
     },
   };
-  const entries = new Set(ENTRIES.map(sourceOf));
+  const sources = new Set(entries.map(sourceOf));
   await using bundler = await rolldown({
     cwd: ROOT,
-    input: Object.fromEntries(ENTRIES.map((entry) => [entry, sourceOf(entry)])),
+    input: Object.fromEntries(entries.map((entry) => [entry, sourceOf(entry)])),
     platform: "node",
-    external: (id) => id.startsWith("node:") || Object.hasOwn(dependencies, packageOf(id)),
-    plugins: [keepUrls, findReached],
+    // Comments name the files: by the path that they have in the tree.
+    resolve: { symlinks: false },
+    external: (id) => {
+      const name = packageOf(id);
+      return (
+        id.startsWith("node:") || (Object.hasOwn(dependencies, name) && !inside.includes(name))
+      );
+    },
+    plugins: [keepUrls(pathOf), findReached],
     onLog(level, log) {
       // For example an import that nothing resolves, which would only fail where it is installed.
       if (level === "warn") throw new Error(log.message);
@@ -87,17 +96,51 @@ async function bundle(): Promise<void> {
   });
   await bundler.write({
     dir: DIST,
-    entryFileNames: "[name].js",
-    chunkFileNames: "chunks/[name].js",
+    entryFileNames: ({ name }) => pathOf(name),
+    chunkFileNames: `${folder}chunks/[name].js`,
     comments: { jsdoc: false },
+    banner: ({ moduleIds }) => noticesOf(moduleIds),
     codeSplitting: {
       groups: Object.keys(TOGETHER).map((name, index, { length }) => ({
         name,
         priority: length - index,
-        test: (id) => reached.get(name)?.has(id) === true && !entries.has(id),
+        test: (id) => reached.get(name)?.has(id) === true && !sources.has(id),
       })),
     },
   });
+}
+
+/** To others, a module that says where it is has its own path, whichever file holds its code. */
+function keepUrls(pathOf: (module: string) => string): Plugin {
+  return {
+    name: "keep-urls",
+    transform(code, id) {
+      if (!isOwn(id) || !code.includes("import.meta.url")) return null;
+      const path = pathOf(relative(ROOT, id).replace(/\.ts$/, ""));
+      return code.replaceAll("import.meta.url", `${OWN_URL}(${JSON.stringify(path)})`);
+    },
+    renderChunk(code, { fileName }) {
+      return code.replaceAll(new RegExp(`${OWN_URL}\\("([^"]+)"\\)`, "g"), (_, path: string) => {
+        if (path === fileName) return "import.meta.url";
+        const from = JSON.stringify(relative(dirname(fileName), path));
+        return `new URL(${from}, import.meta.url).href`;
+      });
+    },
+  };
+}
+
+/** What the packages that are inside want to be said of them: the comments that their files open with. */
+function noticesOf(modules: readonly string[]): string {
+  const texts = modules
+    .filter((id) => id.includes("/node_modules/"))
+    .map((id) => /^(?:\/\/.*\n)+/.exec(readFileSync(id, "utf8"))?.[0] ?? "");
+  const isLonger = (text: string) =>
+    texts.some((other) => other !== text && text.startsWith(other));
+  return [...new Set(texts)].filter((text) => text !== "" && !isLonger(text)).join("\n");
+}
+
+function isOwn(id: string): boolean {
+  return id.startsWith(ROOT) && !id.includes("/node_modules/");
 }
 
 function sourceOf(entry: string): string {

@@ -22,14 +22,18 @@ const THREADS = [
   "src/database/sqlite/readers/reader-thread.js",
 ];
 
+/** The same for the command, which has protobuf inside. */
+const COMMAND_THREADS = THREADS.map((path) => `command/${path}`);
+
 /** What is found by its path; the rest of dist/ is imported by these, or by what they import. */
 const ENTRIES = [
   "src/main.js",
+  "src/chinook/resources.js",
+  ...COMMAND_THREADS,
   "src/index.js",
   "src/index.d.ts",
   "src/client/client.js",
   "src/client/client.d.ts",
-  "src/chinook/resources.js",
   "conformance/suite.js",
   "conformance/suite.d.ts",
   ...THREADS,
@@ -128,26 +132,40 @@ describe("the package", () => {
     expect(telling).toEqual([]);
   });
 
-  test("loads only what is for who loads it", async () => {
+  test("loads no package that who loads it does not need", async () => {
     const { root } = await install(packed.tarball);
     const dist = join(root, "dist");
     const packagesOf = (entry: string) => closure(dist, [entry]).packages;
 
     expect(packagesOf("src/main.js")).toEqual([]);
+    expect(packagesOf("src/index.js")).toEqual(["@bufbuild/protobuf", "better-sqlite3", "pino"]);
     expect(packagesOf("src/client/client.js")).toEqual(["@bufbuild/protobuf", "@grpc/grpc-js"]);
     expect(packagesOf("conformance/suite.js")).toEqual(["@bufbuild/protobuf", "@grpc/grpc-js"]);
     for (const thread of THREADS) {
       expect(packagesOf(thread)).toEqual(["@bufbuild/protobuf", "better-sqlite3"]);
     }
-    expect(packagesOf("src/index.js")).toEqual(["@bufbuild/protobuf", "better-sqlite3", "pino"]);
+    for (const thread of COMMAND_THREADS) expect(packagesOf(thread)).toEqual(["better-sqlite3"]);
+  });
 
-    // Chinook is for the command only.
-    for (const entry of ["src/index.js", "src/client/client.js", ...THREADS]) {
-      const holding = closure(dist, [entry]).files.filter((path) =>
-        readFileSync(join(dist, path), "utf8").includes("#region src/chinook/"),
-      );
-      expect(holding).toEqual([]);
-    }
+  test("keeps Chinook, and a protobuf of its own, to the command", async () => {
+    const { root } = await install(packed.tarball);
+    const dist = join(root, "dist");
+    const modulesOf = (entries: readonly string[]) =>
+      closure(dist, entries, true)
+        .files.filter((path) => path.endsWith(".js"))
+        .flatMap(
+          (path) => readFileSync(join(dist, path), "utf8").match(/^\/\/ \S+\.[jt]s$/gm) ?? [],
+        );
+    const notOthers = (name: string) => /^\/\/ (?:src|gen)\/chinook\/|node_modules/.test(name);
+
+    const command = modulesOf(["src/main.js", "src/chinook/resources.js", ...COMMAND_THREADS]);
+    expect(command).toEqual(expect.arrayContaining(["// src/chinook/resources.ts"]));
+    expect(command.filter((name) => name.includes("node_modules/@bufbuild/"))).not.toEqual([]);
+    const others = modulesOf(["src/index.js", "src/client/client.js", ...THREADS]);
+    expect(others).toEqual(expect.arrayContaining(["// src/boot.ts"]));
+    expect(others.filter(notOthers)).toEqual([]);
+    // One copy of each file: what is there twice has its state twice.
+    for (const each of [command, others]) expect(each).toEqual([...new Set(each)]);
   });
 
   test("has exports that resolve, with their types, for ES modules and bundlers", async () => {
