@@ -80,6 +80,7 @@ async function bundle({ entries, folder, inside }: Bundle): Promise<void> {
     cwd: ROOT,
     input: Object.fromEntries(entries.map((entry) => [entry, sourceOf(entry)])),
     platform: "node",
+    transform: { target: "es2024" },
     // Comments name the files: by the path that they have in the tree.
     resolve: { symlinks: false },
     external: (id) => {
