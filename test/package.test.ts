@@ -2,7 +2,7 @@
 // else that uses nothing but it.
 
 import { cpSync, globSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TrackService } from "../gen/chinook/v1/track_pb.ts";
 import { connect } from "../src/client/client.ts";
@@ -15,6 +15,60 @@ function filesIn(root: string, pattern = "**"): string[] {
   return globSync(pattern, { cwd: root })
     .filter((path) => statSync(join(root, path)).isFile())
     .sort();
+}
+
+const THREADS = [
+  "src/database/sqlite/writer/writer-thread.js",
+  "src/database/sqlite/readers/reader-thread.js",
+];
+
+/** The same for the command, which has protobuf inside. */
+const COMMAND_THREADS = THREADS.map((path) => `command/${path}`);
+
+/** What is found by its path; the rest of dist/ is imported by these, or by what they import. */
+const ENTRIES = [
+  "src/main.js",
+  "src/chinook/resources.js",
+  ...COMMAND_THREADS,
+  "src/index.js",
+  "src/index.d.ts",
+  "src/client/client.js",
+  "src/client/client.d.ts",
+  "conformance/suite.js",
+  "conformance/suite.d.ts",
+  ...THREADS,
+];
+
+interface Closure {
+  readonly files: readonly string[];
+  readonly packages: readonly string[];
+}
+
+/** What is loaded with these files of the folder; with `later`, what they import only when they need it, too. */
+function closure(dist: string, entries: readonly string[], later = false): Closure {
+  const always = /^(?:import|export)\b[^;"']*["']([^"']+)["'];$/gm;
+  const ever = /\b(?:from|import)\s*\(?\s*["']([^"']+)["']/g;
+  const files = new Set<string>();
+  const packages = new Set<string>();
+  const rest = [...entries];
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    if (files.has(next)) continue;
+    files.add(next);
+    const text = readFileSync(join(dist, next), "utf8");
+    for (const [, found = ""] of text.matchAll(later ? ever : always)) {
+      if (found.startsWith(".")) rest.push(join(dirname(next), found.replace(/\.ts$/, ".d.ts")));
+      else if (!found.startsWith("node:")) {
+        packages.add(found.split("/", found.startsWith("@") ? 2 : 1).join("/"));
+      }
+    }
+  }
+  return { files: [...files].sort(), packages: [...packages].sort() };
+}
+
+/** The files of dist/ that nothing comes to; fails if one is missing. */
+function unreached(dist: string): string[] {
+  const reached = new Set(closure(dist, ENTRIES, true).files);
+  return filesIn(dist).filter((path) => !reached.has(path));
 }
 
 describe("the package", () => {
@@ -61,10 +115,7 @@ describe("the package", () => {
       "package.json",
       "proto",
     ]);
-    const compiled = ["src", "gen", "conformance"]
-      .flatMap((folder) => filesIn(REPO_ROOT, `${folder}/**/*.ts`))
-      .flatMap((path) => [path.replace(/ts$/, "js"), path.replace(/ts$/, "d.ts")]);
-    expect(filesIn(join(root, "dist"))).toEqual(compiled.sort());
+    expect(unreached(join(root, "dist"))).toEqual([]);
     for (const folder of ["docs", "fixtures", "migrations"]) {
       expect(filesIn(root, `${folder}/**`)).toEqual(filesIn(REPO_ROOT, `${folder}/**`));
     }
@@ -79,6 +130,42 @@ describe("the package", () => {
       return [REPO_ROOT, packed.source].some((folder) => text.includes(folder));
     });
     expect(telling).toEqual([]);
+  });
+
+  test("loads no package that who loads it does not need", async () => {
+    const { root } = await install(packed.tarball);
+    const dist = join(root, "dist");
+    const packagesOf = (entry: string) => closure(dist, [entry]).packages;
+
+    expect(packagesOf("src/main.js")).toEqual([]);
+    expect(packagesOf("src/index.js")).toEqual(["@bufbuild/protobuf", "better-sqlite3", "pino"]);
+    expect(packagesOf("src/client/client.js")).toEqual(["@bufbuild/protobuf", "@grpc/grpc-js"]);
+    expect(packagesOf("conformance/suite.js")).toEqual(["@bufbuild/protobuf", "@grpc/grpc-js"]);
+    for (const thread of THREADS) {
+      expect(packagesOf(thread)).toEqual(["@bufbuild/protobuf", "better-sqlite3"]);
+    }
+    for (const thread of COMMAND_THREADS) expect(packagesOf(thread)).toEqual(["better-sqlite3"]);
+  });
+
+  test("keeps Chinook, and a protobuf of its own, to the command", async () => {
+    const { root } = await install(packed.tarball);
+    const dist = join(root, "dist");
+    const modulesOf = (entries: readonly string[]) =>
+      closure(dist, entries, true)
+        .files.filter((path) => path.endsWith(".js"))
+        .flatMap(
+          (path) => readFileSync(join(dist, path), "utf8").match(/^\/\/ \S+\.[jt]s$/gm) ?? [],
+        );
+    const notOthers = (name: string) => /^\/\/ (?:src|gen)\/chinook\/|node_modules/.test(name);
+
+    const command = modulesOf(["src/main.js", "src/chinook/resources.js", ...COMMAND_THREADS]);
+    expect(command).toEqual(expect.arrayContaining(["// src/chinook/resources.ts"]));
+    expect(command.filter((name) => name.includes("node_modules/@bufbuild/"))).not.toEqual([]);
+    const others = modulesOf(["src/index.js", "src/client/client.js", ...THREADS]);
+    expect(others).toEqual(expect.arrayContaining(["// src/boot.ts"]));
+    expect(others.filter(notOthers)).toEqual([]);
+    // One copy of each file: what is there twice has its state twice.
+    for (const each of [command, others]) expect(each).toEqual([...new Set(each)]);
   });
 
   test("has exports that resolve, with their types, for ES modules and bundlers", async () => {
