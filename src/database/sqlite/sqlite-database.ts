@@ -7,6 +7,7 @@ import type { Registry } from "@bufbuild/protobuf";
 import type { Durability, Limits } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
 import type { Log } from "../../observe/log.ts";
+import type { ChangeCount } from "../change.ts";
 import type { CallLimits, Database, QueueLengths } from "../database.ts";
 import type { Statement } from "../sql/statements.ts";
 import { type Connection, translateSqliteError } from "./connection/connection.ts";
@@ -52,6 +53,8 @@ export interface SqliteDatabase extends Database {
   readonly connection: Connection;
   /** How much waits in front of it. */
   queues(): QueueLengths;
+  /** How much it has changed since it was opened. */
+  changes(): readonly ChangeCount[];
   /** Why nothing may be read or written, as the file at the path has it: one `stat`. */
   checkFile(): StoreError | undefined;
   /** The same of the log as well; what can be saved is then saved. */
@@ -126,6 +129,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   const database: SqliteDatabase = {
     connection: reading,
     logHold,
+    changes: () => writer?.changes ?? [],
     queues: () => ({ queuedCommits: writer?.queued ?? 0, queuedReads: readers.queued }),
     async opened() {
       await writer?.opened();
