@@ -123,6 +123,10 @@ async function openWatched() {
     });
     const played = play(changes, before, (what) => wrong.push(what));
     wrong.push(...differences(played, readRows(connection)));
+    const given = new Set(outcomes.flatMap((each) => (each.error ? [] : each.commit.revision)));
+    for (const { revision } of changes.flatMap(({ rows }) => rows)) {
+      if (!given.has(revision)) wrong.push(`revision ${revision}, which no commit has`);
+    }
     all.push(...changes);
     return { outcomes, changes };
   }
