@@ -240,7 +240,7 @@ async function serveStore(
         async () => {
           const refusal = monitor.gate();
           const reason = refusal ?? database.writeRefusal();
-          const server = readServerStatus(metrics, database.queues(), faults.count, reason);
+          const server = readServerStatus(metrics, database, faults.count, reason);
           const passes = { scrub: scrubber?.status(), fill: filler?.status() };
           try {
             return { ...(await database.status()), schema: schema.describe(), ...passes, server };

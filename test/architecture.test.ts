@@ -232,6 +232,26 @@ describe("SQL", () => {
     expect(found).toEqual([]);
   });
 
+  test("that reads the rows of a resource takes them from rowsOf", () => {
+    const own = /\b(?:FROM|JOIN) \$\{(?:plan\.sql\.)?table\}/;
+    const reading = /^src\/database\/(?:sql\/(?!write-statements)|sqlite\/readers\/)/;
+    const found = sources
+      .filter(({ path }) => reading.test(path))
+      .flatMap(({ path, text }) => text.split("\n").map((line) => ({ path, line })))
+      // A new key comes after all that are there, whatever reads leave out.
+      .filter(({ line }) => own.test(line) && !line.includes("AS highest"));
+    expect(found).toEqual([]);
+  });
+
+  test("that changes the row of a resource is run by recordChange", () => {
+    const users = sources
+      .filter(({ text }) => /\byield\* write\(/.test(text))
+      .map(({ path }) => path);
+    // Child rows are part of their resource's row; bytes that are filled in change nothing that is read.
+    const others = ["children", "fill", "record-change"];
+    expect(users).toEqual(others.map((name) => `src/database/sql/write/${name}.ts`));
+  });
+
   test("is written by hand only where a domain has statements of its own", () => {
     const places = ["src/database/", "src/chinook/"];
     const users = imports.filter(

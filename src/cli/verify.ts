@@ -63,7 +63,7 @@ async function runVerify(
         rest.push(finding);
         continue;
       }
-      await database.commit([{ kind: "execute", statement: finding.repair }]);
+      await database.commit([{ kind: "mend", ...finding.repair }]);
       process.stdout.write(`${finding.subject}: its bytes were made anew from its columns\n`);
     }
     return rest;

@@ -55,6 +55,7 @@ export type Operation =
   | DeleteOperation
   | CheckOperation
   | FillOperation
+  | MendOperation
   | ExecuteOperation;
 
 /** What operations on resources have in common. */
@@ -115,7 +116,19 @@ export interface FillOperation extends ResourceOperation {
   readonly key: bigint;
 }
 
-/** A statement written by hand; `check` judges the rows it changed. */
+/**
+ * Takes the bytes of a row away that are not those that were stored: its message is then made of its
+ * columns and JSON. Leaves a row alone whose bytes are not damaged, or whose columns cannot be read.
+ */
+export interface MendOperation extends ResourceOperation {
+  readonly kind: "mend";
+  readonly key: bigint;
+}
+
+/**
+ * A statement written by hand; `check` judges the rows it changed. They must not be rows of resources,
+ * whose changes are recorded.
+ */
 export interface ExecuteOperation {
   readonly kind: "execute";
   readonly statement: Statement;

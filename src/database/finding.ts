@@ -2,7 +2,6 @@
 // Pure: looks at nothing itself.
 
 import type { ResourcePlan } from "../schema/plan.ts";
-import type { Statement } from "./sql/statements.ts";
 
 /**
  * What kind of thing is wrong: pages of the file (`damaged`), a reference to nothing (`dangling`), a
@@ -25,8 +24,8 @@ export interface Finding {
   readonly kind: FindingKind;
   readonly subject: string;
   readonly problem: string;
-  /** What mends it without a loss; absent if nothing does. */
-  readonly repair?: Statement;
+  /** The row that a `mend` repairs without a loss; absent if nothing does. */
+  readonly repair?: { readonly plan: ResourcePlan; readonly key: bigint };
 }
 
 /** How far a verification has come. */

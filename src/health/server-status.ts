@@ -4,18 +4,26 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Duration, DurationSchema, durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
+  type DatabaseStatus_ChangesSchema,
   type DatabaseStatus_DelaysSchema,
   type DatabaseStatus_Server,
   DatabaseStatus_ServerSchema,
 } from "../../gen/protostore/v1/database_service_pb.ts";
+import type { ChangeCount, ChangeKind } from "../database/change.ts";
 import type { QueueLengths } from "../database/database.ts";
 import type { StoreError } from "../errors.ts";
 import type { Delays, EventLoopMetrics } from "../observe/event-loop.ts";
 
+/** What a database counts. */
+export interface DatabaseFigures {
+  queues(): QueueLengths;
+  changes(): readonly ChangeCount[];
+}
+
 /** The status of the process at this moment; `refusal` is what calls are refused with. */
 export function readServerStatus(
   metrics: EventLoopMetrics,
-  queues: QueueLengths,
+  database: DatabaseFigures,
   unreadableRows: bigint,
   refusal: StoreError | undefined,
 ): DatabaseStatus_Server {
@@ -24,9 +32,25 @@ export function readServerStatus(
     eventLoopDelay: toDelays(metrics.delay()),
     mainThreadStatement: toDelays(metrics.statements()),
     residentMemoryBytes: BigInt(process.memoryUsage.rss()),
-    ...queues,
+    ...database.queues(),
     unreadableRows,
     notServingReason: refusal?.message ?? "",
+    changes: toChanges(database.changes()),
+  });
+}
+
+function toChanges(
+  counts: readonly ChangeCount[],
+): MessageInitShape<typeof DatabaseStatus_ChangesSchema>[] {
+  return [...Map.groupBy(counts, ({ type }) => type)].map(([resourceType, own]) => {
+    const rowsOf = (wanted: ChangeKind) =>
+      BigInt(own.find(({ kind }) => kind === wanted)?.rows ?? 0);
+    return {
+      resourceType,
+      createdCount: rowsOf("create"),
+      updatedCount: rowsOf("update"),
+      deletedCount: rowsOf("delete"),
+    };
   });
 }
 

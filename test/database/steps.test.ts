@@ -83,6 +83,7 @@ const renamed = (name: string, displayName: string, etag = "") =>
 const long = creating(ArtistSchema, { displayName: "A", biography: "x".repeat(900) });
 const check = (key: bigint) => ({ kind: "check", plan: planOf(ArtistSchema), key }) as const;
 const fill = (key: bigint) => ({ kind: "fill", plan: planOf(ArtistSchema), key }) as const;
+const mend = (key: bigint) => ({ kind: "mend", plan: planOf(ArtistSchema), key }) as const;
 const artists = (count: number) => Array.from({ length: count }, (_, i) => named(`artist ${i}`));
 const items = (operations: readonly Operation[]): Operation[] =>
   operations.map((operation, i) => ({ ...operation, item: `requests[${i}]` }));
@@ -104,6 +105,10 @@ function bare(table: string, set: string, where: string): string {
   const update = `UPDATE ${table} SET ${set}, wire = NULL, checksum = NULL WHERE ${where};`;
   return `${writing(1)} ${update} ${writing(0)}`;
 }
+
+/** Bytes that are not those that were stored. */
+const damaged = `UPDATE store_state SET writing = 1; UPDATE artists SET wire = x'00' WHERE ArtistId = 7;
+  UPDATE store_state SET writing = 0`;
 
 const CREATES: readonly Deed[] = [
   { operations: [named("A")] },
@@ -200,6 +205,9 @@ const OTHERS: readonly Deed[] = [
   { operations: [check(4_040n)], fails: "RESOURCE_NOT_FOUND" },
   { operations: [fill(7n)] },
   { outside: bare("artists", "Name = 'theirs'", "ArtistId IN (7, 8)") },
+  { operations: [fill(7n)] },
+  { outside: damaged },
+  ...[7n, 7n, 8n, 404n].map((key) => ({ operations: [mend(key)] })),
   { operations: [fill(7n)] },
   { operations: [renamed("artists/8", "ours")] },
   { operations: [named("once")], options: request("a", 1) },

@@ -118,6 +118,7 @@ async function commitOnce(
       revision,
       now: timestamp(options.clock),
       nextKeys: new Map(),
+      changes: [],
       foreign,
       watch: isWatched
         ? { revise: setRevision, rest: setWriting(1n), resume: setWriting(2n) }

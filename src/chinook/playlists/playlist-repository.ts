@@ -5,7 +5,13 @@ import { ListPlaylistTracksResponseSchema } from "../../../gen/chinook/v1/playli
 import { itemBytesMax } from "../../config.ts";
 import type { CallLimits, Database, Operation } from "../../database/database.ts";
 import type { Page } from "../../database/list-request.ts";
-import { itemColumns, LIMIT, type Statement } from "../../database/sql/statements.ts";
+import { rowsOf } from "../../database/sql/rows-of.ts";
+import {
+  itemColumns,
+  LIMIT,
+  type Statement,
+  selectPresence,
+} from "../../database/sql/statements.ts";
 import { notFound, StoreError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
@@ -92,14 +98,10 @@ export function createPlaylistRepository(
       ),
 
     async listTracks(playlist, after, pageSize, call) {
-      const exists: Statement = {
-        sql: "SELECT 1 FROM playlists WHERE PlaylistId = ?",
-        parameters: [playlist],
-      };
       const page: Statement = {
         sql:
           `SELECT ${itemColumns(plans.track)} FROM playlist_track ` +
-          "JOIN tracks ON tracks.TrackId = playlist_track.TrackId " +
+          `JOIN ${rowsOf(plans.track)} ON tracks.TrackId = playlist_track.TrackId ` +
           "WHERE PlaylistId = ? AND playlist_track.TrackId > ? " +
           `ORDER BY playlist_track.TrackId ${LIMIT}`,
         parameters: [playlist, after?.[0] ?? BEFORE_ALL, BigInt(pageSize + 1)],
@@ -112,7 +114,7 @@ export function createPlaylistRepository(
           pageBytes: limits.pageBytes,
           itemBytesMax: itemBytesMax(limits),
           item: { field: ListPlaylistTracksResponseSchema.field.tracks.number },
-          more: [exists],
+          more: [selectPresence(plans.playlist, playlist)],
         },
         call,
       );

@@ -6,6 +6,7 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { InvoiceLineSchema, InvoiceSchema } from "../../../gen/chinook/v1/invoice_pb.ts";
 import type { Money } from "../../../gen/google/type/money_pb.ts";
 import { interruptible } from "../../database/sql/interrupt.ts";
+import { rowsOf } from "../../database/sql/rows-of.ts";
 import type { Statement } from "../../database/sql/statements.ts";
 import { StoreError } from "../../errors.ts";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
@@ -37,17 +38,22 @@ const PLAIN_LINE = `typeof(UnitPrice) IN ('integer', 'real') AND UnitPrice = rou
   AND typeof(TrackId) = 'integer'`;
 
 /** Selects the keys of the invoices that are odd. */
-export const ODD_INVOICES = `
-  SELECT InvoiceId FROM invoices
+export function oddInvoices(invoice: ResourcePlan): string {
+  return `
+  SELECT InvoiceId FROM ${rowsOf(invoice)}
   WHERE ${interruptible("InvoiceId")} AND NOT (${PLAIN_TIME} AND ${PLAIN_COUNTRY} AND typeof(CustomerId) = 'integer')
   UNION SELECT InvoiceId FROM invoice_items
   WHERE ${interruptible("InvoiceLineId")} AND NOT (${PLAIN_LINE})`;
+}
 
 /** How the database keeps its texts. */
 export const ENCODING: Statement = { sql: "SELECT encoding FROM pragma_encoding", parameters: [] };
 
 /** All lines of the odd invoices, with what makes their group. */
-export function selectOddLines(grouping: { key: string; name: string; joins: string }): Statement {
+export function selectOddLines(
+  invoice: ResourcePlan,
+  grouping: { key: string; name: string; joins: string },
+): Statement {
   // What is made of an odd time in SQL means nothing: it is read from the column itself.
   return {
     sql: `
@@ -56,8 +62,8 @@ export function selectOddLines(grouping: { key: string; name: string; joins: str
         BillingCountry, invoices.CustomerId, invoice_items.TrackId, invoice_items.UnitPrice,
         invoice_items.Quantity, ${grouping.key}, ${grouping.name}
       FROM invoice_items
-      JOIN invoices ON invoices.InvoiceId = invoice_items.InvoiceId ${grouping.joins}
-      WHERE invoices.InvoiceId IN (${ODD_INVOICES})
+      JOIN ${rowsOf(invoice)} ON invoices.InvoiceId = invoice_items.InvoiceId ${grouping.joins}
+      WHERE invoices.InvoiceId IN (${oddInvoices(invoice)})
       ORDER BY invoices.InvoiceId`,
     parameters: [],
   };

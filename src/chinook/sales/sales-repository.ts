@@ -7,6 +7,7 @@ import { InvoiceLineSchema } from "../../../gen/chinook/v1/invoice_pb.ts";
 import type { Money } from "../../../gen/google/type/money_pb.ts";
 import type { CallLimits, Database } from "../../database/database.ts";
 import { interruptible } from "../../database/sql/interrupt.ts";
+import { rowsOf } from "../../database/sql/rows-of.ts";
 import type { Statement } from "../../database/sql/statements.ts";
 import { StoreError } from "../../errors.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
@@ -19,7 +20,7 @@ import {
   canonicalTime,
   createOddReader,
   ENCODING,
-  ODD_INVOICES,
+  oddInvoices,
   priceNanos,
   selectOddLines,
 } from "./odd-sales.ts";
@@ -88,6 +89,7 @@ const GROUPINGS: Readonly<Record<Grouping, { key: string; name: string; joins: s
 
 /** The lines that count, as the table `sold`. */
 function selectSold(
+  invoice: ResourcePlan,
   grouping: Grouping,
   from: string | undefined,
   to: string | undefined,
@@ -95,7 +97,7 @@ function selectSold(
   const { key, name, joins } = GROUPINGS[grouping];
   const conditions = [
     interruptible("invoice_items.InvoiceLineId"),
-    `invoices.InvoiceId NOT IN (${ODD_INVOICES})`,
+    `invoices.InvoiceId NOT IN (${oddInvoices(invoice)})`,
     ...(from === undefined ? [] : [`${TIME} >= ?`]),
     ...(to === undefined ? [] : [`${TIME} < ?`]),
   ];
@@ -104,7 +106,7 @@ function selectSold(
       SELECT ${key} AS key, ${name} AS name, invoice_items.InvoiceId AS invoice,
         invoice_items.UnitPrice AS price, invoice_items.Quantity AS quantity
       FROM invoice_items
-      JOIN invoices ON invoices.InvoiceId = invoice_items.InvoiceId ${joins}
+      JOIN ${rowsOf(invoice)} ON invoices.InvoiceId = invoice_items.InvoiceId ${joins}
       WHERE ${conditions.join(" AND ")}
     )`;
   return { sql, parameters: [from, to].filter((bound) => bound !== undefined) };
@@ -119,14 +121,14 @@ export function createSalesRepository(database: Database, invoice: ResourcePlan)
   return {
     async summarize(grouping, from, to, call) {
       const range = { from: from && canonicalTime(from), to: to && canonicalTime(to) };
-      const { sql, parameters } = selectSold(grouping, range.from, range.to);
+      const { sql, parameters } = selectSold(invoice, grouping, range.from, range.to);
       const select = (text: string): Statement => ({ sql: `${sql} ${text}`, parameters });
       const { rows, revision } = await database.read(
         [
           select("SELECT key, max(name), count(DISTINCT invoice) FROM sold GROUP BY key"),
           select("SELECT key, price, sum(quantity) FROM sold GROUP BY key, price"),
           select("SELECT count(DISTINCT invoice) FROM sold"),
-          selectOddLines(GROUPINGS[grouping]),
+          selectOddLines(invoice, GROUPINGS[grouping]),
           ENCODING,
         ],
         call,

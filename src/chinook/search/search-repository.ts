@@ -12,6 +12,7 @@ import type { Finding } from "../../database/finding.ts";
 import type { Page } from "../../database/list-request.ts";
 import type { ItemForm } from "../../database/page-request.ts";
 import { interruptible } from "../../database/sql/interrupt.ts";
+import { rowsOf } from "../../database/sql/rows-of.ts";
 import { itemColumns, LIMIT, type Statement } from "../../database/sql/statements.ts";
 import type { DerivedIndex } from "../../definition.ts";
 import { StoreError } from "../../errors.ts";
@@ -122,7 +123,7 @@ function selectPage(
     SELECT ${itemColumns(trackPlan)}, ${SNIPPET}, -page.rank, page.rank
     FROM track_search
     JOIN page ON page.id = +track_search.rowid
-    JOIN tracks ON tracks.TrackId = page.id
+    JOIN ${rowsOf(trackPlan)} ON tracks.TrackId = page.id
     WHERE ${interruptible("track_search.rowid")} AND track_search MATCH ?
     ORDER BY page.rank, page.id`;
   const begin = after ? [next, last, rank, next] : [];

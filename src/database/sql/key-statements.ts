@@ -2,6 +2,7 @@
 // texts to prepare. How a list becomes rows is SQLite's way still.
 
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
+import { rowsOf } from "./rows-of.ts";
 import { resourceColumns, type Statement } from "./statements.ts";
 
 /** The rows with these keys, in no order; a key without a row has none. */
@@ -14,7 +15,7 @@ export function selectByKeys(
 ): Statement {
   return {
     sql:
-      `SELECT ${columns} FROM ${plan.sql.table} ` +
+      `SELECT ${columns} FROM ${rowsOf(plan)} ` +
       `WHERE ${plan.sql.key} IN (SELECT value FROM json_each(?))`,
     parameters: [`[${keys.join(",")}]`],
   };

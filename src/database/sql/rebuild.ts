@@ -1,10 +1,16 @@
 // Makes the bytes of rows that have none, because another program wrote them or they were there
 // before the service was: from columns, JSON and child rows. Writes nothing.
 
-import { type Registry, toBinary } from "@bufbuild/protobuf";
+import { fromBinary, type Message, type Registry, toBinary } from "@bufbuild/protobuf";
+import { StoreError } from "../../errors.ts";
 import { needsField, type ReadMask } from "../../query/read-mask.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
-import { rebuildReadable, trustedWire, unreadableFields } from "../../schema/row.ts";
+import {
+  type ResourceRow,
+  rebuildReadable,
+  trustedWire,
+  unreadableFields,
+} from "../../schema/row.ts";
 import { damagedBytes, type RowFault } from "../../schema/row-fault.ts";
 import type { TextEncoding } from "../../schema/text-bytes.ts";
 import { selectByKeys, selectSizes } from "./key-statements.ts";
@@ -68,6 +74,17 @@ function* keysTogether(
     }
   }
   return together;
+}
+
+/** The message of the bytes; undefined if the row has none that are to be trusted. */
+export function readBytes(plan: ResourcePlan, row: ResourceRow): Message | "damaged" | undefined {
+  try {
+    const wire = trustedWire(plan, row);
+    return wire && fromBinary(plan.desc, wire);
+  } catch (error) {
+    if (error instanceof StoreError && error.code !== "ROW_UNREADABLE") throw error;
+    return "damaged";
+  }
 }
 
 /** The bytes of a row. Fields that cannot be read are left out if the mask has no need of them. */

@@ -8,6 +8,7 @@ import { sqlName } from "../../schema/sql-name.ts";
 import type { Row, SqlValue } from "../../schema/sql-value.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Fragment } from "./filter/fragment.ts";
+import { rowsOf } from "./rows-of.ts";
 
 /** SQL text and the values of its parameters, in order. */
 export interface Statement {
@@ -18,14 +19,14 @@ export interface Statement {
 /** The row with this key. */
 export function selectByKey(plan: ResourcePlan, key: bigint): Statement {
   return {
-    sql: `SELECT ${resourceColumns(plan)} FROM ${plan.sql.table} WHERE ${plan.sql.key} = ?`,
+    sql: `SELECT ${resourceColumns(plan)} FROM ${rowsOf(plan)} WHERE ${plan.sql.key} = ?`,
     parameters: [key],
   };
 }
 
 /** A row if there is one with this key. */
-export function selectPresence({ sql: { table, key: name } }: TablePlan, key: bigint): Statement {
-  return { sql: `SELECT 1 FROM ${table} WHERE ${name} = ?`, parameters: [key] };
+export function selectPresence(plan: TablePlan, key: bigint): Statement {
+  return { sql: `SELECT 1 FROM ${rowsOf(plan)} WHERE ${plan.sql.key} = ?`, parameters: [key] };
 }
 
 /** Which rows a page has. */
@@ -56,7 +57,7 @@ export function selectPage(
   const selected = [columns, ...query.sortTerms.map(({ sql }) => sql)];
   return {
     sql:
-      `SELECT ${selected.join(", ")} FROM ${plan.sql.table}${where(plan, query, dialect)} ` +
+      `SELECT ${selected.join(", ")} FROM ${rowsOf(plan)}${where(plan, query, dialect)} ` +
       `ORDER BY ${query.orderBy.sql} ${LIMIT} OFFSET ? + 0`,
     parameters: [
       ...[...query.sortTerms, ...query.conditions, query.orderBy].flatMap((p) => p.parameters),
@@ -73,7 +74,7 @@ export function selectCount(
   dialect: Pick<Dialect, "interruptible">,
 ): Statement {
   return {
-    sql: `SELECT count(*) FROM ${plan.sql.table}${where(plan, { conditions }, dialect)}`,
+    sql: `SELECT count(*) FROM ${rowsOf(plan)}${where(plan, { conditions }, dialect)}`,
     parameters: conditions.flatMap(({ parameters }) => parameters),
   };
 }
@@ -174,12 +175,12 @@ export function selectNextKey(
 
 /** The keys of the rows of the table that have `key` in this column, at most `limit` if it is given. */
 export function selectReferrers(
-  { sql }: Pick<TablePlan, "sql">,
+  plan: Pick<TablePlan, "sql">,
   column: string,
   key: bigint,
   limit?: number,
 ): Statement {
-  const text = `SELECT ${sql.key} FROM ${sql.table} WHERE ${sqlName(column)} = ?`;
+  const text = `SELECT ${plan.sql.key} FROM ${rowsOf(plan)} WHERE ${sqlName(column)} = ?`;
   if (limit === undefined) return { sql: text, parameters: [key] };
   return { sql: `${text} ${LIMIT}`, parameters: [key, BigInt(limit)] };
 }

@@ -8,6 +8,7 @@ import type { Durability } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import type { Log } from "../../observe/log.ts";
+import type { ChangeCount } from "../change.ts";
 import type { CallLimits, Database, QueueLengths } from "../database.ts";
 import type { Statement } from "../sql/statements.ts";
 import { type Connection, translateSqliteError } from "./connection/connection.ts";
@@ -53,6 +54,8 @@ export interface SqliteDatabase extends Database {
   readonly connection: Connection;
   /** How much waits in front of it. */
   queues(): QueueLengths;
+  /** How much it has changed since it was opened. */
+  changes(): readonly ChangeCount[];
   /** Why nothing may be read or written, as the file at the path has it: one `stat`. */
   checkFile(): StoreError | undefined;
   /** The same of the log as well; what can be saved is then saved. */
@@ -127,6 +130,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   const database: SqliteDatabase = {
     connection: reading,
     logHold,
+    changes: () => writer?.changes ?? [],
     queues: () => ({ queuedCommits: writer?.queued ?? 0, queuedReads: readers.queued }),
     async opened() {
       await writer?.opened();

@@ -11,6 +11,7 @@ import { ConstraintError, change, getRow, type Steps } from "../steps.ts";
 import { applyDelete } from "./delete.ts";
 import { applyFill } from "./fill.ts";
 import { createsFrom, insertTogether, TOGETHER_MAX } from "./insert.ts";
+import { applyMend } from "./mend.ts";
 import { checkNew, type Prepared, type PreparedUpdate, prepareOperation } from "./prepare.ts";
 import { checkEtag, insert, readStored, replace, type Stored, type Written } from "./stored.ts";
 import { type Transaction, writeRefused } from "./transaction.ts";
@@ -92,6 +93,8 @@ function apply(tx: Transaction, operation: Prepared): Steps<Written | undefined>
       return applyCheck(operation);
     case "fill":
       return applyFill(tx, operation);
+    case "mend":
+      return applyMend(tx, operation);
     case "execute":
       return applyExecute(operation);
   }

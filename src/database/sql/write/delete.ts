@@ -12,9 +12,10 @@ import type { DeleteOperation } from "../../database.ts";
 import { selectByKey, selectLink, selectReferrers, toResourceRow } from "../statements.ts";
 import { allRows, ConstraintError, change, getRow, rowsOfEach, type Steps } from "../steps.ts";
 import { deleteByKey, deleteChildren, deleteLinks } from "../write-statements.ts";
+import { recordChange } from "./record-change.ts";
 import { referrers } from "./references.ts";
 import { checkEtag, foreignKeyError, readStored, replace } from "./stored.ts";
-import { type Transaction, write } from "./transaction.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** @throws StoreError RESOURCE_NOT_FOUND, ETAG_MISMATCH, FOREIGN_KEY if others refer to the row. */
 export function* applyDelete(tx: Transaction, operation: DeleteOperation): Steps<undefined> {
@@ -41,7 +42,8 @@ function* deleteRow(tx: Transaction, plan: ResourcePlan, key: bigint, force: boo
   try {
     for (const link of plan.links) yield* change(deleteLinks(link, key));
     for (const child of plan.children) yield* change(deleteChildren(child, key));
-    yield* write(tx, plan, deleteByKey(plan, key), 1, resource);
+    const rows = [{ key, revision: tx.revision }];
+    yield* recordChange(tx, { kind: "delete", plan, rows }, deleteByKey(plan, key), resource);
   } catch (error) {
     if (!(error instanceof ConstraintError) || error.kind !== "foreignKey") throw error;
     // A table that is no resource's.

@@ -7,8 +7,9 @@ import type { Cells, ResourceRow } from "../../../schema/row.ts";
 import { ConstraintError, type Steps } from "../steps.ts";
 import { insertResources } from "../write-statements.ts";
 import type { Prepared, PreparedCreate } from "./prepare.ts";
+import { recordChange } from "./record-change.ts";
 import type { Written } from "./stored.ts";
-import { freeKey, type Transaction, takeKey, write } from "./transaction.ts";
+import { freeKey, type Transaction, takeKey } from "./transaction.ts";
 
 /** A row to insert and the revision that it gets. */
 export interface NewRow {
@@ -65,7 +66,7 @@ export function* insertTogether(
     return undefined;
   }
   try {
-    yield* write(tx, plan, insertResources(plan, rows), rows.length);
+    yield* recordChange(tx, { kind: "create", plan, rows }, insertResources(plan, rows));
     return rows;
   } catch (error) {
     // A constraint may have asked for the whole transaction to be rolled back.
@@ -78,7 +79,7 @@ export function* insertTogether(
 function toRow(
   { nextKeys, now }: Pick<Transaction, "nextKeys" | "now">,
   { create, revision }: NewRow,
-): ResourceRow & { wire: Uint8Array } {
+): ResourceRow & Written & { readonly revision: bigint } {
   const { plan, message, cells } = create;
   const key = takeKey({ nextKeys }, plan, nextKeys.get(plan.table), create.key);
   const identity = { key, revision, createdAt: now, updatedAt: now };

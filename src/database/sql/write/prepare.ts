@@ -16,6 +16,7 @@ import type {
   DeleteOperation,
   ExecuteOperation,
   FillOperation,
+  MendOperation,
   Operation,
   UpdateOperation,
 } from "../../database.ts";
@@ -27,6 +28,7 @@ export type Prepared =
   | DeleteOperation
   | CheckOperation
   | FillOperation
+  | MendOperation
   | ExecuteOperation;
 
 export interface PreparedCreate extends Omit<CreateOperation, "message"> {

@@ -21,6 +21,7 @@ import {
   unreadableRow,
 } from "../../../schema/row.ts";
 import { dropUnknownMembers } from "../../../schema/unknown-members.ts";
+import type { Change } from "../../change.ts";
 import { type Statement, selectByKey } from "../statements.ts";
 import { ConstraintError, type Steps } from "../steps.ts";
 import { readWholeRows } from "../whole-rows.ts";
@@ -32,8 +33,9 @@ import {
   refuseOrphans,
   writeChildren,
 } from "./children.ts";
+import { recordChange } from "./record-change.ts";
 import { missingReferences } from "./references.ts";
-import { freeKey, type Transaction, takeKey, write } from "./transaction.ts";
+import { freeKey, type Transaction, takeKey } from "./transaction.ts";
 
 /** A row and as much of its message as can be read, before an operation changes it. */
 export interface Stored extends Readable {
@@ -107,7 +109,8 @@ export function* insert(
   const cells = ready ?? encodeCells(plan, message, tx.registry, path);
   const wire = checkSize(tx, path, createWire(plan, undefined, message, identity));
   const row = { ...identity, ...cells, wire };
-  yield* writeMessage(tx, plan, insertResource(plan, row), children, { message, key, path });
+  const change = { kind: "create", plan, rows: [row] } as const;
+  yield* writeMessage(tx, change, insertResource(plan, row), children, { message, key, path });
   return row;
 }
 
@@ -148,11 +151,9 @@ export function* replace(
   const cells = encodeCells(plan, message, tx.registry, path, known);
   const wire = checkSize(tx, path, createWire(plan, undefined, message, identity));
   const row = { ...identity, ...cells, wire };
-  yield* writeMessage(tx, plan, updateResource(plan, row, before), children, {
-    message,
-    key,
-    path,
-  });
+  const statement = updateResource(plan, row, before);
+  const change = { kind: "update", plan, rows: [row] } as const;
+  yield* writeMessage(tx, change, statement, children, { message, key, path });
   return row;
 }
 
@@ -197,14 +198,15 @@ function checkSize(tx: Transaction, path: string, wire: Uint8Array): Uint8Array 
 /** Writes a row and its child rows, and says of a constraint what it means for the message. */
 function* writeMessage(
   tx: Transaction,
-  plan: ResourcePlan,
+  change: Change,
   statement: Statement,
   children: readonly ChildChanges[],
   { message, key, path }: { message: Message; key: bigint; path: string },
 ): Steps<void> {
+  const { plan } = change;
   const resource = identify(plan, key);
   try {
-    yield* write(tx, plan, statement, 1, resource);
+    yield* recordChange(tx, change, statement, resource);
     for (const changes of children) yield* writeChildren(tx, changes);
   } catch (error) {
     if (!(error instanceof ConstraintError)) throw error;

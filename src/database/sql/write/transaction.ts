@@ -7,6 +7,7 @@ import { type ResourceIdentity, StoreError } from "../../../errors.ts";
 import type { ResourcePlan, TablePlan } from "../../../schema/plan.ts";
 import { INT64_MAX } from "../../../schema/sql-value.ts";
 import type { TextEncoding } from "../../../schema/text-bytes.ts";
+import type { Change } from "../../change.ts";
 import { type Statement, selectNextKey } from "../statements.ts";
 import { change, getRow, type Steps } from "../steps.ts";
 import { orAbort } from "../write-statements.ts";
@@ -29,6 +30,8 @@ export interface Transaction {
   readonly now: string;
   /** The next free key of each table whose keys were asked for; cleared when rows are taken back. */
   readonly nextKeys: Map<string, bigint>;
+  /** What the commit has changed so far: `recordChange` adds to it. */
+  readonly changes: Change[];
   /** What may act on the statements. */
   readonly foreign: ForeignCode;
   /** Present if code of others may run in this transaction: what was written is then read again. */
@@ -56,17 +59,18 @@ export interface Watch {
 }
 
 /**
- * Runs a statement that writes `rows` rows of the table.
+ * Runs a statement that writes `rows` rows of the table; a change of a resource's own row is made by
+ * `recordChange`.
  * @throws StoreError WRITE_REFUSED, with `resource`, if it has changed another number of rows.
  */
 export function* write(
-  tx: Omit<Transaction, "revision">,
+  { foreign }: Pick<Transaction, "foreign">,
   { table }: Pick<TablePlan, "table">,
   statement: Statement,
   rows: number,
   resource?: ResourceIdentity,
 ): Steps<void> {
-  const isExplicit = tx.foreign.conflictTables.has(table.toLowerCase());
+  const isExplicit = foreign.conflictTables.has(table.toLowerCase());
   const changed = yield* change(isExplicit ? orAbort(statement) : statement);
   if (changed !== rows) throw writeRefused(resource);
 }

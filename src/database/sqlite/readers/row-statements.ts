@@ -6,6 +6,7 @@ import type { ResourcePlan } from "../../../schema/plan.ts";
 import { sqlName } from "../../../schema/sql-name.ts";
 import type { SqlValue } from "../../../schema/sql-value.ts";
 import { sizeOf } from "../../sql/key-statements.ts";
+import { rowsOf } from "../../sql/rows-of.ts";
 import { LIMIT, type Statement } from "../../sql/statements.ts";
 
 /**
@@ -17,7 +18,7 @@ export function selectWire(plan: ResourcePlan, key: bigint): Statement {
   if (sql === undefined) {
     const { table, key: column } = plan.sql;
     const columns = `wire, (SELECT revision FROM store_state), ${expectedCrc(table, column)}`;
-    sql = `SELECT ${columns} FROM ${table} WHERE ${column} = ?`;
+    sql = `SELECT ${columns} FROM ${rowsOf(plan)} WHERE ${column} = ?`;
     wireTexts.set(plan, sql);
   }
   return { sql, parameters: [key] };
@@ -31,17 +32,18 @@ const wireTexts = new WeakMap<ResourcePlan, string>();
  * each, or one with all `joined`.
  */
 export function selectWires(
-  { sql: { table, key } }: ResourcePlan,
+  plan: ResourcePlan,
   keys: readonly bigint[],
   joined: boolean,
 ): Statement {
+  const { table, key } = plan.sql;
   const crc = expectedCrc(table, key);
   const columns = joined
     ? `CAST(group_concat(${table}.wire, '') AS BLOB), group_concat(${crc} | 0)`
     : `${table}.wire, ${crc}`;
   return {
     // The order of the loops is the order of the keys.
-    sql: `SELECT ${columns} FROM json_each(?) CROSS JOIN ${table} ON ${table}.${key} = json_each.value`,
+    sql: `SELECT ${columns} FROM json_each(?) CROSS JOIN ${rowsOf(plan)} ON ${table}.${key} = json_each.value`,
     parameters: [`[${keys.join(",")}]`],
   };
 }
@@ -52,17 +54,18 @@ export function selectWires(
  * have, and the messages of up to `rowBytesMax`, joined. One number for each costs less than two.
  */
 export function selectJoinedPage(
-  { sql: { table, key } }: ResourcePlan,
+  plan: ResourcePlan,
   after: SqlValue | undefined,
   rowBytesMax: number,
   limit: number,
 ): Statement {
+  const { table, key } = plan.sql;
   const range = after === undefined ? "" : ` WHERE ${key} > ?`;
   const sql =
     "SELECT (SELECT revision FROM store_state), count(*), group_concat(id), group_concat(size), " +
     "CAST(group_concat(wire, '') AS BLOB) FROM (" +
     `SELECT ${key} AS id, (length(wire) << 32) + (${expectedCrc(table, key)}) AS size, CASE WHEN length(wire) <= ? THEN wire END AS wire ` +
-    `FROM ${table}${range} ORDER BY ${table}.${key} ${LIMIT})`;
+    `FROM ${rowsOf(plan)}${range} ORDER BY ${table}.${key} ${LIMIT})`;
   const from = after === undefined ? [] : [after];
   return { sql, parameters: [BigInt(rowBytesMax), ...from, BigInt(limit)] };
 }
@@ -79,7 +82,7 @@ export function selectStretch(
   const { table, key } = plan.sql;
   const range = after === undefined ? "" : ` WHERE ${key} > ?`;
   return {
-    sql: `SELECT max(id), count(*) FROM (SELECT ${key} AS id FROM ${table}${range} ORDER BY ${table}.${key} ${LIMIT})`,
+    sql: `SELECT max(id), count(*) FROM (SELECT ${key} AS id FROM ${rowsOf(plan)}${range} ORDER BY ${table}.${key} ${LIMIT})`,
     parameters: [...(after === undefined ? [] : [after]), BigInt(limit)],
   };
 }
@@ -102,7 +105,7 @@ export function selectBareIn(
   );
   return {
     sql:
-      `SELECT ${key}, revision, ${sizeOf(plan)}${sizes.join("")} FROM ${table} WHERE ${range}` +
+      `SELECT ${key}, revision, ${sizeOf(plan)}${sizes.join("")} FROM ${rowsOf(plan)} WHERE ${range}` +
       `${table}.${key} <= (SELECT "max(id)" FROM (${stretch.sql})) AND ${IS_BARE} ORDER BY ${table}.${key}`,
     parameters: [...(after === undefined ? [] : [after]), ...stretch.parameters],
   };

@@ -3,10 +3,10 @@
 
 import type { Registry } from "@bufbuild/protobuf";
 import type { ResourcePlan } from "../../../schema/plan.ts";
-import { sqlName } from "../../../schema/sql-name.ts";
 import type { SqlValue } from "../../../schema/sql-value.ts";
 import type { Finding, VerifyProgress } from "../../finding.ts";
-import type { Statement } from "../../sql/statements.ts";
+import { interruptible } from "../../sql/interrupt.ts";
+import { type Statement, selectCount } from "../../sql/statements.ts";
 import { selectOrphans } from "./orphans.ts";
 import { checkRows, type RowSource } from "./verify-rows.ts";
 
@@ -19,9 +19,7 @@ export async function* verifyDatabase(
   plans: readonly ResourcePlan[],
   registry: Registry,
 ): AsyncGenerator<VerifyProgress> {
-  const counts = await source.read(
-    plans.map(({ table }) => statement(`SELECT count(*) FROM ${sqlName(table)}`)),
-  );
+  const counts = await source.read(plans.map((plan) => selectCount(plan, [], { interruptible })));
   const rowsTotal = counts.rows.reduce((sum, [row]) => sum + Number(row?.[0]), 0);
   let rowsDone = 0;
   yield { rowsDone, rowsTotal, findings: await checkPages(source) };

@@ -3,6 +3,7 @@
 
 import type { StoreError } from "../../../errors.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
+import { type Change, type ChangeCount, countChanges } from "../../change.ts";
 import type { Commit, ExecuteCheck, Operation } from "../../database.ts";
 import type { CommitRequest } from "../../sql/write/commit.ts";
 import { fromPlainError, type PlainError, toPlainError } from "../threads/thread-errors.ts";
@@ -47,6 +48,8 @@ export interface PortableOutcomes {
   readonly outcomes: readonly PortableOutcome[];
   /** The stored messages, one after the other. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** How much the commits have changed. */
+  readonly changes: readonly ChangeCount[];
 }
 
 type PortableOutcome =
@@ -135,8 +138,11 @@ function unpackCheck(check: PortableCheck): ExecuteCheck {
   return Object.fromEntries(Object.entries(check).map(([key, value]) => [key, restore(value)]));
 }
 
-/** Makes outcomes portable; their messages are copied. */
-export function packOutcomes(outcomes: readonly Outcome[]): PortableOutcomes {
+/** Makes outcomes portable; their messages are copied, and changes are counted. */
+export function packOutcomes(
+  outcomes: readonly Outcome[],
+  changes: readonly Change[] = [],
+): PortableOutcomes {
   const parts: Uint8Array[] = [];
   const portable = outcomes.map((outcome): PortableOutcome => {
     if (outcome.error) return { id: outcome.id, error: toPlainError(outcome.error) };
@@ -147,10 +153,10 @@ export function packOutcomes(outcomes: readonly Outcome[]): PortableOutcomes {
     });
     return { id: outcome.id, revision, sizes };
   });
-  return { outcomes: portable, bytes: concatenate(parts) };
+  return { outcomes: portable, bytes: concatenate(parts), changes: countChanges(changes) };
 }
 
-/** The inverse of `packOutcomes`; messages are views of the bytes. */
+/** The outcomes that were packed; messages are views of the bytes. */
 export function unpackOutcomes({ outcomes, bytes }: PortableOutcomes): Outcome[] {
   let offset = 0;
   return outcomes.map((outcome) => {

@@ -6,17 +6,13 @@ import { type Connection, isSqliteError, readPragma } from "../connection/connec
 import type { FileGuard } from "../connection/file-guard.ts";
 import { isReadOnlyNow, readOnlyMedia } from "../connection/media.ts";
 import type { Outcome, PendingCommit } from "./commit-transport.ts";
-import type { CommitGroup } from "./group-commit.ts";
+import type { CommitGroup, Report } from "./group-commit.ts";
 import type { WalKeeper } from "./wal.ts";
 
 /** The writer's care of its files. */
 export interface FileKeeper {
   /** Commits a group if the files are there, and reports no success if they are not any more. */
-  commit(
-    commitGroup: CommitGroup,
-    group: readonly PendingCommit[],
-    report: (outcomes: readonly Outcome[]) => void,
-  ): void;
+  commit(commitGroup: CommitGroup, group: readonly PendingCommit[], report: Report): void;
   /** What is to be done once a group has its answers. The time of a checkpoint, as `WalKeeper`. */
   afterCommit(): number | undefined;
   /** Looks again, and saves what can be saved. */
@@ -58,10 +54,11 @@ export function keepFiles(connection: Connection, guard: FileGuard, wal: WalKeep
       if (found) return report(group.map(({ id }) => ({ id, error: found })));
       isReadOnly &&= isReadOnlyNow(path);
       if (isReadOnly) return report(group.map(({ id }) => ({ id, error: readOnlyMedia() })));
-      commitGroup(group, (outcomes) => {
+      commitGroup(group, (outcomes, changes) => {
         if (outcomes.some(({ error }) => !error || isOfFiles(error))) problem = guard.check();
         const told = outcomes.map(nameMedia);
-        report(problem ? told.map(takeBack) : told);
+        if (problem) report(told.map(takeBack));
+        else report(told, changes);
       });
     },
     afterCommit() {

@@ -5,6 +5,7 @@ import type { Registry } from "@bufbuild/protobuf";
 import { type Clock, timestamp } from "../../../clock.ts";
 import { StoreError } from "../../../errors.ts";
 import { WRITING } from "../../../schema/triggers.ts";
+import type { Change } from "../../change.ts";
 import type { Commit } from "../../database.ts";
 import type { Statement } from "../../sql/statements.ts";
 import { type CommitRequest, commitSteps, isSeen } from "../../sql/write/commit.ts";
@@ -39,22 +40,24 @@ export interface CommitterOptions
 }
 
 /** Carries out the commits of a group, which end before it returns. Each is reported once. */
-export type CommitGroup = (
-  group: readonly PendingCommit[],
-  report: (outcomes: readonly Outcome[]) => void,
-) => void;
+export type CommitGroup = (group: readonly PendingCommit[], report: Report) => void;
+
+/** Told how commits have ended, and what they have changed. */
+export type Report = (outcomes: readonly Outcome[], changes?: readonly Change[]) => void;
 
 /** A commit that waits for the transaction. */
 interface Entry extends PendingCommit, CommitRequest {}
 
 /** The open transaction, as all of its commits share it. */
-type Shared = Omit<Transaction, "revision">;
+type Shared = Omit<Transaction, "revision" | "changes">;
 
 /** How far the open transaction has come. */
 interface Group {
   readonly shared: Shared;
   /** That of the newest commit in it. */
   revision: bigint;
+  /** Those of the commits that are not taken back. */
+  readonly changes: Change[];
   /** Whether there is anything to commit. */
   changed: boolean;
 }
@@ -103,7 +106,7 @@ export function createCommitter(connection: Connection, options: CommitterOption
   }
 
   /** Those that wait for the lock no longer are reported, and run no SQL. */
-  function begin(entries: readonly Entry[], report: (outcomes: Outcome[]) => void): Entry[] {
+  function begin(entries: readonly Entry[], report: Report): Entry[] {
     let waiting = [...entries];
     for (let attempt = 0; waiting.length > 0; attempt++) {
       const nowMs = Date.now();
@@ -127,37 +130,37 @@ export function createCommitter(connection: Connection, options: CommitterOption
     return [];
   }
 
-  function carryOut(entries: readonly Entry[]): Outcome[] {
+  function carryOut(entries: readonly Entry[], report: Report): void {
+    let done: ReturnType<typeof applyGroup>;
     try {
-      const { outcomes, changed } = applyGroup(entries);
-      runner.run(changed ? COMMIT : ROLLBACK);
-      return outcomes;
+      done = applyGroup(entries);
+      runner.run(done.changed ? COMMIT : ROLLBACK);
     } catch (error) {
       // SQLite has rolled back already after some errors, for example a full disk.
-      if (connection.inTransaction) runner.run(ROLLBACK);
-      else if (isConstraintError(error) && entries.length > 1) return carryOutEach(entries);
-      return failAll(entries, error);
+      const isOpen = connection.inTransaction;
+      if (isOpen) runner.run(ROLLBACK);
+      if (isOpen || !isConstraintError(error) || entries.length === 1) {
+        report(failAll(entries, error));
+      } else carryOutEach(entries, report);
+      return;
     }
+    report(done.outcomes, done.changes);
   }
 
   /** After a constraint of one commit has taken back the others too: each in its own transaction. */
-  function carryOutEach(entries: readonly Entry[]): Outcome[] {
-    const outcomes: Outcome[] = [];
-    const report = (more: readonly Outcome[]) => outcomes.push(...more);
+  function carryOutEach(entries: readonly Entry[], report: Report): void {
     for (const entry of entries) commitTogether([entry], report);
-    return outcomes;
   }
 
   /** Those that still wait when the lock is there share a transaction; without any there is none. */
-  function commitTogether(
-    entries: readonly Entry[],
-    report: (outcomes: readonly Outcome[]) => void,
-  ): void {
+  function commitTogether(entries: readonly Entry[], report: Report): void {
     const begun = begin(entries, report);
-    if (begun.length > 0) report(carryOut(begun));
+    if (begun.length > 0) carryOut(begun, report);
   }
 
-  function applyGroup(entries: readonly Entry[]): { outcomes: Outcome[]; changed: boolean } {
+  function applyGroup(
+    entries: readonly Entry[],
+  ): Pick<Group, "changed" | "changes"> & { readonly outcomes: readonly Outcome[] } {
     const { foreign, isGuarded } = foreignCode();
     const watched = foreign.hasTriggers || (foreign.hasActions && entries.some(deletes));
     const writing = BigInt(watched ? WRITING.watched : WRITING.own);
@@ -169,13 +172,13 @@ export function createCommitter(connection: Connection, options: CommitterOption
     const watch = watched ? WATCH : undefined;
     const encoding = encodingOf(runner);
     const shared = { ...settings, encoding, now, nextKeys: new Map(), foreign, watch, isOpen };
-    const group: Group = { shared, revision: before, changed: isGuarded };
+    const group: Group = { shared, revision: before, changes: [], changed: isGuarded };
     const [first] = entries;
     // What a lone commit has done, if it fails, goes with the transaction: nothing else is in that.
     const isLone = first !== undefined && entries.length === 1 && !isGuarded;
     const outcomes = isLone ? [attempt(group, first)] : applyAll(group, entries);
     if (group.changed) runner.run({ sql: FINISH, parameters: [group.revision] });
-    return { outcomes, changed: group.changed };
+    return { outcomes, changes: group.changes, changed: group.changed };
   }
 
   function applyAll(group: Group, entries: readonly Entry[]): Outcome[] {
@@ -197,8 +200,8 @@ export function createCommitter(connection: Connection, options: CommitterOption
   ): Outcome[] | undefined {
     const first = group.revision + 1n;
     const news = creates.map((create, i) => ({ create, revision: first + BigInt(i) }));
-    const stored =
-      news.length > 1 ? runSteps(runner, insertTogether(group.shared, news)) : undefined;
+    const tx = { ...group.shared, changes: group.changes };
+    const stored = news.length > 1 ? runSteps(runner, insertTogether(tx, news)) : undefined;
     if (!stored) return undefined;
     group.revision += BigInt(stored.length);
     group.changed = true;
@@ -232,11 +235,13 @@ export function createCommitter(connection: Connection, options: CommitterOption
 
   function applyEntry(group: Group, entry: Entry): Commit {
     const revision = isSeen(entry.operations) ? group.revision + 1n : group.revision;
-    const commit = runSteps(runner, commitSteps({ ...group.shared, revision }, entry));
+    const changes: Change[] = [];
+    const commit = runSteps(runner, commitSteps({ ...group.shared, revision, changes }, entry));
     // A request that was carried out before keeps the revision that it had.
     if (!entry.validateOnly && commit.revision === revision) {
       group.revision = revision;
       group.changed = true;
+      for (const change of changes) group.changes.push(change);
     }
     return commit;
   }

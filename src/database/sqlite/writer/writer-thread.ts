@@ -12,9 +12,9 @@ import { useSchemaStore } from "../descriptors/schema-store.ts";
 import { toPlainError } from "../threads/thread-errors.ts";
 import { loadPlans, type ThreadPlans } from "../threads/thread-plans.ts";
 import type { WriterCode } from "../threads/thread-start.ts";
-import { type Outcome, packOutcomes, unpackCommits } from "./commit-transport.ts";
+import { packOutcomes, unpackCommits } from "./commit-transport.ts";
 import { keepFiles } from "./file-keeper.ts";
-import { createCommitter } from "./group-commit.ts";
+import { createCommitter, type Report } from "./group-commit.ts";
 import { guardIfFree } from "./table-guards.ts";
 import { keepWal } from "./wal.ts";
 import type { WriterData, WriterReply, WriterRequest } from "./writer-messages.ts";
@@ -73,8 +73,8 @@ function write({ path, files, durability, limits }: WriterData, known: ThreadPla
     answerBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
     requestRetentionMs: limits.requestRetentionMs,
   });
-  const report = (outcomes: readonly Outcome[]) => {
-    const packed = packOutcomes(outcomes);
+  const report: Report = (outcomes, changes) => {
+    const packed = packOutcomes(outcomes, changes);
     tell({ kind: "outcomes", outcomes: packed }, [packed.bytes.buffer]);
   };
   port.on("message", (request: WriterRequest) => {

@@ -2,6 +2,7 @@
 // groups. Knows no SQL.
 
 import { StoreError } from "../../../errors.ts";
+import { addUp, type ChangeCount } from "../../change.ts";
 import type { Commit, CommitOptions, Operation } from "../../database.ts";
 import { endReason } from "../connection/busy-retry.ts";
 import {
@@ -21,6 +22,8 @@ export interface Writer {
   commit(operations: readonly Operation[], options?: CommitOptions): Promise<Commit>;
   /** The commits that have no answer yet. */
   readonly queued: number;
+  /** How much was changed since the start. */
+  readonly changes: readonly ChangeCount[];
   /** When the log was last copied as a whole into the database, in milliseconds since the epoch. */
   readonly lastCheckpointMs: number | undefined;
   /** To be told that the files are not as they should be: saves what can be. */
@@ -54,6 +57,7 @@ export function startWriter(data: WriterData): Writer {
   /** Told when nothing waits any more. */
   let onIdle: (() => void) | undefined;
   let lastCheckpointMs: number | undefined;
+  let changes: readonly ChangeCount[] = [];
   let isClosed = false;
   let worker: WriterWorker | undefined = startWorker();
 
@@ -64,6 +68,7 @@ export function startWriter(data: WriterData): Writer {
   function receive(reply: WriterReply): void {
     switch (reply.kind) {
       case "outcomes":
+        changes = addUp([...changes, ...reply.outcomes.changes]);
         for (const outcome of unpackOutcomes(reply.outcomes)) {
           const waiting = sent.get(outcome.id);
           sent.delete(outcome.id);
@@ -174,6 +179,9 @@ export function startWriter(data: WriterData): Writer {
 
     get queued() {
       return queue.length + sent.size;
+    },
+    get changes() {
+      return changes;
     },
     get lastCheckpointMs() {
       return lastCheckpointMs;
