@@ -23,16 +23,16 @@ export interface AdmissionSetup {
  * Opens the files that say who may call.
  * @throws StoreError INVALID_CONFIG if one of them cannot be used.
  */
-export function openAdmission(
+export async function openAdmission(
   { access, auditLog, reflection = "on" }: Config,
   resources: readonly ResourceService[],
   plans: readonly ResourcePlan[],
   log: Log,
-): AdmissionSetup {
+): Promise<AdmissionSetup> {
   const audit = auditLog === undefined ? undefined : openAuditLog(auditLog, log);
   const onFinished = audit && { onFinished: auditTo(audit.log) };
   if (!access) return { ...onFinished, close: () => audit?.close() };
-  const authenticator = createAuthenticator(access, log);
+  const authenticator = await createAuthenticator(access, log);
   const types = new Map(plans.map(({ desc, resource }) => [desc.typeName, resource.type]));
   const policy = {
     isReflectionOpen: reflection === "on",

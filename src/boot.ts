@@ -1,29 +1,14 @@
-// Wires a service together: database, schema check, handlers, health, server. What is done once and
-// what each process does for itself are apart. Is the only place where the layers meet.
+// Wires a service together: an open store, handlers, health, server. What is done once and what each
+// process does for itself are apart. Is the only place where the layers meet.
 
-import { statSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { DatabaseService, DatabaseStatusSchema } from "../gen/protostore/v1/database_service_pb.ts";
 import { StoreService } from "../gen/protostore/v1/store_service_pb.ts";
 import { openAdmission } from "./admission.ts";
-import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
-import { type Connection, readPragma } from "./database/sqlite/connection/connection.ts";
-import { createDescriptorCheck } from "./database/sqlite/descriptors/descriptors.ts";
-import { createSchemaProbe } from "./database/sqlite/inspect/schema-probe.ts";
-import { refuseUnmanaged } from "./database/sqlite/migrate/detect.ts";
-import { readMigrationFiles } from "./database/sqlite/migrate/files.ts";
-import { type MigrateOptions, migrateUp, readSkipped } from "./database/sqlite/migrate/migrate.ts";
-import {
-  nameDatabase,
-  openDatabase,
-  requireWritable,
-  requireWriteAheadLog,
-} from "./database/sqlite/migrate/target.ts";
-import { openSqlite, type SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
+import { readPragma } from "./database/sqlite/connection/connection.ts";
+import type { SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
 import type { Definition } from "./definition.ts";
-import { StoreError } from "./errors.ts";
-import { loadFixtures } from "./fixtures.ts";
 import { tryPlace } from "./grpc/address.ts";
 import { createRowFaults } from "./handlers/row-faults.ts";
 import { assembleServices, createHandlerTools, implement } from "./handlers/services.ts";
@@ -34,12 +19,19 @@ import { createHealthMonitor } from "./health/monitor.ts";
 import { type Scrubber, startScrubber } from "./health/scrubber.ts";
 import { readServerStatus } from "./health/server-status.ts";
 import { healthService } from "./health/service.ts";
-import { watchEventLoop } from "./observe/event-loop.ts";
 import type { Log } from "./observe/log.ts";
 import { explainList } from "./repositories/list.ts";
-import { planResources, type ResourcePlan } from "./schema/plan.ts";
-import { registryOf } from "./schema/registry.ts";
+import type { ResourcePlan } from "./schema/plan.ts";
 import { serviceNameOf } from "./schema/resource-name.ts";
+import {
+  closeIfFailed,
+  closeStore,
+  openStore,
+  prepareFile,
+  prepareStore,
+  type Store,
+  tellOfUnindexed,
+} from "./store.ts";
 
 /** A service that answers. */
 export interface RunningService {
@@ -109,96 +101,6 @@ export async function servePrepared(
 /** For who cannot be told to stop while it starts. */
 const NEVER: AbortSignal = new AbortController().signal;
 
-type Migrations = Pick<MigrateOptions, "files" | "foreign">;
-
-/** An open database and what is known of it. */
-type Store = Awaited<ReturnType<typeof openStore>>;
-
-/**
- * `makeReady` runs once the plans are made: what cannot be planned leaves no file behind. The connection
- * that it returns stays open until there is another: to close the last one copies the whole log, and
- * the next would have to read it again.
- */
-async function openStore(
-  config: Config,
-  definition: Definition,
-  log: Log,
-  makeReady?: (config: Config, migrations: Migrations, log: Log) => Promise<Connection | undefined>,
-) {
-  const { resources, definitions, foreign, clock = systemClock } = definition;
-  const plans = planResources(resources);
-  const registry = registryOf(resources.map(({ resource }) => resource));
-  const files = readMigrationFiles(config.migrations ?? definition.migrations);
-  if (!config.readOnly) requireWritable(config.database, "to serve it as it is, add --read-only");
-  const first = await makeReady?.(config, { files, foreign }, log);
-  const metrics = watchEventLoop();
-  let database: SqliteDatabase;
-  try {
-    if (!config.readOnly) {
-      await requireWriteAheadLog(config.database, config.limits.migrationLockTimeoutMs);
-    }
-    database = openSqlite({
-      ...config,
-      path: config.database,
-      definitions,
-      registry,
-      log,
-      onStatement: metrics.recordStatement,
-    });
-  } catch (error) {
-    metrics.stop();
-    throw error;
-  } finally {
-    first?.close();
-  }
-  const schema = createSchemaProbe(database.connection, plans, files);
-  const { readOnly, limits } = config;
-  const batchRows = limits.derivationRows;
-  const source = { database, plans, registry, readOnly, log, clock, batchRows };
-  const checkDescriptors = createDescriptorCheck(source);
-  return { plans, registry, database, schema, checkDescriptors, metrics };
-}
-
-async function closeStore({ database, metrics }: Store): Promise<void> {
-  await database.close();
-  metrics.stop();
-}
-
-async function closeIfFailed<T>(store: Store, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    await closeStore(store);
-    throw error;
-  }
-}
-
-/** Refuses tables and rows that do not fit, derives rows anew, and loads the fixtures. */
-async function prepareStore(
-  store: Store,
-  { fixtures }: Config,
-  { linkFixtures }: Definition,
-  log: Log,
-): Promise<void> {
-  const { database, plans, registry, schema, checkDescriptors } = store;
-  schema.refuseDifferences();
-  if (schema.look().serving) await checkDescriptors();
-  if (fixtures !== undefined && schema.look().serving && (await isUntouched(database))) {
-    const count = await loadFixtures(database, plans, registry, fixtures, linkFixtures);
-    log.info({ count }, "loaded the fixtures");
-  }
-}
-
-/** Tells the operator which fields no index serves; never rejects. */
-async function tellOfUnindexed({ database, plans, schema }: Store, log: Log): Promise<void> {
-  if (!schema.look().serving) return;
-  try {
-    for await (const field of database.findUnindexed(plans)) log.warn(field);
-  } catch (error) {
-    log.error({ err: error }, "the indexes cannot be looked at");
-  }
-}
-
 async function serveStore(
   store: Store,
   config: Config,
@@ -225,7 +127,7 @@ async function serveStore(
     limits,
     log,
   });
-  const admission = openAdmission(config, resources, plans, log);
+  const admission = await openAdmission(config, resources, plans, log);
   let scrubber: Scrubber | undefined;
   let filler: Filler | undefined;
   try {
@@ -295,54 +197,4 @@ function tellOfHold({ logHold }: SqliteDatabase, log: Log): void {
   if (change === "began") {
     log.warn({ ...logHold.hold }, "the log grows: a read transaction keeps it from being cut");
   } else if (change === "ended") log.info("the log can be cut again");
-}
-
-/**
- * Makes a new file; an old one must be ours, and is migrated only by the operator's command. Returns
- * the connection with which an old one was looked at.
- */
-async function prepareFile(
-  { database: path, readOnly, limits }: Config,
-  migrations: Migrations,
-  log: Log,
-): Promise<Connection | undefined> {
-  const file = statSync(path, { throwIfNoEntry: false });
-  if (file && !file.isFile()) {
-    throw new StoreError("DATABASE_UNAVAILABLE", `${path} is not a file`);
-  }
-  const isThere = file !== undefined && file.size > 0;
-  const connection = isThere ? openUnlessEmpty(path, migrations, log) : undefined;
-  if (connection || readOnly) return connection;
-  const lockTimeoutMs = limits.migrationLockTimeoutMs;
-  const { notices } = await migrateUp(path, { ...migrations, lockTimeoutMs });
-  for (const notice of notices) log.warn(notice);
-  return undefined;
-}
-
-/** Undefined if nothing is in it: a first migration that failed, or was killed, leaves such a file. */
-function openUnlessEmpty(
-  path: string,
-  { files, foreign }: Migrations,
-  log: Log,
-): Connection | undefined {
-  const connection = openDatabase(path, { readOnly: true });
-  try {
-    const kind = refuseUnmanaged(connection, path, foreign);
-    for (const name of readSkipped(connection, files)) {
-      log.warn({ migration: name }, "this migration arrived below the version and is not run");
-    }
-    if (kind === "managed") return connection;
-  } catch (error) {
-    connection.close();
-    throw nameDatabase(path, error);
-  }
-  connection.close();
-  return undefined;
-}
-
-/** True if nothing was ever committed. */
-async function isUntouched(database: {
-  status(): Promise<{ revision: bigint }>;
-}): Promise<boolean> {
-  return (await database.status()).revision === 0n;
 }

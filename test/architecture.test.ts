@@ -24,7 +24,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: [...COMMANDS, "processes", "runtime", "stop-signals"],
   chinook: [...COMMANDS, "cli", "fixtures"],
   index: [...COMMANDS],
-  boot: [...BOOT, "definition", "fixtures", "admission"],
+  boot: [...BOOT, "definition", "admission", "store"],
+  store: [...BESIDE_HANDLERS, "definition", "fixtures"],
   admission: BESIDE_HANDLERS,
   access: [...FLOOR, "gen", "observe"],
   fixtures: [...BESIDE_HANDLERS, "definition"],
@@ -163,7 +164,15 @@ describe("imports", () => {
 });
 
 test("the drivers are known to the parts that open, migrate and inspect files, and to nobody else", () => {
-  const openers = ["boot.ts", "definition.ts", "index.ts", "main.ts", "cli/", "chinook/adopt/"];
+  const openers = [
+    "boot.ts",
+    "store.ts",
+    "definition.ts",
+    "index.ts",
+    "main.ts",
+    "cli/",
+    "chinook/adopt/",
+  ];
   const users = imports
     .filter(({ path, specifier }) => {
       const target = relative(REPO_ROOT, resolve(REPO_ROOT, path, "..", specifier));

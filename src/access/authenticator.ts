@@ -4,7 +4,7 @@
 import { unwatchFile, watchFile } from "node:fs";
 import type { AccessConfig } from "../config.ts";
 import type { Log } from "../observe/log.ts";
-import { createJwtVerifier, type JwtVerifier } from "./jwt.ts";
+import type { JwtVerifier } from "./jwt.ts";
 import type { Principal } from "./principal.ts";
 import { unauthenticated } from "./refusals.ts";
 import { readTokens } from "./token-file.ts";
@@ -35,10 +35,10 @@ const BEARER = /^bearer +(\S+) *$/i;
  * An authenticator; it reads its files again when they change.
  * @throws StoreError INVALID_CONFIG if one of them cannot be used.
  */
-export function createAuthenticator(
+export async function createAuthenticator(
   { tokens, jwt, clientRoles = {} }: AccessConfig,
   log: Log,
-): Authenticator {
+): Promise<Authenticator> {
   const ends: (() => void)[] = [];
   const roles = new Map(Object.entries(clientRoles));
   let index: TokenIndex | undefined;
@@ -67,6 +67,8 @@ export function createAuthenticator(
     });
   }
   if (jwt) {
+    // Nobody else waits for the library.
+    const { createJwtVerifier } = await import("./jwt.ts");
     const read = () => {
       verifyJwt = createJwtVerifier(jwt);
     };

@@ -17,7 +17,6 @@ import { METHODS } from "../../src/chinook/methods.ts";
 import { playlistTrackOperations } from "../../src/chinook/playlists/playlist-fixtures.ts";
 import { RESOURCES } from "../../src/chinook/resources.ts";
 import { systemClock } from "../../src/clock.ts";
-import { DEFAULT_LIMITS } from "../../src/config.ts";
 import type { Change } from "../../src/database/change.ts";
 import type { CommitOptions, Database, Operation } from "../../src/database/database.ts";
 import {
@@ -31,6 +30,7 @@ import { reflectionServices } from "../../src/grpc/reflection.ts";
 import { startServer } from "../../src/grpc/server.ts";
 import { assembleServices, createHandlerTools, implement } from "../../src/handlers/services.ts";
 import { storeMethods } from "../../src/handlers/store-service.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { formatName } from "../../src/schema/resource-name.ts";

@@ -1,0 +1,168 @@
+// Opens the database of a service and makes it ready: file, migrations, schema check, fixtures.
+// Must not know who calls, or how.
+
+import { statSync } from "node:fs";
+import { systemClock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import type { Connection } from "./database/sqlite/connection/connection.ts";
+import { createDescriptorCheck } from "./database/sqlite/descriptors/descriptors.ts";
+import { createSchemaProbe } from "./database/sqlite/inspect/schema-probe.ts";
+import { refuseUnmanaged } from "./database/sqlite/migrate/detect.ts";
+import { readMigrationFiles } from "./database/sqlite/migrate/files.ts";
+import { type MigrateOptions, migrateUp, readSkipped } from "./database/sqlite/migrate/migrate.ts";
+import {
+  nameDatabase,
+  openDatabase,
+  requireWritable,
+  requireWriteAheadLog,
+} from "./database/sqlite/migrate/target.ts";
+import { openSqlite, type SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
+import type { Definition } from "./definition.ts";
+import { StoreError } from "./errors.ts";
+import { loadFixtures } from "./fixtures.ts";
+import { watchEventLoop } from "./observe/event-loop.ts";
+import type { Log } from "./observe/log.ts";
+import { planResources } from "./schema/plan.ts";
+import { registryOf } from "./schema/registry.ts";
+
+type Migrations = Pick<MigrateOptions, "files" | "foreign">;
+
+/** An open database and what is known of it. */
+export type Store = Awaited<ReturnType<typeof openStore>>;
+
+/**
+ * `makeReady` runs once the plans are made: what cannot be planned leaves no file behind. The connection
+ * that it returns stays open until there is another: to close the last one copies the whole log, and
+ * the next would have to read it again.
+ */
+export async function openStore(
+  config: Config,
+  definition: Definition,
+  log: Log,
+  makeReady?: (config: Config, migrations: Migrations, log: Log) => Promise<Connection | undefined>,
+) {
+  const { resources, definitions, foreign, clock = systemClock } = definition;
+  const plans = planResources(resources);
+  const registry = registryOf(resources.map(({ resource }) => resource));
+  const files = readMigrationFiles(config.migrations ?? definition.migrations);
+  if (!config.readOnly) requireWritable(config.database, "to serve it as it is, add --read-only");
+  const first = await makeReady?.(config, { files, foreign }, log);
+  const metrics = watchEventLoop();
+  let database: SqliteDatabase;
+  try {
+    if (!config.readOnly) {
+      await requireWriteAheadLog(config.database, config.limits.migrationLockTimeoutMs);
+    }
+    database = openSqlite({
+      ...config,
+      path: config.database,
+      definitions,
+      registry,
+      log,
+      onStatement: metrics.recordStatement,
+    });
+  } catch (error) {
+    metrics.stop();
+    throw error;
+  } finally {
+    first?.close();
+  }
+  const schema = createSchemaProbe(database.connection, plans, files);
+  const { readOnly, limits } = config;
+  const batchRows = limits.derivationRows;
+  const source = { database, plans, registry, readOnly, log, clock, batchRows };
+  const checkDescriptors = createDescriptorCheck(source);
+  return { plans, registry, database, schema, checkDescriptors, metrics };
+}
+
+/** Closes the database, once all that is under way is done. */
+export async function closeStore({ database, metrics }: Store): Promise<void> {
+  await database.close();
+  metrics.stop();
+}
+
+/** What `action` returns; if it fails, the store is closed. */
+export async function closeIfFailed<T>(store: Store, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    await closeStore(store);
+    throw error;
+  }
+}
+
+/** Refuses tables and rows that do not fit, derives rows anew, and loads the fixtures. */
+export async function prepareStore(
+  store: Store,
+  { fixtures }: Config,
+  { linkFixtures }: Definition,
+  log: Log,
+): Promise<void> {
+  const { database, plans, registry, schema, checkDescriptors } = store;
+  schema.refuseDifferences();
+  if (schema.look().serving) await checkDescriptors();
+  if (fixtures !== undefined && schema.look().serving && (await isUntouched(database))) {
+    const count = await loadFixtures(database, plans, registry, fixtures, linkFixtures);
+    log.info({ count }, "loaded the fixtures");
+  }
+}
+
+/** Tells the operator which fields no index serves; never rejects. */
+export async function tellOfUnindexed({ database, plans, schema }: Store, log: Log): Promise<void> {
+  if (!schema.look().serving) return;
+  try {
+    for await (const field of database.findUnindexed(plans)) log.warn(field);
+  } catch (error) {
+    log.error({ err: error }, "the indexes cannot be looked at");
+  }
+}
+
+/**
+ * Makes a new file; an old one must be ours, and is migrated only by the operator's command. Returns
+ * the connection with which an old one was looked at.
+ */
+export async function prepareFile(
+  { database: path, readOnly, limits }: Config,
+  migrations: Migrations,
+  log: Log,
+): Promise<Connection | undefined> {
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (file && !file.isFile()) {
+    throw new StoreError("DATABASE_UNAVAILABLE", `${path} is not a file`);
+  }
+  const isThere = file !== undefined && file.size > 0;
+  const connection = isThere ? openUnlessEmpty(path, migrations, log) : undefined;
+  if (connection || readOnly) return connection;
+  const lockTimeoutMs = limits.migrationLockTimeoutMs;
+  const { notices } = await migrateUp(path, { ...migrations, lockTimeoutMs });
+  for (const notice of notices) log.warn(notice);
+  return undefined;
+}
+
+/** Undefined if nothing is in it: a first migration that failed, or was killed, leaves such a file. */
+function openUnlessEmpty(
+  path: string,
+  { files, foreign }: Migrations,
+  log: Log,
+): Connection | undefined {
+  const connection = openDatabase(path, { readOnly: true });
+  try {
+    const kind = refuseUnmanaged(connection, path, foreign);
+    for (const name of readSkipped(connection, files)) {
+      log.warn({ migration: name }, "this migration arrived below the version and is not run");
+    }
+    if (kind === "managed") return connection;
+  } catch (error) {
+    connection.close();
+    throw nameDatabase(path, error);
+  }
+  connection.close();
+  return undefined;
+}
+
+/** True if nothing was ever committed. */
+async function isUntouched(database: {
+  status(): Promise<{ revision: bigint }>;
+}): Promise<boolean> {
+  return (await database.status()).revision === 0n;
+}
