@@ -10,9 +10,12 @@ import { readPragma } from "./database/sqlite/connection/connection.ts";
 import type { SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
 import type { Definition } from "./definition.ts";
 import { tryPlace } from "./grpc/address.ts";
+import type { RunningServer } from "./grpc/server.ts";
 import { createRowFaults } from "./handlers/row-faults.ts";
 import { assembleServices, createHandlerTools, implement } from "./handlers/services.ts";
 import { storeMethods } from "./handlers/store-service.ts";
+import { type Checkpoints, startCheckpoints } from "./health/checkpoints.ts";
+import { findConditions, freeBytesAt } from "./health/conditions.ts";
 import { databaseService } from "./health/database-service.ts";
 import { type Filler, startFiller } from "./health/filler.ts";
 import { createHealthMonitor } from "./health/monitor.ts";
@@ -128,32 +131,41 @@ async function serveStore(
     log,
   });
   const admission = await openAdmission(config, resources, plans, log);
+  let serving: RunningServer | undefined;
   let scrubber: Scrubber | undefined;
   let filler: Filler | undefined;
+  let checkpoints: Checkpoints | undefined;
   try {
     // Loaded while the writer thread starts.
     const { startServer } = await import("./grpc/server.ts");
     const { reflectionServices } = await import("./grpc/reflection.ts");
     const faults = createRowFaults(strictReads);
     const tools = createHandlerTools(database, plans, registry, limits, faults);
+    const readStatus = async () => {
+      const refusal = monitor.gate();
+      const reason = refusal ?? database.writeRefusal();
+      const { refusals, isPublic = false } = serving ?? {};
+      const server = readServerStatus(metrics, database, faults.count, reason, refusals);
+      const passes = { scrub: scrubber?.status(), fill: filler?.status() };
+      try {
+        const freeBytes = await freeBytesAt(config.database);
+        const parts = { ...passes, schema: schema.describe(), server };
+        const status = create(DatabaseStatusSchema, { ...(await database.status()), ...parts });
+        status.conditions = findConditions(status, { ...config, isPublic }, freeBytes);
+        return status;
+      } catch (error) {
+        // Why it is not served is told all the more if nothing else can be.
+        if (refusal) return create(DatabaseStatusSchema, { server });
+        throw error;
+      }
+    };
     const services = [
       ...assembleServices(resources, own, tools),
-      databaseService(
-        async () => {
-          const refusal = monitor.gate();
-          const reason = refusal ?? database.writeRefusal();
-          const server = readServerStatus(metrics, database, faults.count, reason);
-          const passes = { scrub: scrubber?.status(), fill: filler?.status() };
-          try {
-            return { ...(await database.status()), schema: schema.describe(), ...passes, server };
-          } catch (error) {
-            // Why it is not served is told all the more if nothing else can be.
-            if (refusal) return create(DatabaseStatusSchema, { server });
-            throw error;
-          }
-        },
-        (request) => explainList(database, plans, request),
-      ),
+      databaseService({
+        readStatus,
+        explainQuery: (request) => explainList(database, plans, request),
+        checkpoint: database.checkpoint,
+      }),
       healthService(monitor),
     ];
     await database.opened();
@@ -170,11 +182,15 @@ async function serveStore(
       gate: monitor.gate,
       onStopping: monitor.stop,
     });
+    serving = server;
     scrubber = startScrubber({ database, plans, limits, log });
     const version = () => readPragma(database.connection, "data_version");
-    if (!readOnly) filler = startFiller({ database, version, plans, limits, log });
+    if (!readOnly) {
+      filler = startFiller({ database, version, plans, limits, log });
+      checkpoints = startCheckpoints(database, limits, log);
+    }
     const stop = async () => {
-      await Promise.all([scrubber?.stop(), filler?.stop(), server.stop()]);
+      await Promise.all([scrubber?.stop(), filler?.stop(), checkpoints?.stop(), server.stop()]);
       admission.close();
       await closeStore(store);
     };

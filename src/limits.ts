@@ -126,6 +126,14 @@ export const LIMITS = {
     "How old a connection may become, give or take a tenth, before its client is asked for another.",
   ),
   connectionAgeGraceMs: limit(30_000, "How long its calls may then go on."),
+  checkpointIntervalMs: limit(
+    300_000,
+    "How often a log that nobody has copied for want of writes is copied into the database; 0 never does.",
+  ),
+  diskFreeBytes: limit(
+    256 * 1024 * 1024,
+    "The room on the disk below which the status has a condition that says so.",
+  ),
   walSizeBytes: limit(
     64 * 1024 * 1024,
     "The write-ahead log is cut to this size, in bytes, when it is reset.",

@@ -189,7 +189,7 @@ export async function runServerChild(
       [SEED_VARIABLE]: secretSeed = "",
     } = process.env;
     const isFirst = process.env[PLACE_VARIABLE] === "0";
-    const off = { scrubRowsPerSecond: 0, fillRowsPerSecond: 0 };
+    const off = { scrubRowsPerSecond: 0, fillRowsPerSecond: 0, checkpointIntervalMs: 0 };
     const limits = isFirst ? config.limits : { ...config.limits, ...off };
     const service = await startUnlessStopped(signal, () =>
       start({ ...config, database, address, secretSeed, limits }, signal),

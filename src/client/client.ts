@@ -60,9 +60,29 @@ export interface Connection {
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
-/** Connects, without encryption, to the server at `host:port`; each connection is its own. */
-export function connect(address: string): Connection {
-  const channel = new Channel(address, credentials.createInsecure(), {
+/** How a server is to know who calls, and who calls the server. */
+export interface ConnectOptions {
+  /** PEM; a connection is not encrypted if absent. */
+  readonly tls?: TlsOptions;
+  /** Sent with each call as a bearer token. */
+  readonly token?: string;
+}
+
+/** What TLS is done with, in PEM. */
+export interface TlsOptions {
+  /** Whose certificates are trusted; those that Node.js trusts if absent. */
+  readonly ca?: Buffer;
+  /** The certificate of the client, and its key. */
+  readonly certificate?: Buffer;
+  readonly key?: Buffer;
+}
+
+/** Connects to the server at `host:port`; each connection is its own. */
+export function connect(address: string, { tls, token }: ConnectOptions = {}): Connection {
+  const security = tls
+    ? credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.certificate ?? null)
+    : credentials.createInsecure();
+  const channel = new Channel(address, security, {
     // Else all of this process would be one, and with it in one process of the server.
     "grpc.use_local_subchannel_pool": 1,
   });
@@ -70,7 +90,7 @@ export function connect(address: string): Connection {
     service(desc) {
       const methods = (desc as DescService).methods.flatMap((method) =>
         method.methodKind === "unary"
-          ? [[method.localName, unaryMethod(channel, method as DescMethodUnary)]]
+          ? [[method.localName, unaryMethod(channel, method as DescMethodUnary, token)]]
           : [],
       );
       return Object.fromEntries(methods);
@@ -82,16 +102,19 @@ export function connect(address: string): Connection {
 function unaryMethod(
   channel: Channel,
   method: DescMethodUnary,
+  token: string | undefined,
 ): UnaryMethod<DescMessage, DescMessage> {
   const path = `/${method.parent.typeName}/${method.name}`;
   return (init, { timeoutMs = DEFAULT_TIMEOUT_MS, onMetadata } = {}) =>
     new Promise((resolve, reject) => {
+      const metadata = new Metadata();
+      if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
       const call = channel.makeUnaryRequest(
         path,
         (request: Uint8Array) => Buffer.from(request),
         (response: Buffer) => fromBinary(method.output, response),
         toBinary(method.input, create(method.input, init)),
-        new Metadata(),
+        metadata,
         { deadline: Date.now() + timeoutMs },
         (error, response) =>
           response ? resolve(response) : reject(new RpcError(error as ServiceError)),

@@ -56,18 +56,25 @@ export async function resolvePlaces(place: Place): Promise<readonly Address[]> {
   const found = await lookup(parsed.host, { all: true }).catch((error) => {
     throw listenError(address, error);
   });
-  if (!place.tls && !place.insecure && !found.every(({ address: host }) => isLoopback(host))) {
+  const addresses = found.map(({ address: host }) => ({ host, port: parsed.port }));
+  if (!place.tls && !place.insecure && addresses.some(isPublic)) {
     throw new StoreError(
       "INVALID_CONFIG",
       `cannot listen on ${address} without TLS: others could read along and call; ` +
         "give --tls-cert and --tls-key, or --insecure if that is meant",
     );
   }
-  return found.map(({ address: host }) => ({ host, port: parsed.port }));
+  return addresses;
 }
 
-function isLoopback(host: string): boolean {
-  return isIPv6(host) ? host === "::1" || host.startsWith("::ffff:127.") : host.startsWith("127.");
+/** Whether other machines can connect to an address, which has a host by its number. */
+export function isPublic(address: Address): boolean {
+  if ("path" in address) return false;
+  const { host } = address;
+  const isLoopback = isIPv6(host)
+    ? host === "::1" || host.startsWith("::ffff:127.")
+    : host.startsWith("127.");
+  return !isLoopback;
 }
 
 /**

@@ -7,7 +7,7 @@ import { createServer as createTlsServer } from "node:tls";
 import type { TlsConfig } from "../config.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
-import { type Address, listenError, type Place, resolvePlaces } from "./address.ts";
+import { type Address, isPublic, listenError, type Place, resolvePlaces } from "./address.ts";
 import type { CountRefusal } from "./refusal-counts.ts";
 import { readTls, watchTls } from "./tls.ts";
 
@@ -27,6 +27,8 @@ export interface ListenerConfig extends Place {
 export interface Listener {
   /** Means nothing if the address is a socket's. */
   readonly port: number;
+  /** Whether other machines can connect. */
+  readonly isPublic: boolean;
   /** Takes no new connections; resolves when those that there are have ended. */
   close(): Promise<void>;
   /** Cuts off what is still connected. */
@@ -46,7 +48,8 @@ export async function listen(config: ListenerConfig): Promise<Listener> {
   const servers: Server[] = [];
   let port = 0;
   let failure: unknown;
-  for (const place of await resolvePlaces(config)) {
+  const places = await resolvePlaces(config);
+  for (const place of places) {
     const server = makeServer();
     server.prependListener("connection", connections.add);
     try {
@@ -64,6 +67,7 @@ export async function listen(config: ListenerConfig): Promise<Listener> {
   if (servers.length === 0) throw listenError(address, failure);
   return {
     port,
+    isPublic: places.some(isPublic),
     async close() {
       const closed = servers.map((server) => once(server, "close"));
       for (const server of servers) server.close();

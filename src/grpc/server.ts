@@ -42,6 +42,8 @@ export interface ServerConfig extends Place {
 export interface RunningServer {
   /** Means nothing if the address is a socket's. */
   readonly port: number;
+  /** Whether other machines can connect. */
+  readonly isPublic: boolean;
   /** How often each limit has refused somebody. */
   readonly refusals: ReadonlyMap<RefusingLimit, number>;
   /** Ends all streams, waits for calls in flight, then closes; resolves when it is closed. */
@@ -88,6 +90,8 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   const { port } = listener;
   const letStrayErrorsKill = surviveStrayErrors(log);
   log.info({ address, port, tls: config.tls !== undefined }, "serving");
+  if (listener.isPublic && !config.tls) log.warn("other machines can connect and read along");
+  if (listener.isPublic && !config.admissionTo) log.warn("whoever can connect may do everything");
 
   const stop = async () => {
     log.info("stopping");
@@ -106,6 +110,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   let stopped: Promise<void> | undefined;
   return {
     port,
+    isPublic: listener.isPublic,
     refusals: refusals.counts,
     stop() {
       stopped ??= stop();

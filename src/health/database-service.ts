@@ -3,34 +3,73 @@
 
 import { create } from "@bufbuild/protobuf";
 import {
+  CheckpointDatabaseResponseSchema,
   DatabaseService,
   type DatabaseStatus,
   type ExplainQueryResponse,
   ExplainQueryResponseSchema,
   ExplainQueryResponse_Kind as Kind,
+  CheckpointDatabaseRequest_Mode as Mode,
 } from "../../gen/protostore/v1/database_service_pb.ts";
 import type { Explanation, StepKind } from "../database/explanation.ts";
+import { invalidField } from "../errors.ts";
 import { implementService, type Service } from "../handlers/handler.ts";
 import type { ExplainRequest } from "../repositories/list.ts";
 
-/**
- * The database service. `readStatus` reads everything afresh and changes nothing; `explainQuery`
- * refuses what List would refuse.
- */
-export function databaseService(
-  readStatus: () => Promise<DatabaseStatus>,
-  explainQuery: (request: ExplainRequest) => Promise<Explanation>,
-): Service {
+/** What the database service is made of. */
+export interface DatabaseTools {
+  /** Reads everything afresh, and changes nothing. */
+  readonly readStatus: () => Promise<DatabaseStatus>;
+  /** Refuses what List would refuse. */
+  readonly explainQuery: (request: ExplainRequest) => Promise<Explanation>;
+  /** Copies the log into the database, as far as it goes without waiting. */
+  readonly checkpoint: (mode: CheckpointModeName) => Promise<CheckpointResult>;
+}
+
+type CheckpointModeName = "PASSIVE" | "FULL" | "RESTART" | "TRUNCATE";
+
+interface CheckpointResult {
+  readonly blocked: boolean;
+  readonly frames: number;
+  readonly checkpointedFrames: number;
+}
+
+/** The database service. */
+export function databaseService({ readStatus, explainQuery, checkpoint }: DatabaseTools): Service {
   return implementService(DatabaseService, {
     async getDatabaseStatus(_request, context) {
       const status = await readStatus();
       context.setRevision(status.revision);
       return status;
     },
+    async checkpointDatabase({ mode }) {
+      const { blocked, frames, checkpointedFrames } = await checkpoint(toModeName(mode));
+      return create(CheckpointDatabaseResponseSchema, {
+        blocked,
+        frames: BigInt(frames),
+        checkpointedFrames: BigInt(checkpointedFrames),
+      });
+    },
     async explainQuery({ resourceType, filter, orderBy }) {
       return toResponse(await explainQuery({ resourceType, filter, orderBy }));
     },
   });
+}
+
+function toModeName(mode: Mode): CheckpointModeName {
+  switch (mode) {
+    case Mode.MODE_UNSPECIFIED:
+    case Mode.PASSIVE:
+      return "PASSIVE";
+    case Mode.FULL:
+      return "FULL";
+    case Mode.RESTART:
+      return "RESTART";
+    case Mode.TRUNCATE:
+      return "TRUNCATE";
+    default:
+      throw invalidField("mode", "is no mode of a checkpoint");
+  }
 }
 
 const KINDS: Readonly<Record<StepKind, Kind>> = {

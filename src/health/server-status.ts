@@ -26,6 +26,7 @@ export function readServerStatus(
   database: DatabaseFigures,
   unreadableRows: bigint,
   refusal: StoreError | undefined,
+  limitRefusals: ReadonlyMap<string, number> = new Map(),
 ): DatabaseStatus_Server {
   return create(DatabaseStatus_ServerSchema, {
     uptime: durationFromMs(Math.round(metrics.uptimeMs())),
@@ -36,6 +37,9 @@ export function readServerStatus(
     unreadableRows,
     notServingReason: refusal?.message ?? "",
     changes: toChanges(database.changes()),
+    limitRefusals: Object.fromEntries(
+      [...limitRefusals].map(([limit, count]) => [limit, BigInt(count)]),
+    ),
   });
 }
 

@@ -200,11 +200,13 @@ test("a filter that must look at too many rows is refused, if a limit is set", a
 
 test("DatabaseService answers with it", async () => {
   const seen: unknown[] = [];
-  const service = databaseService(
-    async () => {
-      throw new Error("is not asked");
-    },
-    async (request) => {
+  const unasked = async () => {
+    throw new Error("is not asked");
+  };
+  const service = databaseService({
+    readStatus: unasked,
+    checkpoint: unasked,
+    explainQuery: async (request) => {
       seen.push(request);
       return {
         steps: [
@@ -216,7 +218,7 @@ test("DatabaseService answers with it", async () => {
         isFiltered: true,
       };
     },
-  );
+  });
   const handler = service.handlers.find(({ method }) => method.name === "ExplainQuery");
   const implement = handler?.implement as (request: object, context: object) => Promise<object>;
   const request = { resourceType: TRACK, filter: "a", orderBy: "b" };

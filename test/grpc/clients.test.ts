@@ -52,10 +52,12 @@ async function serveSome(): Promise<string> {
     revision: 42n,
   });
   const health = healthService(monitor);
-  const database = databaseService(
-    async () => status,
-    () => Promise.reject(new Error("not explained here")),
-  );
+  const unasked = () => Promise.reject(new Error("is not asked"));
+  const database = databaseService({
+    readStatus: async () => status,
+    explainQuery: unasked,
+    checkpoint: unasked,
+  });
   const reflection = reflectionServices([health.desc, database.desc, CustomerService]);
   const services = [health, database, customers, ...reflection];
   const { address } = await serve({ services, onStopping: monitor.stop });

@@ -133,10 +133,11 @@ test("a closed gate refuses all but what tells why", async () => {
     services: [
       genres(async () => "Oslo"),
       healthService(monitor),
-      databaseService(
-        async () => create(DatabaseStatusSchema),
-        () => Promise.reject(new Error("not explained here")),
-      ),
+      databaseService({
+        readStatus: async () => create(DatabaseStatusSchema),
+        explainQuery: () => Promise.reject(new Error("is not asked")),
+        checkpoint: () => Promise.reject(new Error("is not asked")),
+      }),
       ...reflection,
     ],
   });

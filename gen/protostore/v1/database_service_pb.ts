@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file protostore/v1/database_service.proto.
  */
 export const file_protostore_v1_database_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Il0KE0V4cGxhaW5RdWVyeVJlcXVlc3QSGgoNcmVzb3VyY2VfdHlwZRgBIAEoCUID4EECEhMKBmZpbHRlchgCIAEoCUID4EEBEhUKCG9yZGVyX2J5GAMgASgJQgPgQQEirQIKFEV4cGxhaW5RdWVyeVJlc3BvbnNlEjcKBXN0ZXBzGAEgAygLMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5TdGVwEhYKDmVzdGltYXRlZF9yb3dzGAIgASgDEg8KB2luZGV4ZWQYAyABKAgaZQoEU3RlcBI2CgRraW5kGAEgASgOMigucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZS5LaW5kEhUKDXJlc291cmNlX3R5cGUYAiABKAkSDgoGZmllbGRzGAMgAygJIkwKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEgoKBlNFQVJDSBABEg4KClNDQU5fSU5ERVgQAhIICgRTQ0FOEAMSCAoEU09SVBAEItYTCg5EYXRhYmFzZVN0YXR1cxI8Cgpjb25uZWN0aW9uGAEgASgLMigucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25uZWN0aW9uEjgKA3dhbBgCIAEoCzIrLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuV3JpdGVBaGVhZExvZxI0CgZzY2hlbWEYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNjaGVtYRI2CgdzdG9yYWdlGAQgASgLMiUucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TdG9yYWdlEhAKCHJldmlzaW9uGAUgASgDEjQKBnNlcnZlchgGIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2VydmVyEjIKBXNjcnViGAcgASgLMiMucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TY3J1YhIwCgRmaWxsGAggASgLMiIucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5GaWxsGuIBCgpDb25uZWN0aW9uEgwKBG9wZW4YASABKAgSEQoJcmVhZF9vbmx5GAIgASgIEhQKDGpvdXJuYWxfbW9kZRgDIAEoCRI+CgtzeW5jaHJvbm91cxgEIAEoDjIpLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU3luY2hyb25vdXMSFAoMZm9yZWlnbl9rZXlzGAUgASgIEi8KDGJ1c3lfdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIWCg5zcWxpdGVfdmVyc2lvbhgHIAEoCRrvAQoNV3JpdGVBaGVhZExvZxISCgpzaXplX2J5dGVzGAEgASgDEg4KBmZyYW1lcxgCIAEoAxIWCg5wZW5kaW5nX2ZyYW1lcxgDIAEoAxI4ChRsYXN0X2NoZWNrcG9pbnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSb2xkZXN0X3JlYWRlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgRob2xkGAYgASgLMiIucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Ib2xkGoEBCgRIb2xkEi4KCnN0YXJ0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKBmhvbGRlchgCIAEoDjIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuSG9sZGVyEhMKC3Byb2Nlc3NfaWRzGAMgAygDGrEBCgZTY2hlbWESDwoHdmVyc2lvbhgBIAEoAxIYChBleHBlY3RlZF92ZXJzaW9uGAIgASgDEg0KBWRpcnR5GAMgASgIEhMKC2RpZmZlcmVuY2VzGAQgAygJEhoKEmRlc2NyaXB0b3JzX3NoYTI1NhgFIAEoCRI8CgpkZXJpdmF0aW9uGAYgASgLMigucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5EZXJpdmF0aW9uGkUKCkRlcml2YXRpb24SEQoJcm93c19kb25lGAEgASgDEhIKCnJvd3NfdG90YWwYAiABKAMSEAoIZmluaXNoZWQYAyABKAgajQEKB1N0b3JhZ2USFwoPcGFnZV9zaXplX2J5dGVzGAEgASgDEhIKCnBhZ2VfY291bnQYAiABKAMSFgoOZnJlZWxpc3RfY291bnQYAyABKAMSGwoTZGF0YWJhc2Vfc2l6ZV9ieXRlcxgEIAEoAxIgChhzaGFyZWRfbWVtb3J5X3NpemVfYnl0ZXMYBSABKAMa8gIKBlNlcnZlchIpCgZ1cHRpbWUYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SPgoQZXZlbnRfbG9vcF9kZWxheRgCIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRGVsYXlzEkMKFW1haW5fdGhyZWFkX3N0YXRlbWVudBgDIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRGVsYXlzEh0KFXJlc2lkZW50X21lbW9yeV9ieXRlcxgEIAEoAxIWCg5xdWV1ZWRfY29tbWl0cxgFIAEoBRIUCgxxdWV1ZWRfcmVhZHMYBiABKAUSFwoPdW5yZWFkYWJsZV9yb3dzGAcgASgDEhoKEm5vdF9zZXJ2aW5nX3JlYXNvbhgIIAEoCRI2CgdjaGFuZ2VzGAkgAygLMiUucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5DaGFuZ2VzGmUKB0NoYW5nZXMSFQoNcmVzb3VyY2VfdHlwZRgBIAEoCRIVCg1jcmVhdGVkX2NvdW50GAIgASgDEhUKDXVwZGF0ZWRfY291bnQYAyABKAMSFQoNZGVsZXRlZF9jb3VudBgEIAEoAxqYAQoFU2NydWISMgoObGFzdF9wYXNzX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXJvd19jb3VudBgCIAEoAxIZChFjaGVja2VkX3Jvd19jb3VudBgDIAEoAxIVCg1maW5kaW5nX2NvdW50GAQgASgDEhYKDnJlc291cmNlX25hbWVzGAUgAygJGqcBCgRGaWxsEjIKDmxhc3RfcGFzc190aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBmaWxsZWRfcm93X2NvdW50GAIgASgDEhkKEXBlbmRpbmdfcm93X2NvdW50GAMgASgDEhYKDmxlZnRfcm93X2NvdW50GAQgASgDEh4KFnNraXBwZWRfcmVzb3VyY2VfdHlwZXMYBSADKAkajwEKBkRlbGF5cxImCgNwNTAYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDcDk5GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA21heBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVjb3VudBgEIAEoAyJUCgtTeW5jaHJvbm91cxIbChdTWU5DSFJPTk9VU19VTlNQRUNJRklFRBAAEgcKA09GRhABEgoKBk5PUk1BTBACEggKBEZVTEwQAxIJCgVFWFRSQRAEIkEKBkhvbGRlchIWChJIT0xERVJfVU5TUEVDSUZJRUQQABIMCghPV05fUkVBRBABEhEKDU9USEVSX1BST0NFU1MQAjKNAgoPRGF0YWJhc2VTZXJ2aWNlEncKEUdldERhdGFiYXNlU3RhdHVzEicucHJvdG9zdG9yZS52MS5HZXREYXRhYmFzZVN0YXR1c1JlcXVlc3QaHS5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzIhqC0+STAhQSEi92MS9kYXRhYmFzZVN0YXR1cxKAAQoMRXhwbGFpblF1ZXJ5EiIucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXF1ZXN0GiMucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZSIngtPkkwIhEh8vdjEvZGF0YWJhc2VTdGF0dXM6ZXhwbGFpblF1ZXJ5QlsKGWNvbS5leGFtcGxlLnByb3Rvc3RvcmUudjFCFERhdGFiYXNlU2VydmljZVByb3RvUAFaJmV4YW1wbGUuY29tL3Byb3Rvc3RvcmUvdjE7cHJvdG9zdG9yZXYxYgZwcm90bzM", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Iq0BChlDaGVja3BvaW50RGF0YWJhc2VSZXF1ZXN0EkAKBG1vZGUYASABKA4yLS5wcm90b3N0b3JlLnYxLkNoZWNrcG9pbnREYXRhYmFzZVJlcXVlc3QuTW9kZUID4EEBIk4KBE1vZGUSFAoQTU9ERV9VTlNQRUNJRklFRBAAEgsKB1BBU1NJVkUQARIICgRGVUxMEAISCwoHUkVTVEFSVBADEgwKCFRSVU5DQVRFEAQiWgoaQ2hlY2twb2ludERhdGFiYXNlUmVzcG9uc2USDwoHYmxvY2tlZBgBIAEoCBIOCgZmcmFtZXMYAiABKAMSGwoTY2hlY2twb2ludGVkX2ZyYW1lcxgDIAEoAyJdChNFeHBsYWluUXVlcnlSZXF1ZXN0EhoKDXJlc291cmNlX3R5cGUYASABKAlCA+BBAhITCgZmaWx0ZXIYAiABKAlCA+BBARIVCghvcmRlcl9ieRgDIAEoCUID4EEBIq0CChRFeHBsYWluUXVlcnlSZXNwb25zZRI3CgVzdGVwcxgBIAMoCzIoLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UuU3RlcBIWCg5lc3RpbWF0ZWRfcm93cxgCIAEoAxIPCgdpbmRleGVkGAMgASgIGmUKBFN0ZXASNgoEa2luZBgBIAEoDjIoLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UuS2luZBIVCg1yZXNvdXJjZV90eXBlGAIgASgJEg4KBmZpZWxkcxgDIAMoCSJMCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIKCgZTRUFSQ0gQARIOCgpTQ0FOX0lOREVYEAISCAoEU0NBThADEggKBFNPUlQQBCK1FwoORGF0YWJhc2VTdGF0dXMSPAoKY29ubmVjdGlvbhgBIAEoCzIoLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuQ29ubmVjdGlvbhI4CgN3YWwYAiABKAsyKy5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLldyaXRlQWhlYWRMb2cSNAoGc2NoZW1hGAMgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TY2hlbWESNgoHc3RvcmFnZRgEIAEoCzIlLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU3RvcmFnZRIQCghyZXZpc2lvbhgFIAEoAxI0CgZzZXJ2ZXIYBiABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNlcnZlchIyCgVzY3J1YhgHIAEoCzIjLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2NydWISMAoEZmlsbBgIIAEoCzIiLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRmlsbBI7Cgpjb25kaXRpb25zGAkgAygLMicucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25kaXRpb24amAIKCUNvbmRpdGlvbhI6CgRraW5kGAEgASgOMiwucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25kaXRpb24uS2luZBIPCgdtZXNzYWdlGAIgASgJIr0BCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIWChJJTlNFQ1VSRV9UUkFOU1BPUlQQARIPCgtPUEVOX0FDQ0VTUxACEg0KCUxPR19MQVJHRRADEhYKEkNIRUNLUE9JTlRfU1RBUlZFRBAEEhMKD1JFQURfT05MWV9NRURJQRAFEhQKEERJU0tfTkVBUkxZX0ZVTEwQBhIQCgxST1dTX0RBTUFHRUQQBxISCg5XUklURVNfV0FJVElORxAIGuIBCgpDb25uZWN0aW9uEgwKBG9wZW4YASABKAgSEQoJcmVhZF9vbmx5GAIgASgIEhQKDGpvdXJuYWxfbW9kZRgDIAEoCRI+CgtzeW5jaHJvbm91cxgEIAEoDjIpLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU3luY2hyb25vdXMSFAoMZm9yZWlnbl9rZXlzGAUgASgIEi8KDGJ1c3lfdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIWCg5zcWxpdGVfdmVyc2lvbhgHIAEoCRrvAQoNV3JpdGVBaGVhZExvZxISCgpzaXplX2J5dGVzGAEgASgDEg4KBmZyYW1lcxgCIAEoAxIWCg5wZW5kaW5nX2ZyYW1lcxgDIAEoAxI4ChRsYXN0X2NoZWNrcG9pbnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSb2xkZXN0X3JlYWRlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgRob2xkGAYgASgLMiIucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Ib2xkGoEBCgRIb2xkEi4KCnN0YXJ0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKBmhvbGRlchgCIAEoDjIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuSG9sZGVyEhMKC3Byb2Nlc3NfaWRzGAMgAygDGrEBCgZTY2hlbWESDwoHdmVyc2lvbhgBIAEoAxIYChBleHBlY3RlZF92ZXJzaW9uGAIgASgDEg0KBWRpcnR5GAMgASgIEhMKC2RpZmZlcmVuY2VzGAQgAygJEhoKEmRlc2NyaXB0b3JzX3NoYTI1NhgFIAEoCRI8CgpkZXJpdmF0aW9uGAYgASgLMigucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5EZXJpdmF0aW9uGkUKCkRlcml2YXRpb24SEQoJcm93c19kb25lGAEgASgDEhIKCnJvd3NfdG90YWwYAiABKAMSEAoIZmluaXNoZWQYAyABKAgajQEKB1N0b3JhZ2USFwoPcGFnZV9zaXplX2J5dGVzGAEgASgDEhIKCnBhZ2VfY291bnQYAiABKAMSFgoOZnJlZWxpc3RfY291bnQYAyABKAMSGwoTZGF0YWJhc2Vfc2l6ZV9ieXRlcxgEIAEoAxIgChhzaGFyZWRfbWVtb3J5X3NpemVfYnl0ZXMYBSABKAMa+QMKBlNlcnZlchIpCgZ1cHRpbWUYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SPgoQZXZlbnRfbG9vcF9kZWxheRgCIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRGVsYXlzEkMKFW1haW5fdGhyZWFkX3N0YXRlbWVudBgDIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRGVsYXlzEh0KFXJlc2lkZW50X21lbW9yeV9ieXRlcxgEIAEoAxIWCg5xdWV1ZWRfY29tbWl0cxgFIAEoBRIUCgxxdWV1ZWRfcmVhZHMYBiABKAUSFwoPdW5yZWFkYWJsZV9yb3dzGAcgASgDEhoKEm5vdF9zZXJ2aW5nX3JlYXNvbhgIIAEoCRI2CgdjaGFuZ2VzGAkgAygLMiUucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5DaGFuZ2VzEk8KDmxpbWl0X3JlZnVzYWxzGAogAygLMjcucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TZXJ2ZXIuTGltaXRSZWZ1c2Fsc0VudHJ5GjQKEkxpbWl0UmVmdXNhbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAM6AjgBGmUKB0NoYW5nZXMSFQoNcmVzb3VyY2VfdHlwZRgBIAEoCRIVCg1jcmVhdGVkX2NvdW50GAIgASgDEhUKDXVwZGF0ZWRfY291bnQYAyABKAMSFQoNZGVsZXRlZF9jb3VudBgEIAEoAxqYAQoFU2NydWISMgoObGFzdF9wYXNzX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXJvd19jb3VudBgCIAEoAxIZChFjaGVja2VkX3Jvd19jb3VudBgDIAEoAxIVCg1maW5kaW5nX2NvdW50GAQgASgDEhYKDnJlc291cmNlX25hbWVzGAUgAygJGqcBCgRGaWxsEjIKDmxhc3RfcGFzc190aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBmaWxsZWRfcm93X2NvdW50GAIgASgDEhkKEXBlbmRpbmdfcm93X2NvdW50GAMgASgDEhYKDmxlZnRfcm93X2NvdW50GAQgASgDEh4KFnNraXBwZWRfcmVzb3VyY2VfdHlwZXMYBSADKAkajwEKBkRlbGF5cxImCgNwNTAYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDcDk5GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA21heBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVjb3VudBgEIAEoAyJUCgtTeW5jaHJvbm91cxIbChdTWU5DSFJPTk9VU19VTlNQRUNJRklFRBAAEgcKA09GRhABEgoKBk5PUk1BTBACEggKBEZVTEwQAxIJCgVFWFRSQRAEIkEKBkhvbGRlchIWChJIT0xERVJfVU5TUEVDSUZJRUQQABIMCghPV05fUkVBRBABEhEKDU9USEVSX1BST0NFU1MQAjKjAwoPRGF0YWJhc2VTZXJ2aWNlEncKEUdldERhdGFiYXNlU3RhdHVzEicucHJvdG9zdG9yZS52MS5HZXREYXRhYmFzZVN0YXR1c1JlcXVlc3QaHS5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzIhqC0+STAhQSEi92MS9kYXRhYmFzZVN0YXR1cxKTAQoSQ2hlY2twb2ludERhdGFiYXNlEigucHJvdG9zdG9yZS52MS5DaGVja3BvaW50RGF0YWJhc2VSZXF1ZXN0GikucHJvdG9zdG9yZS52MS5DaGVja3BvaW50RGF0YWJhc2VSZXNwb25zZSIogtPkkwIiOgEqIh0vdjEvZGF0YWJhc2VTdGF0dXM6Y2hlY2twb2ludBKAAQoMRXhwbGFpblF1ZXJ5EiIucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXF1ZXN0GiMucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZSIngtPkkwIhEh8vdjEvZGF0YWJhc2VTdGF0dXM6ZXhwbGFpblF1ZXJ5QlsKGWNvbS5leGFtcGxlLnByb3Rvc3RvcmUudjFCFERhdGFiYXNlU2VydmljZVByb3RvUAFaJmV4YW1wbGUuY29tL3Byb3Rvc3RvcmUvdjE7cHJvdG9zdG9yZXYxYgZwcm90bzM", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request message for DatabaseService.GetDatabaseStatus.
@@ -30,6 +30,117 @@ export type GetDatabaseStatusRequest = Message<"protostore.v1.GetDatabaseStatusR
  */
 export const GetDatabaseStatusRequestSchema: GenMessage<GetDatabaseStatusRequest> = /*@__PURE__*/
   messageDesc(file_protostore_v1_database_service, 0);
+
+/**
+ * Request message for DatabaseService.CheckpointDatabase.
+ *
+ * @generated from message protostore.v1.CheckpointDatabaseRequest
+ */
+export type CheckpointDatabaseRequest = Message<"protostore.v1.CheckpointDatabaseRequest"> & {
+  /**
+   * How far to go; PASSIVE if it is not said.
+   *
+   * @generated from field: protostore.v1.CheckpointDatabaseRequest.Mode mode = 1;
+   */
+  mode: CheckpointDatabaseRequest_Mode;
+};
+
+/**
+ * Describes the message protostore.v1.CheckpointDatabaseRequest.
+ * Use `create(CheckpointDatabaseRequestSchema)` to create a new message.
+ */
+export const CheckpointDatabaseRequestSchema: GenMessage<CheckpointDatabaseRequest> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 1);
+
+/**
+ * SQLite's modes of a checkpoint.
+ *
+ * @generated from enum protostore.v1.CheckpointDatabaseRequest.Mode
+ */
+export const CheckpointDatabaseRequest_Mode = {
+  /**
+   * PASSIVE.
+   *
+   * @generated from enum value: MODE_UNSPECIFIED = 0;
+   */
+  MODE_UNSPECIFIED: 0,
+
+  /**
+   * Copies what nobody needs to be in the log any more.
+   *
+   * @generated from enum value: PASSIVE = 1;
+   */
+  PASSIVE: 1,
+
+  /**
+   * Copies all of it, and keeps others from writing meanwhile.
+   *
+   * @generated from enum value: FULL = 2;
+   */
+  FULL: 2,
+
+  /**
+   * The same, and the next write begins the log again.
+   *
+   * @generated from enum value: RESTART = 3;
+   */
+  RESTART: 3,
+
+  /**
+   * The same, and the log file is emptied.
+   *
+   * @generated from enum value: TRUNCATE = 4;
+   */
+  TRUNCATE: 4,
+} as const;
+
+/**
+ * SQLite's modes of a checkpoint.
+ *
+ * @generated from enum protostore.v1.CheckpointDatabaseRequest.Mode
+ */
+export type CheckpointDatabaseRequest_Mode = (typeof CheckpointDatabaseRequest_Mode)[keyof typeof CheckpointDatabaseRequest_Mode] | UnknownEnum;
+
+/**
+ * Describes the enum protostore.v1.CheckpointDatabaseRequest.Mode.
+ */
+export const CheckpointDatabaseRequest_ModeSchema: GenEnum<CheckpointDatabaseRequest_Mode> = /*@__PURE__*/
+  enumDesc(file_protostore_v1_database_service, 1, 0);
+
+/**
+ * Response message for DatabaseService.CheckpointDatabase.
+ *
+ * @generated from message protostore.v1.CheckpointDatabaseResponse
+ */
+export type CheckpointDatabaseResponse = Message<"protostore.v1.CheckpointDatabaseResponse"> & {
+  /**
+   * True if a reader or a writer kept it from going as far as it was asked to.
+   *
+   * @generated from field: bool blocked = 1;
+   */
+  blocked: boolean;
+
+  /**
+   * The frames (pages) in the log.
+   *
+   * @generated from field: int64 frames = 2;
+   */
+  frames: bigint;
+
+  /**
+   * Those of them that are copied into the database file.
+   *
+   * @generated from field: int64 checkpointed_frames = 3;
+   */
+  checkpointedFrames: bigint;
+};
+
+/**
+ * Describes the message protostore.v1.CheckpointDatabaseResponse.
+ * Use `create(CheckpointDatabaseResponseSchema)` to create a new message.
+ */
+export const CheckpointDatabaseResponseSchema: GenMessage<CheckpointDatabaseResponse> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 2);
 
 /**
  * Request message for DatabaseService.ExplainQuery.
@@ -64,7 +175,7 @@ export type ExplainQueryRequest = Message<"protostore.v1.ExplainQueryRequest"> &
  * Use `create(ExplainQueryRequestSchema)` to create a new message.
  */
 export const ExplainQueryRequestSchema: GenMessage<ExplainQueryRequest> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 1);
+  messageDesc(file_protostore_v1_database_service, 3);
 
 /**
  * Response message for DatabaseService.ExplainQuery.
@@ -100,7 +211,7 @@ export type ExplainQueryResponse = Message<"protostore.v1.ExplainQueryResponse">
  * Use `create(ExplainQueryResponseSchema)` to create a new message.
  */
 export const ExplainQueryResponseSchema: GenMessage<ExplainQueryResponse> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 2);
+  messageDesc(file_protostore_v1_database_service, 4);
 
 /**
  * One step.
@@ -135,7 +246,7 @@ export type ExplainQueryResponse_Step = Message<"protostore.v1.ExplainQueryRespo
  * Use `create(ExplainQueryResponse_StepSchema)` to create a new message.
  */
 export const ExplainQueryResponse_StepSchema: GenMessage<ExplainQueryResponse_Step> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 2, 0);
+  messageDesc(file_protostore_v1_database_service, 4, 0);
 
 /**
  * What a step does.
@@ -190,7 +301,7 @@ export type ExplainQueryResponse_Kind = (typeof ExplainQueryResponse_Kind)[keyof
  * Describes the enum protostore.v1.ExplainQueryResponse.Kind.
  */
 export const ExplainQueryResponse_KindSchema: GenEnum<ExplainQueryResponse_Kind> = /*@__PURE__*/
-  enumDesc(file_protostore_v1_database_service, 2, 0);
+  enumDesc(file_protostore_v1_database_service, 4, 0);
 
 /**
  * What is known of the database at one moment.
@@ -256,6 +367,14 @@ export type DatabaseStatus = Message<"protostore.v1.DatabaseStatus"> & {
    * @generated from field: protostore.v1.DatabaseStatus.Fill fill = 8;
    */
   fill?: DatabaseStatus_Fill | undefined;
+
+  /**
+   * What an operator should look at, while calls are answered all the same; empty
+   * if all is well.
+   *
+   * @generated from field: repeated protostore.v1.DatabaseStatus.Condition conditions = 9;
+   */
+  conditions: DatabaseStatus_Condition[];
 };
 
 /**
@@ -263,7 +382,118 @@ export type DatabaseStatus = Message<"protostore.v1.DatabaseStatus"> & {
  * Use `create(DatabaseStatusSchema)` to create a new message.
  */
 export const DatabaseStatusSchema: GenMessage<DatabaseStatus> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3);
+  messageDesc(file_protostore_v1_database_service, 5);
+
+/**
+ * Something that an operator should look at.
+ *
+ * @generated from message protostore.v1.DatabaseStatus.Condition
+ */
+export type DatabaseStatus_Condition = Message<"protostore.v1.DatabaseStatus.Condition"> & {
+  /**
+   * What it is.
+   *
+   * @generated from field: protostore.v1.DatabaseStatus.Condition.Kind kind = 1;
+   */
+  kind: DatabaseStatus_Condition_Kind;
+
+  /**
+   * The same in words, with figures.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message protostore.v1.DatabaseStatus.Condition.
+ * Use `create(DatabaseStatus_ConditionSchema)` to create a new message.
+ */
+export const DatabaseStatus_ConditionSchema: GenMessage<DatabaseStatus_Condition> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 5, 0);
+
+/**
+ * What conditions there are.
+ *
+ * @generated from enum protostore.v1.DatabaseStatus.Condition.Kind
+ */
+export const DatabaseStatus_Condition_Kind = {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: KIND_UNSPECIFIED = 0;
+   */
+  KIND_UNSPECIFIED: 0,
+
+  /**
+   * Other machines can connect, and what is said is not encrypted.
+   *
+   * @generated from enum value: INSECURE_TRANSPORT = 1;
+   */
+  INSECURE_TRANSPORT: 1,
+
+  /**
+   * Other machines can connect, and nobody has to prove who it is.
+   *
+   * @generated from enum value: OPEN_ACCESS = 2;
+   */
+  OPEN_ACCESS: 2,
+
+  /**
+   * The log has outgrown its bound.
+   *
+   * @generated from enum value: LOG_LARGE = 3;
+   */
+  LOG_LARGE: 3,
+
+  /**
+   * A read transaction keeps the log from being copied; see `wal.hold`.
+   *
+   * @generated from enum value: CHECKPOINT_STARVED = 4;
+   */
+  CHECKPOINT_STARVED: 4,
+
+  /**
+   * Nothing can be written, though the server was not started so.
+   *
+   * @generated from enum value: READ_ONLY_MEDIA = 5;
+   */
+  READ_ONLY_MEDIA: 5,
+
+  /**
+   * The disk of the database is nearly full.
+   *
+   * @generated from enum value: DISK_NEARLY_FULL = 6;
+   */
+  DISK_NEARLY_FULL: 6,
+
+  /**
+   * The scrubber has found rows that are damaged; see `scrub`.
+   *
+   * @generated from enum value: ROWS_DAMAGED = 7;
+   */
+  ROWS_DAMAGED: 7,
+
+  /**
+   * Most of the room for commits that wait is taken.
+   *
+   * @generated from enum value: WRITES_WAITING = 8;
+   */
+  WRITES_WAITING: 8,
+} as const;
+
+/**
+ * What conditions there are.
+ *
+ * @generated from enum protostore.v1.DatabaseStatus.Condition.Kind
+ */
+export type DatabaseStatus_Condition_Kind = (typeof DatabaseStatus_Condition_Kind)[keyof typeof DatabaseStatus_Condition_Kind] | UnknownEnum;
+
+/**
+ * Describes the enum protostore.v1.DatabaseStatus.Condition.Kind.
+ */
+export const DatabaseStatus_Condition_KindSchema: GenEnum<DatabaseStatus_Condition_Kind> = /*@__PURE__*/
+  enumDesc(file_protostore_v1_database_service, 5, 0, 0);
 
 /**
  * The settings of the connection, as read back from SQLite.
@@ -326,7 +556,7 @@ export type DatabaseStatus_Connection = Message<"protostore.v1.DatabaseStatus.Co
  * Use `create(DatabaseStatus_ConnectionSchema)` to create a new message.
  */
 export const DatabaseStatus_ConnectionSchema: GenMessage<DatabaseStatus_Connection> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 0);
+  messageDesc(file_protostore_v1_database_service, 5, 1);
 
 /**
  * The write-ahead log.
@@ -383,7 +613,7 @@ export type DatabaseStatus_WriteAheadLog = Message<"protostore.v1.DatabaseStatus
  * Use `create(DatabaseStatus_WriteAheadLogSchema)` to create a new message.
  */
 export const DatabaseStatus_WriteAheadLogSchema: GenMessage<DatabaseStatus_WriteAheadLog> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 1);
+  messageDesc(file_protostore_v1_database_service, 5, 2);
 
 /**
  * A read transaction that has been open for long: what was written since it began
@@ -420,7 +650,7 @@ export type DatabaseStatus_Hold = Message<"protostore.v1.DatabaseStatus.Hold"> &
  * Use `create(DatabaseStatus_HoldSchema)` to create a new message.
  */
 export const DatabaseStatus_HoldSchema: GenMessage<DatabaseStatus_Hold> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 2);
+  messageDesc(file_protostore_v1_database_service, 5, 3);
 
 /**
  * The schema and what the server expects of it.
@@ -478,7 +708,7 @@ export type DatabaseStatus_Schema = Message<"protostore.v1.DatabaseStatus.Schema
  * Use `create(DatabaseStatus_SchemaSchema)` to create a new message.
  */
 export const DatabaseStatus_SchemaSchema: GenMessage<DatabaseStatus_Schema> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 3);
+  messageDesc(file_protostore_v1_database_service, 5, 4);
 
 /**
  * The rows whose columns and JSON are made anew, because they were written by
@@ -514,7 +744,7 @@ export type DatabaseStatus_Derivation = Message<"protostore.v1.DatabaseStatus.De
  * Use `create(DatabaseStatus_DerivationSchema)` to create a new message.
  */
 export const DatabaseStatus_DerivationSchema: GenMessage<DatabaseStatus_Derivation> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 4);
+  messageDesc(file_protostore_v1_database_service, 5, 5);
 
 /**
  * Pages and file sizes.
@@ -563,7 +793,7 @@ export type DatabaseStatus_Storage = Message<"protostore.v1.DatabaseStatus.Stora
  * Use `create(DatabaseStatus_StorageSchema)` to create a new message.
  */
 export const DatabaseStatus_StorageSchema: GenMessage<DatabaseStatus_Storage> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 5);
+  messageDesc(file_protostore_v1_database_service, 5, 6);
 
 /**
  * The server's process. What is counted is counted since its start.
@@ -636,6 +866,14 @@ export type DatabaseStatus_Server = Message<"protostore.v1.DatabaseStatus.Server
    * @generated from field: repeated protostore.v1.DatabaseStatus.Changes changes = 9;
    */
   changes: DatabaseStatus_Changes[];
+
+  /**
+   * How often each limit has refused a connection, a call or an answer, by the
+   * limit's name.
+   *
+   * @generated from field: map<string, int64> limit_refusals = 10;
+   */
+  limitRefusals: { [key: string]: bigint };
 };
 
 /**
@@ -643,7 +881,7 @@ export type DatabaseStatus_Server = Message<"protostore.v1.DatabaseStatus.Server
  * Use `create(DatabaseStatus_ServerSchema)` to create a new message.
  */
 export const DatabaseStatus_ServerSchema: GenMessage<DatabaseStatus_Server> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 6);
+  messageDesc(file_protostore_v1_database_service, 5, 7);
 
 /**
  * How often resources of a type were created, updated and deleted, also together
@@ -687,7 +925,7 @@ export type DatabaseStatus_Changes = Message<"protostore.v1.DatabaseStatus.Chang
  * Use `create(DatabaseStatus_ChangesSchema)` to create a new message.
  */
 export const DatabaseStatus_ChangesSchema: GenMessage<DatabaseStatus_Changes> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 7);
+  messageDesc(file_protostore_v1_database_service, 5, 8);
 
 /**
  * The passes of the scrubber. It checks that the columns, the JSON and the
@@ -738,7 +976,7 @@ export type DatabaseStatus_Scrub = Message<"protostore.v1.DatabaseStatus.Scrub">
  * Use `create(DatabaseStatus_ScrubSchema)` to create a new message.
  */
 export const DatabaseStatus_ScrubSchema: GenMessage<DatabaseStatus_Scrub> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 8);
+  messageDesc(file_protostore_v1_database_service, 5, 9);
 
 /**
  * The passes of the filler. A row that it has filled is read without being
@@ -791,7 +1029,7 @@ export type DatabaseStatus_Fill = Message<"protostore.v1.DatabaseStatus.Fill"> &
  * Use `create(DatabaseStatus_FillSchema)` to create a new message.
  */
 export const DatabaseStatus_FillSchema: GenMessage<DatabaseStatus_Fill> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 9);
+  messageDesc(file_protostore_v1_database_service, 5, 10);
 
 /**
  * The distribution of how long something took.
@@ -833,7 +1071,7 @@ export type DatabaseStatus_Delays = Message<"protostore.v1.DatabaseStatus.Delays
  * Use `create(DatabaseStatus_DelaysSchema)` to create a new message.
  */
 export const DatabaseStatus_DelaysSchema: GenMessage<DatabaseStatus_Delays> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 3, 10);
+  messageDesc(file_protostore_v1_database_service, 5, 11);
 
 /**
  * SQLite's `synchronous` setting.
@@ -888,7 +1126,7 @@ export type DatabaseStatus_Synchronous = (typeof DatabaseStatus_Synchronous)[key
  * Describes the enum protostore.v1.DatabaseStatus.Synchronous.
  */
 export const DatabaseStatus_SynchronousSchema: GenEnum<DatabaseStatus_Synchronous> = /*@__PURE__*/
-  enumDesc(file_protostore_v1_database_service, 3, 0);
+  enumDesc(file_protostore_v1_database_service, 5, 0);
 
 /**
  * Whose read transaction keeps the log from being cut.
@@ -929,7 +1167,7 @@ export type DatabaseStatus_Holder = (typeof DatabaseStatus_Holder)[keyof typeof 
  * Describes the enum protostore.v1.DatabaseStatus.Holder.
  */
 export const DatabaseStatus_HolderSchema: GenEnum<DatabaseStatus_Holder> = /*@__PURE__*/
-  enumDesc(file_protostore_v1_database_service, 3, 1);
+  enumDesc(file_protostore_v1_database_service, 5, 1);
 
 /**
  * Looks after the database that a server stores its messages in.
@@ -947,6 +1185,17 @@ export const DatabaseService: GenService<{
     methodKind: "unary";
     input: typeof GetDatabaseStatusRequestSchema;
     output: typeof DatabaseStatusSchema;
+  },
+  /**
+   * Copies the write-ahead log into the database file. It waits for nobody: what
+   * readers or other programs still need stays in the log.
+   *
+   * @generated from rpc protostore.v1.DatabaseService.CheckpointDatabase
+   */
+  checkpointDatabase: {
+    methodKind: "unary";
+    input: typeof CheckpointDatabaseRequestSchema;
+    output: typeof CheckpointDatabaseResponseSchema;
   },
   /**
    * Tells how a List request would be run: what is searched by which index and

@@ -29,7 +29,7 @@ import { createShortPageReader } from "./readers/short-pages.ts";
 import { endAhead } from "./threads/thread-start.ts";
 import { verifyDatabase } from "./verify/verify.ts";
 import { checkRows, type RowSource } from "./verify/verify-rows.ts";
-import { createWalLook } from "./writer/wal.ts";
+import { type Checkpoint, type CheckpointMode, createWalLook } from "./writer/wal.ts";
 import { startWriter } from "./writer/writer.ts";
 
 export interface SqliteOptions {
@@ -62,6 +62,8 @@ export interface SqliteDatabase extends Database {
   checkFiles(): StoreError | undefined;
   /** What keeps the log from being cut. */
   readonly logHold: HoldWatch;
+  /** Copies the log into the database file, as far as the mode says and others allow. @throws StoreError */
+  checkpoint(mode: CheckpointMode): Promise<Checkpoint>;
   /** Why nothing can be written now though all can be read. */
   writeRefusal(): StoreError | undefined;
   /** Resolves when the database can be written, if it is to be. @throws StoreError */
@@ -135,6 +137,10 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     async opened() {
       await writer?.opened();
     },
+    async checkpoint(mode) {
+      if (!writer) throw readOnlyMode();
+      return writer.checkpoint(mode);
+    },
     writeRefusal() {
       lookAtMedia();
       return isMediaReadOnly ? readOnlyMedia() : undefined;
@@ -154,7 +160,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     verify: (plans, call) => verifyDatabase(readUnder(call), plans, registry),
     checkRows: (check, call) => checkRows(readUnder(call), registry, check),
     async commit(operations, commitOptions) {
-      if (!writer) throw new StoreError("READ_ONLY_MODE", "the server is read-only");
+      if (!writer) throw readOnlyMode();
       return writer.commit(operations, commitOptions);
     },
     async secret(name) {
@@ -205,6 +211,10 @@ function openReading(path: string, busyTimeoutMs: number, requireLog: boolean): 
   } catch (error) {
     throw translateSqliteError(error);
   }
+}
+
+function readOnlyMode(): StoreError {
+  return new StoreError("READ_ONLY_MODE", "the server is read-only");
 }
 
 /** Reads go on where nothing can be written. */

@@ -7,7 +7,7 @@ import type { FileGuard } from "../connection/file-guard.ts";
 import { isReadOnlyNow, readOnlyMedia } from "../connection/media.ts";
 import type { Outcome, PendingCommit } from "./commit-transport.ts";
 import type { CommitGroup, Report } from "./group-commit.ts";
-import type { WalKeeper } from "./wal.ts";
+import type { Checkpoint, CheckpointMode, WalKeeper } from "./wal.ts";
 
 /** The writer's care of its files. */
 export interface FileKeeper {
@@ -15,6 +15,8 @@ export interface FileKeeper {
   commit(commitGroup: CommitGroup, group: readonly PendingCommit[], report: Report): void;
   /** What is to be done once a group has its answers. The time of a checkpoint, as `WalKeeper`. */
   afterCommit(): number | undefined;
+  /** Copies the log, as far as the mode says. @throws StoreError if the files are not as they should be. */
+  checkpoint(mode: CheckpointMode): Checkpoint;
   /** Looks again, and saves what can be saved. */
   mend(): void;
 }
@@ -71,6 +73,11 @@ export function keepFiles(connection: Connection, guard: FileGuard, wal: WalKeep
         if (isReadOnly) return undefined;
         throw error;
       }
+    },
+    checkpoint(mode) {
+      const found = guard.check() ?? (isReadOnlyNow(path) ? readOnlyMedia() : undefined);
+      if (found) throw found;
+      return wal.checkpoint(mode);
     },
     mend,
   };

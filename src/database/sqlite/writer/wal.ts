@@ -11,6 +11,19 @@ export interface WalState {
   readonly pendingFrames: number;
 }
 
+/** How far a checkpoint goes, as SQLite names it; here none waits for anybody. */
+export type CheckpointMode = "PASSIVE" | "FULL" | "RESTART" | "TRUNCATE";
+
+/** What a checkpoint did. */
+export interface Checkpoint {
+  /** True if a reader or a writer kept it from going as far as it was asked to. */
+  readonly blocked: boolean;
+  /** Frames (pages) in the log. */
+  readonly frames: number;
+  /** Those of them that are copied into the database file. */
+  readonly checkpointedFrames: number;
+}
+
 /** Watches the log of one write connection. */
 export interface WalKeeper {
   /**
@@ -18,6 +31,8 @@ export interface WalKeeper {
    * of it was copied, in milliseconds since the epoch.
    */
   afterCommit(): number | undefined;
+  /** Copies as much of the log as the mode says and others allow. */
+  checkpoint(mode: CheckpointMode): Checkpoint;
   /** Copies all of the log into the database and empties it, if that can be done without waiting. */
   save(): boolean;
 }
@@ -60,10 +75,18 @@ export function keepWal(connection: Connection, sizeBytes: number): WalKeeper {
   connection.pragma("wal_autocheckpoint = 0");
   connection.pragma(`journal_size_limit = ${sizeBytes}`);
   const look = createWalLook(connection);
+  const run = (mode: CheckpointMode) =>
+    connection.prepare(`PRAGMA wal_checkpoint(${mode})`).raw().get();
   return {
+    checkpoint(mode) {
+      const answer = run(mode);
+      const [busy] = answer as [bigint];
+      const { frames, pendingFrames } = toState(answer);
+      return { blocked: busy !== 0n, frames, checkpointedFrames: frames - pendingFrames };
+    },
     save() {
       // What is then left of the log, wherever it is, can neither be lost nor taken for another's.
-      const [busy] = connection.prepare("PRAGMA wal_checkpoint(TRUNCATE)").raw().get() as [bigint];
+      const [busy] = run("TRUNCATE") as [bigint];
       return busy === 0n;
     },
     afterCommit() {
@@ -73,7 +96,7 @@ export function keepWal(connection: Connection, sizeBytes: number): WalKeeper {
       // catches up while other processes write, and the log would grow for ever: FULL keeps them from
       // writing until all of it is copied, and the next of them can begin it again.
       const mode = frames < LONG_LOG_FRAMES ? "PASSIVE" : "FULL";
-      const after = toState(connection.prepare(`PRAGMA wal_checkpoint(${mode})`).raw().get());
+      const after = toState(run(mode));
       return after.pendingFrames === 0 ? Date.now() : undefined;
     },
   };

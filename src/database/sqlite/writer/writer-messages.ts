@@ -7,6 +7,7 @@ import type { StoreFiles } from "../connection/file-guard.ts";
 import type { PlainError } from "../threads/thread-errors.ts";
 import type { WriterCode } from "../threads/thread-start.ts";
 import type { PortableCommits, PortableOutcomes } from "./commit-transport.ts";
+import type { Checkpoint, CheckpointMode } from "./wal.ts";
 
 /** What the writer thread opens, when it has loaded: its first message. */
 export interface WriterData extends WriterCode {
@@ -20,6 +21,8 @@ export interface WriterData extends WriterCode {
 /** What the writer thread is asked to do after that, in this order. */
 export type WriterRequest =
   | { readonly kind: "commit"; readonly group: PortableCommits }
+  /** Answered by `checkpoint-done`. */
+  | { readonly kind: "checkpoint"; readonly id: number; readonly mode: CheckpointMode }
   /** The files are not as they should be: save what can be. */
   | "mend"
   | "close";
@@ -31,4 +34,6 @@ export type WriterReply =
   | { readonly kind: "outcomes"; readonly outcomes: PortableOutcomes }
   /** Every commit of the group has its outcome. */
   | { readonly kind: "group-done" }
-  | { readonly kind: "checkpointed"; readonly atMs: number };
+  | { readonly kind: "checkpointed"; readonly atMs: number }
+  | { readonly kind: "checkpoint-done"; readonly id: number; readonly result: Checkpoint }
+  | { readonly kind: "checkpoint-failed"; readonly id: number; readonly error: PlainError };

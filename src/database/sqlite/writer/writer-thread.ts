@@ -6,14 +6,14 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { Durability } from "../../../config.ts";
 import { StoreError } from "../../../errors.ts";
 import { closeOnceMore } from "../connection/close-again.ts";
-import { type Connection, readPragma } from "../connection/connection.ts";
+import { type Connection, readPragma, translateSqliteError } from "../connection/connection.ts";
 import { openGuarded } from "../connection/file-guard.ts";
 import { useSchemaStore } from "../descriptors/schema-store.ts";
 import { toPlainError } from "../threads/thread-errors.ts";
 import { loadPlans, type ThreadPlans } from "../threads/thread-plans.ts";
 import type { WriterCode } from "../threads/thread-start.ts";
 import { packOutcomes, unpackCommits } from "./commit-transport.ts";
-import { keepFiles } from "./file-keeper.ts";
+import { type FileKeeper, keepFiles } from "./file-keeper.ts";
 import { createCommitter, type Report } from "./group-commit.ts";
 import { guardIfFree } from "./table-guards.ts";
 import { keepWal } from "./wal.ts";
@@ -88,12 +88,27 @@ function write({ path, files, durability, limits }: WriterData, known: ThreadPla
       return;
     }
     if (request === "mend") return keeper.mend();
+    if (request.kind === "checkpoint") return checkpoint(keeper, request);
     keeper.commit(commitGroup, unpackCommits(request.group, plans), report);
     tell({ kind: "group-done" });
     // After the answers: nobody waits for it.
     const atMs = keeper.afterCommit();
     if (atMs !== undefined) tell({ kind: "checkpointed", atMs });
   });
+}
+
+function checkpoint(
+  keeper: FileKeeper,
+  { id, mode }: Extract<WriterRequest, { kind: "checkpoint" }>,
+): void {
+  try {
+    const result = keeper.checkpoint(mode);
+    tell({ kind: "checkpoint-done", id, result });
+    if (result.checkpointedFrames === result.frames)
+      tell({ kind: "checkpointed", atMs: Date.now() });
+  } catch (error) {
+    tell({ kind: "checkpoint-failed", id, error: toPlainError(translateSqliteError(error)) });
+  }
 }
 
 function setUp(connection: Connection, durability: Durability): void {

@@ -5,12 +5,14 @@ import { StoreError } from "../../../errors.ts";
 import { addUp, type ChangeCount } from "../../change.ts";
 import type { Commit, CommitOptions, Operation } from "../../database.ts";
 import { endReason } from "../connection/busy-retry.ts";
+import { fromPlainError } from "../threads/thread-errors.ts";
 import {
   messageBytesOf,
   type PendingCommit,
   packCommits,
   unpackOutcomes,
 } from "./commit-transport.ts";
+import type { Checkpoint, CheckpointMode } from "./wal.ts";
 import type { WriterData, WriterReply } from "./writer-messages.ts";
 import { startWriterWorker, type WriterWorker } from "./writer-worker.ts";
 
@@ -20,6 +22,8 @@ export interface Writer {
   opened(): Promise<void>;
   /** @throws StoreError OVERLOADED if too many commits wait already. */
   commit(operations: readonly Operation[], options?: CommitOptions): Promise<Commit>;
+  /** Copies the log, after the commits that the thread has. @throws StoreError */
+  checkpoint(mode: CheckpointMode): Promise<Checkpoint>;
   /** The commits that have no answer yet. */
   readonly queued: number;
   /** How much was changed since the start. */
@@ -50,6 +54,8 @@ export function startWriter(data: WriterData): Writer {
   let queue: Waiting[] = [];
   /** Those that the thread has, by id. */
   const sent = new Map<number, Waiting>();
+  /** Those that the thread was asked for, by id. */
+  const checkpoints = new Map<number, PromiseWithResolvers<Checkpoint>>();
   let [nextId, waitingBytes] = [0, 0];
   /** While the thread commits one group, the next gathers here. */
   let isCommitting = false;
@@ -84,6 +90,14 @@ export function startWriter(data: WriterData): Writer {
       case "checkpointed":
         lastCheckpointMs = reply.atMs;
         return;
+      case "checkpoint-done":
+        checkpoints.get(reply.id)?.resolve(reply.result);
+        checkpoints.delete(reply.id);
+        return;
+      case "checkpoint-failed":
+        checkpoints.get(reply.id)?.reject(fromPlainError(reply.error));
+        checkpoints.delete(reply.id);
+        return;
     }
   }
 
@@ -95,6 +109,8 @@ export function startWriter(data: WriterData): Writer {
     waitingBytes = 0;
     isCommitting = false;
     for (const waiting of lost) waiting.reject(error);
+    for (const { reject } of checkpoints.values()) reject(error);
+    checkpoints.clear();
     onIdle?.();
   }
 
@@ -158,7 +174,7 @@ export function startWriter(data: WriterData): Writer {
 
     commit(operations, options = {}) {
       return new Promise((resolve, reject) => {
-        if (isClosed) throw new StoreError("DATABASE_UNAVAILABLE", "the database is closed");
+        if (isClosed) throw closed();
         const bytes = messageBytesOf(operations);
         refuseOverload(bytes);
         enqueue({
@@ -175,6 +191,16 @@ export function startWriter(data: WriterData): Writer {
           reject,
         });
       });
+    },
+
+    async checkpoint(mode) {
+      if (isClosed) throw closed();
+      const id = nextId++;
+      const answer = Promise.withResolvers<Checkpoint>();
+      checkpoints.set(id, answer);
+      worker ??= startWorker();
+      worker.send({ kind: "checkpoint", id, mode });
+      return answer.promise;
     },
 
     get queued() {
@@ -200,4 +226,8 @@ export function startWriter(data: WriterData): Writer {
       await worker?.close();
     },
   };
+}
+
+function closed(): StoreError {
+  return new StoreError("DATABASE_UNAVAILABLE", "the database is closed");
 }

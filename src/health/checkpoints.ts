@@ -1,0 +1,52 @@
+// Copies the log into the database now and then, though nobody writes: a backup of the main file, or a
+// program that reads it alone, then finds what was written. Waits for nobody.
+
+import { StoreError } from "../errors.ts";
+import type { Limits } from "../limits.ts";
+import type { Log } from "../observe/log.ts";
+import { pause } from "./background.ts";
+
+/** The copies of a server. */
+export interface Checkpoints {
+  /** Resolves when none is under way. */
+  stop(): Promise<void>;
+}
+
+/** What can copy its log. */
+interface Copying {
+  checkpoint(mode: "PASSIVE"): Promise<unknown>;
+}
+
+/** Starts them; undefined if they are off. */
+export function startCheckpoints(
+  database: Copying,
+  { checkpointIntervalMs }: Pick<Limits, "checkpointIntervalMs">,
+  log: Log,
+): Checkpoints | undefined {
+  if (checkpointIntervalMs === 0) return undefined;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+
+  async function run(): Promise<void> {
+    for (;;) {
+      await pause(checkpointIntervalMs, signal);
+      try {
+        await database.checkpoint("PASSIVE");
+      } catch (error) {
+        // The next may succeed; what it is about is told by health.
+        if (!(error instanceof StoreError)) throw error;
+        log.debug({ err: error }, "the log was not copied");
+      }
+    }
+  }
+
+  const ended = run().catch((error: unknown) => {
+    if (!signal.aborted) log.error({ err: error }, "the log is not copied any more but by writes");
+  });
+  return {
+    async stop() {
+      stopping.abort();
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,72 @@
+// What an operator should look at while calls are answered all the same, from the figures of a status.
+// Measures nothing but the room on the disk.
+
+import { statfs } from "node:fs/promises";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type DatabaseStatus,
+  type DatabaseStatus_Condition,
+  DatabaseStatus_ConditionSchema,
+  DatabaseStatus_Condition_Kind as Kind,
+} from "../../gen/protostore/v1/database_service_pb.ts";
+import type { Config } from "../config.ts";
+
+type Condition = MessageInitShape<typeof DatabaseStatus_ConditionSchema>;
+
+/** What is known of the server beside its status. */
+export interface ServerSetup extends Pick<Config, "tls" | "access" | "readOnly" | "limits"> {
+  /** Whether other machines can connect to it. */
+  readonly isPublic: boolean;
+}
+
+/** As much of the queue of commits may be taken before somebody should know. */
+const QUEUE_SHARE = 0.8;
+
+/** The conditions of a server that was set up so, now that its status is this. */
+export function findConditions(
+  status: Pick<DatabaseStatus, "wal" | "connection" | "server" | "scrub">,
+  { isPublic, tls, access, readOnly, limits }: ServerSetup,
+  freeBytes: number,
+): DatabaseStatus_Condition[] {
+  const { wal, connection, server, scrub } = status;
+  const sizeBytes = Number(wal?.sizeBytes ?? 0);
+  const queued = server?.queuedCommits ?? 0;
+  const findings = scrub?.findingCount ?? 0n;
+  const all: readonly (false | undefined | Condition)[] = [
+    isPublic && !tls && { kind: Kind.INSECURE_TRANSPORT, message: "other machines can read along" },
+    isPublic && !access && { kind: Kind.OPEN_ACCESS, message: "whoever can connect may do all" },
+    sizeBytes > limits.walSizeBytes && {
+      kind: Kind.LOG_LARGE,
+      message: `the log has ${sizeBytes} bytes, its bound is ${limits.walSizeBytes}`,
+    },
+    wal?.hold && {
+      kind: Kind.CHECKPOINT_STARVED,
+      message: `${wal.pendingFrames} frames of the log wait for a read transaction to end`,
+    },
+    connection?.readOnly === true &&
+      !readOnly && { kind: Kind.READ_ONLY_MEDIA, message: "the disk is read-only" },
+    freeBytes < limits.diskFreeBytes && {
+      kind: Kind.DISK_NEARLY_FULL,
+      message: `the disk has ${freeBytes} bytes left, fewer than ${limits.diskFreeBytes}`,
+    },
+    findings > 0n && {
+      kind: Kind.ROWS_DAMAGED,
+      message: `the scrubber has found ${findings} faults`,
+    },
+    queued >= limits.commitQueueMax * QUEUE_SHARE && {
+      kind: Kind.WRITES_WAITING,
+      message: `${queued} commits wait, ${limits.commitQueueMax} can`,
+    },
+  ];
+  return all.flatMap((one) => (one ? [create(DatabaseStatus_ConditionSchema, one)] : []));
+}
+
+/** The room on the disk of a file, for whoever is not root, in bytes; unlimited if that cannot be asked. */
+export async function freeBytesAt(path: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
