@@ -5,6 +5,7 @@
 import {
   constants,
   type Http2Server,
+  type Http2Session,
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
@@ -67,11 +68,22 @@ export function limitStreams(
     };
   }
 
+  /** Node looks an address up each time, by way of a proxy. */
+  const peers = new WeakMap<Http2Session, string>();
+  function peerOf(session: Http2Session | undefined): string {
+    if (!session) return "";
+    const known = peers.get(session);
+    if (known !== undefined) return known;
+    const peer = session.socket.remoteAddress ?? "";
+    peers.set(session, peer);
+    return peer;
+  }
+
   function enter(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: readonly string[]) {
     if (sizeOf(raw) > limits.headerBytes) return "headerBytes";
     if (headers[":path"]?.startsWith(HEALTH)) return undefined;
     if (calls >= limits.callsMax) return "callsMax";
-    const peer = stream.session?.socket.remoteAddress ?? "";
+    const peer = peerOf(stream.session);
     const ofPeer = byPeer.get(peer) ?? 0;
     if (ofPeer >= limits.callsPerPeerMax) return "callsPerPeerMax";
     calls += 1;

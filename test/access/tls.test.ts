@@ -10,10 +10,11 @@ import { credentials, status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { TrackService } from "../../gen/chinook/v1/track_pb.ts";
 import { statusOf } from "../grpc/support.ts";
+import { runCli } from "../service/cli.ts";
 import { startTestService } from "../support/service.ts";
 import { makeTempDir, tempDir } from "../support/temp.ts";
 import { outsideTool } from "../support/tools.ts";
-import { openClient, refusalOf } from "./support.ts";
+import { openClient, refusalOf, tokenFile } from "./support.ts";
 
 const openssl = outsideTool("openssl");
 
@@ -167,6 +168,32 @@ describe.skipIf(!openssl)("TLS", () => {
     for (const name of ["nobody", "two"]) {
       const client = openClient(address, clientAs(name));
       expect((await refusalOf(client, listTracks))?.code, name).toBe(status.UNAUTHENTICATED);
+    }
+  });
+
+  test("the commands that ask a server prove who they are", async () => {
+    const { file, texts } = tokenFile({ admin: { role: "admin" }, reader: {} });
+    const access = { tls, access: { tokens: file } };
+    const { address } = await startTestService({ access });
+    const tokens = Object.entries<string>(texts).map(([name, text]): [string, string] => {
+      const path = join(tempDir(), name);
+      writeFileSync(path, `${text}\n`);
+      return [name, path];
+    });
+    const { admin, reader } = Object.fromEntries(tokens);
+    const status = (...more: readonly string[]) => runCli("status", "--address", address, ...more);
+    const ca = ["--tls-ca", files.path("ca.pem")];
+    const { code, stdout } = await status(...ca, "--token-file", admin ?? "");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ conditions: [], server: { limitRefusals: {} } });
+    for (const [args, reason] of [
+      [ca, "the call has no credentials"],
+      [[...ca, "--token-file", reader], "token:reader may not call"],
+      [[...ca, "--token-file", "absent"], "cannot be read"],
+      [["--token-file", admin], "no server answers there"],
+    ] as const) {
+      const refused = await status(...args.map(String));
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(reason) });
     }
   });
 
