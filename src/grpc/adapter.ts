@@ -94,7 +94,8 @@ function adaptUnary(
         : await implementRaw(request, open.context);
       const bytes = encodeResponse(method.output, response);
       // What was written must be told, whatever it takes.
-      if (isRead) open.onGone(options.answers.take(bytes.length));
+      const giveBack = isRead ? options.answers.take(bytes.length) : undefined;
+      if (giveBack) open.onGone(giveBack);
       tell(options, method, open, { request, response: bytes });
       call.sendMetadata(open.answerMetadata);
       callback(null, bytes);

@@ -11,13 +11,12 @@ const SMALL_BYTES = 16 * 1024;
 /** The memory of a server's answers. */
 export interface AnswerMemory {
   /**
-   * Makes room for an answer; the result gives it back, once the client has the answer or the call is over.
+   * Makes room for an answer; the result, if there is one, gives it back, once the client has the
+   * answer or the call is over.
    * @throws StoreError OVERLOADED if there is none.
    */
-  take(bytes: number): () => void;
+  take(bytes: number): (() => void) | undefined;
 }
-
-const nothing = () => {};
 
 /** Memory of which nothing is taken. */
 export function createAnswerMemory(
@@ -27,7 +26,7 @@ export function createAnswerMemory(
   let taken = 0;
   return {
     take(bytes) {
-      if (bytes < SMALL_BYTES) return nothing;
+      if (bytes < SMALL_BYTES) return undefined;
       if (taken + bytes > unreadAnswerBytes) {
         countRefusal("unreadAnswerBytes");
         throw new StoreError("OVERLOADED", "too many answers have not been read yet", {

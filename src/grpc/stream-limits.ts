@@ -31,6 +31,14 @@ const HEALTH = "/grpc.health.v1.Health/";
 /** As HTTP/2 counts it: each header has 32 bytes beside its name and value. */
 const HEADER_OVERHEAD_BYTES = 32;
 
+/** A host that has connections. */
+interface Peer {
+  calls: number;
+  connections: number;
+  /** One of its calls is over. */
+  readonly leave: () => void;
+}
+
 type OnStream = (
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
@@ -48,7 +56,8 @@ export function limitStreams(
   const handlers = server.listeners("stream") as OnStream[];
   server.removeAllListeners("stream");
   const watch = endUnread(server, limits, countRefusal);
-  const byPeer = new Map<string, number>();
+  const byAddress = new Map<string, Peer>();
+  const peers = new WeakMap<Http2Session, Peer>();
   let calls = 0;
   const refusals = {
     headerBytes: refusalOf("the metadata of the call is too large", undefined),
@@ -68,32 +77,38 @@ export function limitStreams(
     };
   }
 
-  /** Node looks an address up each time, by way of a proxy. */
-  const peers = new WeakMap<Http2Session, string>();
-  function peerOf(session: Http2Session | undefined): string {
-    if (!session) return "";
+  /** Kept for each connection: Node looks its address up anew each time. */
+  function peerOf(session: Http2Session): Peer {
     const known = peers.get(session);
-    if (known !== undefined) return known;
-    const peer = session.socket.remoteAddress ?? "";
+    if (known) return known;
+    const address = session.socket.remoteAddress ?? "";
+    const peer: Peer = byAddress.get(address) ?? {
+      calls: 0,
+      connections: 0,
+      leave() {
+        calls -= 1;
+        peer.calls -= 1;
+      },
+    };
+    peer.connections += 1;
+    byAddress.set(address, peer);
     peers.set(session, peer);
+    session.once("close", () => {
+      peer.connections -= 1;
+      if (peer.connections === 0) byAddress.delete(address);
+    });
     return peer;
   }
 
   function enter(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: readonly string[]) {
     if (sizeOf(raw) > limits.headerBytes) return "headerBytes";
-    if (headers[":path"]?.startsWith(HEALTH)) return undefined;
+    if (headers[":path"]?.startsWith(HEALTH) || !stream.session) return undefined;
     if (calls >= limits.callsMax) return "callsMax";
     const peer = peerOf(stream.session);
-    const ofPeer = byPeer.get(peer) ?? 0;
-    if (ofPeer >= limits.callsPerPeerMax) return "callsPerPeerMax";
+    if (peer.calls >= limits.callsPerPeerMax) return "callsPerPeerMax";
     calls += 1;
-    byPeer.set(peer, ofPeer + 1);
-    stream.once("close", () => {
-      calls -= 1;
-      const left = (byPeer.get(peer) ?? 1) - 1;
-      if (left === 0) byPeer.delete(peer);
-      else byPeer.set(peer, left);
-    });
+    peer.calls += 1;
+    stream.on("close", peer.leave);
     return undefined;
   }
 
