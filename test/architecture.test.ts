@@ -54,6 +54,7 @@ const PACKAGE_PLACES: Readonly<Record<string, readonly string[]>> = {
   "@grpc/grpc-js": ["src/grpc/", "src/client/"],
   commander: ["src/cli/", "src/chinook/"],
   jose: ["src/access/"],
+  yaml: ["src/cli/"],
 };
 
 const LINES_MAX = 350;

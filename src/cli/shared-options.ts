@@ -42,6 +42,13 @@ export function addressOption(): Option {
     .default(DEFAULT_ADDRESS);
 }
 
+/** The option that names the file of settings. */
+export function configOption(): Option {
+  return new Option("--config <file>", "read settings from a file in YAML, by these names").env(
+    "PROTOSTORE_CONFIG",
+  );
+}
+
 /** A number from 0 on. */
 export function parseCount(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);

@@ -1,0 +1,95 @@
+// The options of `serve`, for its command line, its file of settings and who prints them.
+// Must not load what the command runs.
+
+import { availableParallelism } from "node:os";
+import { InvalidArgumentError, Option } from "commander";
+import type { Durability } from "../config.ts";
+import { DEFAULT_LIMITS, type Limits } from "../limits.ts";
+import { type AccessOptions, accessOptions } from "./access-options.ts";
+import { PRIVATE_DATABASE, parseServedDatabase } from "./database-path.ts";
+import { limitOption } from "./limit-option.ts";
+import type { Program } from "./program.ts";
+import {
+  addressOption,
+  configOption,
+  databaseOption,
+  lockTimeoutOption,
+  migrationsOption,
+  parseCount,
+  switchOption,
+} from "./shared-options.ts";
+
+const PROCESSES_MAX = 256;
+
+/** What the options are read into. */
+export interface ServeOptions extends AccessOptions {
+  readonly database: string;
+  readonly migrations?: string;
+  readonly address: string;
+  readonly readOnly: boolean;
+  readonly durability: Durability;
+  readonly strictReads: boolean;
+  readonly fixtures: boolean;
+  readonly allowUnsafePath: boolean;
+  readonly lockTimeout: number;
+  readonly maxScanRows: number;
+  readonly scrubRows: number;
+  readonly fillRows: number;
+  readonly processes: number;
+  readonly limit?: Partial<Limits>;
+}
+
+/** The options, in the order of the help. */
+export function serveOptions(program: Program): readonly Option[] {
+  return [
+    configOption(),
+    databaseOption(
+      program,
+      `the database file; ${PRIVATE_DATABASE} is one that is gone with the server`,
+      parseServedDatabase,
+    ),
+    switchOption("allow-unsafe-path", "serve a file though others could exchange it for another"),
+    migrationsOption(),
+    addressOption(),
+    ...accessOptions(),
+    switchOption("read-only", "refuse every write"),
+    new Option(
+      "--durability <level>",
+      "when a write is acknowledged: full, once it is synced to the disk; relaxed, before",
+    )
+      .env("PROTOSTORE_DURABILITY")
+      .choices(["full", "relaxed"])
+      .default("full"),
+    switchOption("strict-reads", "fail a List for a row that cannot be read, rather than name it"),
+    switchOption("fixtures", "fill a new database with sample rows"),
+    new Option("--max-scan-rows <rows>", "refuse filters that scan more rows; 0 refuses none")
+      .env("PROTOSTORE_MAX_SCAN_ROWS")
+      .default(DEFAULT_LIMITS.scanRowsMax)
+      .argParser(parseCount),
+    new Option("--scrub-rows <rows>", "how many rows to check in a second; 0 checks none")
+      .env("PROTOSTORE_SCRUB_ROWS")
+      .default(DEFAULT_LIMITS.scrubRowsPerSecond)
+      .argParser(parseCount),
+    new Option(
+      "--fill-rows <rows>",
+      "how many rows of other programs to give their bytes in a second; 0 gives none",
+    )
+      .env("PROTOSTORE_FILL_ROWS")
+      .default(DEFAULT_LIMITS.fillRowsPerSecond)
+      .argParser(parseCount),
+    limitOption(),
+    processesOption(),
+    lockTimeoutOption(),
+  ];
+}
+
+function processesOption(): Option {
+  return new Option("--processes <count>", "how many processes serve; auto is one for each core")
+    .env("PROTOSTORE_PROCESSES")
+    .default(1)
+    .argParser((text) => {
+      const count = text === "auto" ? availableParallelism() : parseCount(text);
+      if (count >= 1 && count <= PROCESSES_MAX) return count;
+      throw new InvalidArgumentError(`It must be auto or from 1 to ${PROCESSES_MAX}.`);
+    });
+}
