@@ -109,6 +109,10 @@ export const LIMITS = {
     256 * 1024 * 1024,
     "The most bytes of answers that clients have not read yet; one more is answered with OVERLOADED.",
   ),
+  requestTimeoutMs: limit(
+    30_000,
+    "How long a client may take to send a request that is one message; its call is ended then.",
+  ),
   unreadTimeoutMs: limit(
     30_000,
     "How long a client may take to read a message, beside what its bytes take; its call is ended then.",

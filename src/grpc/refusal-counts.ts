@@ -13,6 +13,7 @@ export type RefusingLimit = Extract<
   | "callsPerPeerMax"
   | "callsPerSecond"
   | "headerBytes"
+  | "requestTimeoutMs"
   | "unreadTimeoutMs"
   | "unreadAnswerBytes"
 >;

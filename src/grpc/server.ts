@@ -11,7 +11,7 @@ import type { FinishedCall } from "../handlers/finished-call.ts";
 import type { Service } from "../handlers/handler.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
-import { adaptService } from "./adapter.ts";
+import { adaptService, methodPath } from "./adapter.ts";
 import { type Place, parseAddress } from "./address.ts";
 import { createAnswerMemory } from "./answer-memory.ts";
 import { type Listener, listen } from "./listener.ts";
@@ -19,6 +19,7 @@ import { createOpenStreams } from "./open-streams.ts";
 import { type CountRefusal, createRefusalCounts, type RefusingLimit } from "./refusal-counts.ts";
 import { surviveStrayErrors } from "./stray-errors.ts";
 import { limitStreams } from "./stream-limits.ts";
+import { limitWaits } from "./stream-timeouts.ts";
 import { limitTimeouts } from "./timeout.ts";
 
 /** What a server is started with. */
@@ -139,12 +140,20 @@ async function listenWith(
   config: ServerConfig,
   countRefusal: CountRefusal,
 ): Promise<Listener> {
-  const { limits, errorDomain } = config;
+  const { services, limits, errorDomain } = config;
+  const streaming = new Set(
+    services.flatMap(({ handlers }) =>
+      handlers
+        .filter(({ kind }) => kind === "client_streaming" || kind === "bidi_streaming")
+        .map(({ method }) => methodPath(method)),
+    ),
+  );
   // What comes is encrypted, or not, by the listener.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   for (const http2Server of http2ServersOf(server)) {
     limitTimeouts(http2Server);
-    limitStreams(http2Server, limits, errorDomain, countRefusal);
+    const onCall = limitWaits(http2Server, limits, (path) => streaming.has(path), countRefusal);
+    limitStreams(http2Server, limits, errorDomain, countRefusal, onCall);
     limitSetup(http2Server, limits.connectionSetupTimeoutMs, countRefusal);
   }
   try {

@@ -1,5 +1,5 @@
 // Refuses calls before gRPC looks at them, where that is cheap: those with too large headers, and those
-// that are one too many of all or of a host. Ends streams whose client no longer reads.
+// that are one too many of all or of a host.
 // Must not know methods, but that health answers always.
 
 import {
@@ -17,16 +17,14 @@ import type { CountRefusal } from "./refusal-counts.ts";
 /** The limits that are kept here. */
 export type StreamLimits = Pick<
   Limits,
-  | "callsMax"
-  | "callsPerPeerMax"
-  | "headerBytes"
-  | "unreadTimeoutMs"
-  | "readBytesPerSecond"
-  | "retryDelayMs"
+  "callsMax" | "callsPerPeerMax" | "headerBytes" | "retryDelayMs"
 >;
 
-/** Probes must not fail for want of room. */
-const HEALTH = "/grpc.health.v1.Health/";
+/** Probes must not fail for want of room; a watch of health is a stream like any other. */
+const HEALTH: ReadonlySet<string | undefined> = new Set([
+  "/grpc.health.v1.Health/Check",
+  "/grpc.health.v1.Health/List",
+]);
 
 /** As HTTP/2 counts it: each header has 32 bytes beside its name and value. */
 const HEADER_OVERHEAD_BYTES = 32;
@@ -46,16 +44,19 @@ type OnStream = (
   rawHeaders: readonly string[],
 ) => void;
 
-/** Keeps the calls to a server within the limits; those of an answer that nobody has read yet count. */
+/**
+ * Keeps the calls to a server within the limits; those of an answer that nobody has read yet count.
+ * `onCall` is told of each call that is let in.
+ */
 export function limitStreams(
   server: Http2Server,
   limits: StreamLimits,
   errorDomain: string,
   countRefusal: CountRefusal,
+  onCall: (stream: ServerHttp2Stream, path: string) => void,
 ): void {
   const handlers = server.listeners("stream") as OnStream[];
   server.removeAllListeners("stream");
-  const watch = endUnread(server, limits, countRefusal);
   const byAddress = new Map<string, Peer>();
   const peers = new WeakMap<Http2Session, Peer>();
   let calls = 0;
@@ -102,7 +103,7 @@ export function limitStreams(
 
   function enter(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: readonly string[]) {
     if (sizeOf(raw) > limits.headerBytes) return "headerBytes";
-    if (headers[":path"]?.startsWith(HEALTH) || !stream.session) return undefined;
+    if (HEALTH.has(headers[":path"]) || !stream.session) return undefined;
     if (calls >= limits.callsMax) return "callsMax";
     const peer = peerOf(stream.session);
     if (peer.calls >= limits.callsPerPeerMax) return "callsPerPeerMax";
@@ -119,7 +120,7 @@ export function limitStreams(
       refuse(stream, refusals[exceeded]);
       return;
     }
-    watch(stream);
+    onCall(stream, headers[":path"] ?? "");
     for (const handle of handlers) handle(stream, headers, flags, rawHeaders);
   }) satisfies OnStream);
 }
@@ -131,54 +132,9 @@ function sizeOf(rawHeaders: readonly string[]): number {
 }
 
 function refuse(stream: ServerHttp2Stream, headers: Record<string, unknown>): void {
+  if (stream.destroyed) return;
   stream.on("error", () => {});
-  // What the client still sends is thrown away.
-  stream.resume();
   stream.respond(headers as IncomingHttpHeaders, { endStream: true });
+  // What the client still sends is not waited for.
+  stream.close(constants.NGHTTP2_NO_ERROR);
 }
-
-/** Ends the streams that a client reads nothing of, or next to nothing; the result ends that. */
-function endUnread(
-  server: Http2Server,
-  { unreadTimeoutMs, readBytesPerSecond }: StreamLimits,
-  countRefusal: CountRefusal,
-) {
-  const unread = new Set<Unread>();
-  const look = () => {
-    const nowMs = performance.now();
-    for (const { stream, untilMs } of unread) {
-      if (nowMs < untilMs) continue;
-      countRefusal("unreadTimeoutMs");
-      stream.close(constants.NGHTTP2_CANCEL);
-    }
-  };
-  const timer = setInterval(look, unreadTimeoutMs / 10).unref();
-  server.once("close", () => clearInterval(timer));
-
-  /** Node tells nobody how much of a message has been read; that all of it has, it tells who wrote it. */
-  return (stream: ServerHttp2Stream) => {
-    const write = stream.write as Write;
-    stream.write = ((message, onWritten) => {
-      const readMs = (message.length / readBytesPerSecond) * 1_000;
-      const one = { stream, untilMs: performance.now() + unreadTimeoutMs + readMs };
-      unread.add(one);
-      return write.call(stream, message, (error) => {
-        unread.delete(one);
-        onWritten(error);
-      });
-    }) satisfies Write as typeof stream.write;
-  };
-}
-
-/** A message that is not read yet, and when its stream is ended if it is not by then. */
-interface Unread {
-  readonly stream: ServerHttp2Stream;
-  readonly untilMs: number;
-}
-
-/** How grpc-js writes. */
-type Write = (
-  this: ServerHttp2Stream,
-  message: Uint8Array,
-  onWritten: (error?: Error | null) => void,
-) => boolean;

@@ -187,6 +187,51 @@ test("a client that reads nothing of its answer loses its call, and one that rea
   expect(server.refusals.get("unreadTimeoutMs")).toBe(1);
 });
 
+test("a request that does not come to its end is not waited for", async () => {
+  const limits = { requestTimeoutMs: 200, callsMax: 3 };
+  const contexts: CallContext[] = [];
+  const server = await serveArtists(limits, async (context) => {
+    contexts.push(context);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    return "x";
+  });
+  const session = openSession(server.address);
+  const open = [1, 2, 3].map(() => {
+    const stream = session.request({
+      ":method": "POST",
+      ":path": methodPath(getArtist),
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    stream.on("error", () => {});
+    stream.write(EMPTY.subarray(0, 3));
+    return stream;
+  });
+  await until(() => open.every(({ closed }) => closed));
+  expect(open.map(({ rstCode }) => rstCode)).toEqual([8, 8, 8]);
+  expect(server.refusals.get("requestTimeoutMs")).toBe(3);
+  expect(contexts).toEqual([]);
+  // Its handler may take longer than that.
+  await callUnary(server.client, getArtist, {});
+  expect(server.refusals.get("requestTimeoutMs")).toBe(3);
+});
+
+test("a refused call is over, though its client goes on sending", async () => {
+  const server = await serveArtists({ callsMax: 0 }, async () => "x");
+  const session = openSession(server.address);
+  const stream = session.request({
+    ":method": "POST",
+    ":path": methodPath(createArtist),
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  stream.on("error", () => {}).resume();
+  const [headers] = (await once(stream, "response")) as [Record<string, unknown>];
+  expect(headers["grpc-status"]).toBe(String(status.RESOURCE_EXHAUSTED));
+  await until(() => stream.closed);
+  expect(stream.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
+});
+
 test("of connections too many each is closed, and one that says nothing is too", async () => {
   const limits = { connectionsMax: 5, connectionSetupTimeoutMs: 300 };
   const server = await serveArtists(limits, async () => "x");
