@@ -10,6 +10,7 @@ import {
   DatabaseService,
   type DatabaseStatus,
 } from "../../gen/protostore/v1/database_service_pb.ts";
+import { readTokens } from "../../src/access/token-file.ts";
 import { callUnary, rejection, statusOf } from "../grpc/support.ts";
 import { runCli } from "../service/cli.ts";
 import { startTestService } from "../support/service.ts";
@@ -200,16 +201,17 @@ const UNUSABLE: Readonly<Record<string, readonly [unknown, RegExp]>> = {
   "no object": [[null], /tokens\[0\]\.id/],
 };
 
-for (const [what, [tokens, reason]] of Object.entries(UNUSABLE)) {
-  test(`a server does not start with a file of tokens that has ${what}`, async () => {
+test.each(Object.entries(UNUSABLE))(
+  "a file of tokens is refused that has %s",
+  (_, [tokens, reason]) => {
     const file = join(tempDir(), "tokens.json");
     writeTokens(file, tokens);
-    const error = await rejection(startTestService({ access: { access: { tokens: file } } }));
-    expect(error).toMatchObject({ code: "INVALID_CONFIG", message: expect.stringMatching(reason) });
-  });
-}
+    const refusal = { code: "INVALID_CONFIG", message: expect.stringMatching(reason) };
+    expect(() => readTokens(file)).toThrow(expect.objectContaining(refusal));
+  },
+);
 
-test("nor with one that others may write, or that is not there", async () => {
+test("a server does not start with a file of tokens that others may write, or that is not there", async () => {
   const { file } = tokenFile({ one: {} });
   chmodSync(file, 0o620);
   const open = await rejection(startTestService({ access: { access: { tokens: file } } }));
