@@ -17,6 +17,8 @@ export interface Config {
   readonly access?: AccessConfig;
   /** The file that a line is written to for each write; none is if absent. */
   readonly auditLog?: string;
+  /** Where figures and probes are answered over HTTP; nowhere if absent. */
+  readonly metricsAddress?: string;
   readonly readOnly: boolean;
   readonly durability: Durability;
   /** How many processes serve on the one port. */

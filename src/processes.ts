@@ -6,12 +6,15 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import { type ErrorCode, StoreError } from "./errors.ts";
+import type { FigureSource } from "./metrics/server-figures.ts";
 import type { Log } from "./observe/log.ts";
 import { beforeEndAtOnce, endStopped, startUnlessStopped, stopSignal } from "./stop-signals.ts";
 
 /** What serves on a port until it is stopped. */
 interface Running {
   readonly port: number;
+  readonly metricsPort?: number | undefined;
+  readonly figures?: FigureSource | undefined;
   stop(): Promise<void>;
 }
 
@@ -64,6 +67,7 @@ export async function startServerProcesses(
   const seed = randomBytes(SEED_BYTES).toString("hex");
   let { address } = config;
   let port: number | undefined;
+  const metrics = await startMetrics(config, log);
 
   function start(place: number): Child {
     const own = {
@@ -75,6 +79,7 @@ export async function startServerProcesses(
     const child = startChild(own, log);
     children.add(child);
     void child.ended.then(() => children.delete(child));
+    child.serving.then(() => metrics?.add(child.worker)).catch(() => {});
     return child;
   }
 
@@ -115,6 +120,7 @@ export async function startServerProcesses(
     kill("SIGTERM");
     log.info("stopping");
     await Promise.all([...children].map(({ ended }) => ended));
+    metrics?.close();
     log.info("stopped");
   }
 
@@ -136,7 +142,7 @@ export async function startServerProcesses(
     told.removeEventListener("abort", giveUp);
   }
   for (const [place, child] of first.entries()) void keepServing(child, place);
-  return { port: port as number, stop };
+  return { port: port as number, metricsPort: metrics?.port, stop };
 }
 
 function startChild(environment: Readonly<Record<string, string>>, log: Log): Child {
@@ -195,6 +201,7 @@ export async function runServerChild(
       start({ ...config, database, address, secretSeed, limits }, signal),
     );
     if (service) {
+      if (service.figures) await answer(service.figures);
       await report({ port: service.port });
       if (!signal.aborted) await told;
       await service.stop();
@@ -206,6 +213,22 @@ export async function runServerChild(
   }
   if (process.connected) process.disconnect();
   endStopped();
+}
+
+/** The figures of all children, told by the primary. */
+async function startMetrics({ metricsAddress, insecure = false }: Config, log: Log) {
+  if (metricsAddress === undefined) return undefined;
+  const { startMetricsServer } = await import("./metrics/metrics-server.ts");
+  const { createChildFigures } = await import("./metrics/child-figures.ts");
+  const server = await startMetricsServer({ metricsAddress, insecure }, log);
+  const figures = createChildFigures();
+  server.use(figures);
+  return { port: server.port, add: figures.add, close: server.close };
+}
+
+async function answer(figures: FigureSource): Promise<void> {
+  const { answerPrimary } = await import("./metrics/child-figures.ts");
+  answerPrimary(figures);
 }
 
 async function report(report: Report): Promise<void> {

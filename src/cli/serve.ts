@@ -38,6 +38,7 @@ interface ServeOptions extends AccessOptions {
   readonly database: string;
   readonly migrations?: string;
   readonly address: string;
+  readonly metricsAddress?: string;
   readonly readOnly: boolean;
   readonly durability: Durability;
   readonly strictReads: boolean;
@@ -66,7 +67,13 @@ export function serveCommand(program: Program): Command {
       switchOption("allow-unsafe-path", "serve a file though others could exchange it for another"),
     )
     .addOption(migrationsOption())
-    .addOption(addressOption());
+    .addOption(addressOption())
+    .addOption(
+      new Option(
+        "--metrics-address <host:port>",
+        "where /metrics, /livez and /readyz are answered, also unix:PATH",
+      ).env("PROTOSTORE_METRICS_ADDRESS"),
+    );
   for (const option of accessOptions()) command.addOption(option);
   return command
     .addOption(switchOption("read-only", "refuse every write"))
@@ -130,6 +137,7 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
   const config = completeConfig({
     database: chooseDatabase(options),
     address: options.address,
+    ...(options.metricsAddress !== undefined && { metricsAddress: options.metricsAddress }),
     ...readAccess(options),
     readOnly: options.readOnly,
     durability: options.durability,

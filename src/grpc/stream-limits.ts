@@ -43,6 +43,7 @@ export function limitStreams(
   limits: StreamLimits,
   errorDomain: string,
   countRefusal: CountRefusal,
+  onCall?: (path: string) => void,
 ): void {
   const handlers = server.listeners("stream") as OnStream[];
   server.removeAllListeners("stream");
@@ -93,6 +94,7 @@ export function limitStreams(
       return;
     }
     watch(stream);
+    onCall?.(headers[":path"] ?? "");
     for (const handle of handlers) handle(stream, headers, flags, rawHeaders);
   }) satisfies OnStream);
 }
