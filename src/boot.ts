@@ -195,6 +195,7 @@ async function serveStore(
     const isReflected = reflection !== "off";
     const reflecting = isReflected ? reflectionServices(services.map(({ desc }) => desc)) : [];
     const calls = config.metricsAddress === undefined ? undefined : await measureCalls();
+    const callLog = config.callLog && (await import("./grpc/call-log.ts"));
     const server = await startServer({
       services: [...services, ...reflecting],
       ...config,
@@ -202,7 +203,11 @@ async function serveStore(
       errorDomain: errorDomainOf(plans),
       ...admission,
       ...calls,
-      onFinished: tellAll([admission.onFinished, calls?.onFinished]),
+      onFinished: tellAll([
+        admission.onFinished,
+        calls?.onFinished,
+        config.callLog && callLog?.logCallsTo(log, config.callLog, limits),
+      ]),
       gate: monitor.gate,
       onStopping: monitor.stop,
     });

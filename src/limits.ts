@@ -126,6 +126,10 @@ export const LIMITS = {
     "How old a connection may become, give or take a tenth, before its client is asked for another.",
   ),
   connectionAgeGraceMs: limit(30_000, "How long its calls may then go on."),
+  slowCallMs: limit(
+    1_000,
+    "How long a call may take that is no stream before it is logged as slow, if calls are logged.",
+  ),
   walSizeBytes: limit(
     64 * 1024 * 1024,
     "The write-ahead log is cut to this size, in bytes, when it is reset.",

@@ -62,6 +62,8 @@ export async function startServerProcesses(
   // Said because it is not the default everywhere: connections are few and live long.
   cluster.schedulingPolicy = cluster.SCHED_RR;
   const children = new Set<Child>();
+  /** Those that have come so far that no signal ends them by chance. */
+  const serving = new Set<Worker>();
   const stopping = new AbortController();
   const { signal } = stopping;
   const seed = randomBytes(SEED_BYTES).toString("hex");
@@ -79,7 +81,12 @@ export async function startServerProcesses(
     const child = startChild(own, log);
     children.add(child);
     void child.ended.then(() => children.delete(child));
-    child.serving.then(() => metrics?.add(child.worker)).catch(() => {});
+    const addServing = () => {
+      serving.add(child.worker);
+      metrics?.add(child.worker);
+    };
+    child.serving.then(addServing).catch(() => {});
+    void child.ended.then(() => serving.delete(child.worker));
     return child;
   }
 
@@ -129,6 +136,9 @@ export async function startServerProcesses(
   }
 
   beforeEndAtOnce(() => kill("SIGKILL"));
+  process.on("SIGUSR2", () => {
+    for (const worker of serving) worker.process.kill("SIGUSR2");
+  });
   const first = Array.from({ length: config.processes }, (_, place) => start(place));
   const giveUp = () => kill("SIGTERM");
   told.addEventListener("abort", giveUp);

@@ -7,10 +7,10 @@ import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { prepare, serve, servePrepared } from "../boot.ts";
-import { completeConfig, type Durability } from "../config.ts";
+import { type CallLogging, completeConfig, type Durability } from "../config.ts";
 import { StoreError } from "../errors.ts";
 import { DEFAULT_LIMITS, type Limits } from "../limits.ts";
-import { createLog } from "../observe/log.ts";
+import { createLog, switchLevel } from "../observe/log.ts";
 import { isServerChild, runServerChild, startServerProcesses } from "../processes.ts";
 import { saveCompiled } from "../runtime.ts";
 import { catchStopSignals, endStopped, startUnlessStopped, stopSignal } from "../stop-signals.ts";
@@ -39,6 +39,8 @@ interface ServeOptions extends AccessOptions {
   readonly migrations?: string;
   readonly address: string;
   readonly metricsAddress?: string;
+  readonly logCalls: CallLogging["calls"];
+  readonly logCallsSample: number;
   readonly readOnly: boolean;
   readonly durability: Durability;
   readonly strictReads: boolean;
@@ -73,6 +75,21 @@ export function serveCommand(program: Program): Command {
         "--metrics-address <host:port>",
         "where /metrics, /livez and /readyz are answered, also unix:PATH",
       ).env("PROTOSTORE_METRICS_ADDRESS"),
+    )
+    .addOption(
+      new Option(
+        "--log-calls <which>",
+        "which calls get a line in the log: errors of the server and slow ones, or all",
+      )
+        .env("PROTOSTORE_LOG_CALLS")
+        .choices(["off", "errors", "all"])
+        .default("off"),
+    )
+    .addOption(
+      new Option("--log-calls-sample <part>", "of all, the part of those that went well")
+        .env("PROTOSTORE_LOG_CALLS_SAMPLE")
+        .default(0.01)
+        .argParser(parsePart),
     );
   for (const option of accessOptions()) command.addOption(option);
   return command
@@ -133,11 +150,20 @@ function processesOption(): Option {
     });
 }
 
+function parsePart(text: string): number {
+  const part = /^(?:0|1|0?\.\d+)$/.test(text) ? Number(text) : Number.NaN;
+  if (part >= 0 && part <= 1) return part;
+  throw new InvalidArgumentError("It must be from 0 to 1.");
+}
+
 async function runServe(program: Program, options: ServeOptions): Promise<void> {
   const config = completeConfig({
     database: chooseDatabase(options),
     address: options.address,
     ...(options.metricsAddress !== undefined && { metricsAddress: options.metricsAddress }),
+    ...(options.logCalls !== "off" && {
+      callLog: { calls: options.logCalls, sample: options.logCallsSample },
+    }),
     ...readAccess(options),
     readOnly: options.readOnly,
     durability: options.durability,
@@ -154,6 +180,7 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
     },
   });
   const log = config.processes === 1 ? createLog() : createLog().child({ pid: process.pid });
+  process.on("SIGUSR2", switchLevel(log));
   if (isServerChild(config)) {
     return runServerChild(config, (own, signal) => servePrepared(own, program, log, signal));
   }
