@@ -6,7 +6,7 @@ import { type Admission, admissionTo } from "./access/access-control.ts";
 import { createAuthenticator } from "./access/authenticator.ts";
 import type { Config } from "./config.ts";
 import { auditTo } from "./handlers/audit.ts";
-import type { FinishedCall } from "./handlers/finished-call.ts";
+import type { OnFinished } from "./handlers/finished-call.ts";
 import type { ResourceService } from "./handlers/services.ts";
 import { type Log, openAuditLog } from "./observe/log.ts";
 import type { ResourcePlan } from "./schema/plan.ts";
@@ -14,7 +14,7 @@ import type { ResourcePlan } from "./schema/plan.ts";
 /** What a server is given of it. */
 export interface AdmissionSetup {
   readonly admissionTo?: (method: DescMethod) => Admission | undefined;
-  readonly onFinished?: (call: FinishedCall) => void;
+  readonly onFinished?: OnFinished;
   /** Lets go of its files. */
   close(): void;
 }

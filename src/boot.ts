@@ -2,6 +2,7 @@
 // process does for itself are apart. Is the only place where the layers meet.
 
 import { create } from "@bufbuild/protobuf";
+import { HealthCheckResponse_ServingStatus as Serving } from "../gen/health/v1/health_pb.ts";
 import { DatabaseService, DatabaseStatusSchema } from "../gen/protostore/v1/database_service_pb.ts";
 import { StoreService } from "../gen/protostore/v1/store_service_pb.ts";
 import { openAdmission } from "./admission.ts";
@@ -11,6 +12,7 @@ import type { SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
 import type { Definition } from "./definition.ts";
 import { tryPlace } from "./grpc/address.ts";
 import type { RunningServer } from "./grpc/server.ts";
+import { tellAll } from "./handlers/finished-call.ts";
 import { createRowFaults } from "./handlers/row-faults.ts";
 import { assembleServices, createHandlerTools, implement } from "./handlers/services.ts";
 import { storeMethods } from "./handlers/store-service.ts";
@@ -22,6 +24,8 @@ import { createHealthMonitor } from "./health/monitor.ts";
 import { type Scrubber, startScrubber } from "./health/scrubber.ts";
 import { readServerStatus } from "./health/server-status.ts";
 import { healthService } from "./health/service.ts";
+import { databaseFamilies } from "./metrics/database-figures.ts";
+import { type FigureSource, figuresOf } from "./metrics/server-figures.ts";
 import type { Log } from "./observe/log.ts";
 import { explainList } from "./repositories/list.ts";
 import type { ResourcePlan } from "./schema/plan.ts";
@@ -39,8 +43,15 @@ import {
 /** A service that answers. */
 export interface RunningService {
   readonly port: number;
+  /** That of the figures, if they are told over HTTP by this process. */
+  readonly metricsPort?: number | undefined;
   /** Ends all calls in order, then closes the database. */
   stop(): Promise<void>;
+}
+
+/** One that is measured tells its figures. */
+interface MeasuredService extends RunningService {
+  readonly figures: FigureSource | undefined;
 }
 
 /**
@@ -55,15 +66,37 @@ export async function serve(
 ): Promise<RunningService> {
   // Before a file is made for nothing; it is bound only when there is something to answer with.
   await tryPlace(config);
-  const store = await openStore(config, definition, log, prepareFile);
-  return closeIfFailed(store, async () => {
-    signal.throwIfAborted();
-    await prepareStore(store, config, definition, log);
-    signal.throwIfAborted();
-    const { port, stop } = await serveStore(store, config, definition, log, signal);
-    const told = tellOfUnindexed(store, log);
-    return { port, stop: () => told.then(stop) };
-  });
+  const metrics = await startMetrics(config, log);
+  try {
+    const store = await openStore(config, definition, log, prepareFile);
+    return await closeIfFailed(store, async () => {
+      signal.throwIfAborted();
+      await prepareStore(store, config, definition, log);
+      signal.throwIfAborted();
+      const running = await serveStore(store, config, definition, log, signal);
+      const { figures } = running;
+      if (figures) {
+        metrics?.use({ ...figures, families: async () => [await figures.families()] });
+      }
+      const told = tellOfUnindexed(store, log);
+      const stop = async () => {
+        await told;
+        await running.stop();
+        metrics?.close();
+      };
+      return { port: running.port, metricsPort: metrics?.port, stop };
+    });
+  } catch (error) {
+    metrics?.close();
+    throw error;
+  }
+}
+
+/** Probes are answered from the start on. */
+async function startMetrics({ metricsAddress, insecure = false }: Config, log: Log) {
+  if (metricsAddress === undefined) return undefined;
+  const { startMetricsServer } = await import("./metrics/metrics-server.ts");
+  return startMetricsServer({ metricsAddress, insecure }, log);
 }
 
 /**
@@ -96,7 +129,7 @@ export async function servePrepared(
   definition: Definition,
   log: Log,
   signal: AbortSignal = NEVER,
-): Promise<RunningService> {
+): Promise<MeasuredService> {
   const store = await openStore(config, definition, log);
   return closeIfFailed(store, () => serveStore(store, config, definition, log, signal));
 }
@@ -110,7 +143,7 @@ async function serveStore(
   { resources, methods = [] }: Definition,
   log: Log,
   signal: AbortSignal,
-): Promise<RunningService> {
+): Promise<MeasuredService> {
   const { readOnly, limits, strictReads = false, reflection = "on" } = config;
   const { plans, registry, database, schema, checkDescriptors, metrics } = store;
   const own = [...methods, implement(StoreService, storeMethods)];
@@ -173,12 +206,20 @@ async function serveStore(
     await monitor.start();
     const isReflected = reflection !== "off";
     const reflecting = isReflected ? reflectionServices(services.map(({ desc }) => desc)) : [];
+    const calls = config.metricsAddress === undefined ? undefined : await measureCalls();
+    const callLog = config.callLog && (await import("./grpc/call-log.ts"));
     const server = await startServer({
       services: [...services, ...reflecting],
       ...config,
       log,
       errorDomain: errorDomainOf(plans),
       ...admission,
+      ...calls,
+      onFinished: tellAll([
+        admission.onFinished,
+        calls?.onFinished,
+        config.callLog && callLog?.logCallsTo(log, config.callLog, limits),
+      ]),
       gate: monitor.gate,
       onStopping: monitor.stop,
     });
@@ -194,12 +235,29 @@ async function serveStore(
       admission.close();
       await closeStore(store);
     };
-    return { port: server.port, stop };
+    const isReady = () => monitor.status("") === Serving.SERVING;
+    const pageCount = () => Number(readPragma(database.connection, "page_count"));
+    const figures =
+      calls &&
+      figuresOf({
+        isReady,
+        calls,
+        refusals: () => server.refusals,
+        delay: metrics.delay,
+        database: () => databaseFamilies(database, config.database, pageCount),
+      });
+    return { port: server.port, figures, stop };
   } catch (error) {
     admission.close();
     monitor.stop();
     throw error;
   }
+}
+
+/** Loaded only if it is asked for. */
+async function measureCalls() {
+  const { createCallFigures } = await import("./metrics/call-figures.ts");
+  return createCallFigures();
 }
 
 /** The reasons of errors are of the service that the resource types name. */

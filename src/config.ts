@@ -17,6 +17,10 @@ export interface Config {
   readonly access?: AccessConfig;
   /** The file that a line is written to for each write; none is if absent. */
   readonly auditLog?: string;
+  /** Where figures and probes are answered over HTTP; nowhere if absent. */
+  readonly metricsAddress?: string;
+  /** Which calls get a line in the log; none if absent. */
+  readonly callLog?: CallLogging;
   readonly readOnly: boolean;
   readonly durability: Durability;
   /** How many processes serve on the one port. */
@@ -36,6 +40,14 @@ export interface Config {
 
 /** Who can ask what is served: everybody, who proves who it is, or nobody. */
 export type Reflection = "on" | "authenticated" | "off";
+
+/** Which calls get a line in the log. */
+export interface CallLogging {
+  /** `errors` are those that are the server's own, and slow calls; `all` are the others too. */
+  readonly calls: "off" | "errors" | "all";
+  /** Of how many of the calls that went well, from 0 to 1. */
+  readonly sample: number;
+}
 
 /** What a caller may do: read, write too, or all. */
 export type Role = "reader" | "writer" | "admin";

@@ -138,6 +138,10 @@ export const LIMITS = {
     256 * 1024 * 1024,
     "The room on the disk below which the status has a condition that says so.",
   ),
+  slowCallMs: limit(
+    1_000,
+    "How long a call may take that is no stream before it is logged as slow, if calls are logged.",
+  ),
   walSizeBytes: limit(
     64 * 1024 * 1024,
     "The write-ahead log is cut to this size, in bytes, when it is reset.",

@@ -6,12 +6,15 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import { type ErrorCode, StoreError } from "./errors.ts";
+import type { FigureSource } from "./metrics/server-figures.ts";
 import type { Log } from "./observe/log.ts";
 import { beforeEndAtOnce, endStopped, startUnlessStopped, stopSignal } from "./stop-signals.ts";
 
 /** What serves on a port until it is stopped. */
 interface Running {
   readonly port: number;
+  readonly metricsPort?: number | undefined;
+  readonly figures?: FigureSource | undefined;
   stop(): Promise<void>;
 }
 
@@ -59,11 +62,14 @@ export async function startServerProcesses(
   // Said because it is not the default everywhere: connections are few and live long.
   cluster.schedulingPolicy = cluster.SCHED_RR;
   const children = new Set<Child>();
+  /** Those that have come so far that no signal ends them by chance. */
+  const serving = new Set<Worker>();
   const stopping = new AbortController();
   const { signal } = stopping;
   const seed = randomBytes(SEED_BYTES).toString("hex");
   let { address } = config;
   let port: number | undefined;
+  const metrics = await startMetrics(config, log);
 
   function start(place: number): Child {
     const own = {
@@ -75,6 +81,12 @@ export async function startServerProcesses(
     const child = startChild(own, log);
     children.add(child);
     void child.ended.then(() => children.delete(child));
+    const addServing = () => {
+      serving.add(child.worker);
+      metrics?.add(child.worker);
+    };
+    child.serving.then(addServing).catch(() => {});
+    void child.ended.then(() => serving.delete(child.worker));
     return child;
   }
 
@@ -115,6 +127,7 @@ export async function startServerProcesses(
     kill("SIGTERM");
     log.info("stopping");
     await Promise.all([...children].map(({ ended }) => ended));
+    metrics?.close();
     log.info("stopped");
   }
 
@@ -123,6 +136,9 @@ export async function startServerProcesses(
   }
 
   beforeEndAtOnce(() => kill("SIGKILL"));
+  process.on("SIGUSR2", () => {
+    for (const worker of serving) worker.process.kill("SIGUSR2");
+  });
   const first = Array.from({ length: config.processes }, (_, place) => start(place));
   const giveUp = () => kill("SIGTERM");
   told.addEventListener("abort", giveUp);
@@ -136,7 +152,7 @@ export async function startServerProcesses(
     told.removeEventListener("abort", giveUp);
   }
   for (const [place, child] of first.entries()) void keepServing(child, place);
-  return { port: port as number, stop };
+  return { port: port as number, metricsPort: metrics?.port, stop };
 }
 
 function startChild(environment: Readonly<Record<string, string>>, log: Log): Child {
@@ -195,6 +211,7 @@ export async function runServerChild(
       start({ ...config, database, address, secretSeed, limits }, signal),
     );
     if (service) {
+      if (service.figures) await answer(service.figures);
       await report({ port: service.port });
       if (!signal.aborted) await told;
       await service.stop();
@@ -206,6 +223,22 @@ export async function runServerChild(
   }
   if (process.connected) process.disconnect();
   endStopped();
+}
+
+/** The figures of all children, told by the primary. */
+async function startMetrics({ metricsAddress, insecure = false }: Config, log: Log) {
+  if (metricsAddress === undefined) return undefined;
+  const { startMetricsServer } = await import("./metrics/metrics-server.ts");
+  const { createChildFigures } = await import("./metrics/child-figures.ts");
+  const server = await startMetricsServer({ metricsAddress, insecure }, log);
+  const figures = createChildFigures();
+  server.use(figures);
+  return { port: server.port, add: figures.add, close: server.close };
+}
+
+async function answer(figures: FigureSource): Promise<void> {
+  const { answerPrimary } = await import("./metrics/child-figures.ts");
+  answerPrimary(figures);
 }
 
 async function report(report: Report): Promise<void> {

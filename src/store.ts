@@ -59,6 +59,7 @@ export async function openStore(
       definitions,
       registry,
       log,
+      isMeasured: config.metricsAddress !== undefined,
       onStatement: metrics.recordStatement,
     });
   } catch (error) {

@@ -3,7 +3,7 @@
 
 import { availableParallelism } from "node:os";
 import { InvalidArgumentError, Option } from "commander";
-import type { Durability } from "../config.ts";
+import type { CallLogging, Durability } from "../config.ts";
 import { DEFAULT_LIMITS, type Limits } from "../limits.ts";
 import { type AccessOptions, accessOptions } from "./access-options.ts";
 import { PRIVATE_DATABASE, parseServedDatabase } from "./database-path.ts";
@@ -26,6 +26,9 @@ export interface ServeOptions extends AccessOptions {
   readonly database: string;
   readonly migrations?: string;
   readonly address: string;
+  readonly metricsAddress?: string;
+  readonly logCalls: CallLogging["calls"];
+  readonly logCallsSample: number;
   readonly readOnly: boolean;
   readonly durability: Durability;
   readonly strictReads: boolean;
@@ -51,6 +54,21 @@ export function serveOptions(program: Program): readonly Option[] {
     switchOption("allow-unsafe-path", "serve a file though others could exchange it for another"),
     migrationsOption(),
     addressOption(),
+    new Option(
+      "--metrics-address <host:port>",
+      "where /metrics, /livez and /readyz are answered, also unix:PATH",
+    ).env("PROTOSTORE_METRICS_ADDRESS"),
+    new Option(
+      "--log-calls <which>",
+      "which calls get a line in the log: errors of the server and slow ones, or all",
+    )
+      .env("PROTOSTORE_LOG_CALLS")
+      .choices(["off", "errors", "all"])
+      .default("off"),
+    new Option("--log-calls-sample <part>", "of all, the part of those that went well")
+      .env("PROTOSTORE_LOG_CALLS_SAMPLE")
+      .default(0.01)
+      .argParser(parsePart),
     ...accessOptions(),
     switchOption("read-only", "refuse every write"),
     new Option(
@@ -92,4 +110,10 @@ function processesOption(): Option {
       if (count >= 1 && count <= PROCESSES_MAX) return count;
       throw new InvalidArgumentError(`It must be auto or from 1 to ${PROCESSES_MAX}.`);
     });
+}
+
+function parsePart(text: string): number {
+  const part = /^(?:0|1|0?\.\d+)$/.test(text) ? Number(text) : Number.NaN;
+  if (part >= 0 && part <= 1) return part;
+  throw new InvalidArgumentError("It must be from 0 to 1.");
 }

@@ -8,7 +8,7 @@ import { Command } from "commander";
 import { prepare, serve, servePrepared } from "../boot.ts";
 import { completeConfig } from "../config.ts";
 import { StoreError } from "../errors.ts";
-import { createLog } from "../observe/log.ts";
+import { createLog, switchLevel } from "../observe/log.ts";
 import { isServerChild, runServerChild, startServerProcesses } from "../processes.ts";
 import { saveCompiled } from "../runtime.ts";
 import { catchStopSignals, endStopped, startUnlessStopped, stopSignal } from "../stop-signals.ts";
@@ -40,6 +40,10 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
   const config = completeConfig({
     database: chooseDatabase(options),
     address: options.address,
+    ...(options.metricsAddress !== undefined && { metricsAddress: options.metricsAddress }),
+    ...(options.logCalls !== "off" && {
+      callLog: { calls: options.logCalls, sample: options.logCallsSample },
+    }),
     ...readAccess(options),
     readOnly: options.readOnly,
     durability: options.durability,
@@ -56,6 +60,7 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
     },
   });
   const log = config.processes === 1 ? createLog() : createLog().child({ pid: process.pid });
+  process.on("SIGUSR2", switchLevel(log));
   if (isServerChild(config)) {
     return runServerChild(config, (own, signal) => servePrepared(own, program, log, signal));
   }

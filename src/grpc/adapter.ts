@@ -11,7 +11,7 @@ import type {
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { requiredRole } from "../access/method-policy.ts";
-import type { FinishedCall } from "../handlers/finished-call.ts";
+import type { CallMeter, OnFinished } from "../handlers/finished-call.ts";
 import type { Handler, Response, Service } from "../handlers/handler.ts";
 import { decodeRequest } from "../handlers/raw-request.ts";
 import type { AnswerMemory } from "./answer-memory.ts";
@@ -28,7 +28,9 @@ export interface AdapterOptions extends FailureOptions {
   readonly gate: GateConfig;
   readonly answers: AnswerMemory;
   /** Is told of each call when its answer is ready to be sent. */
-  readonly onFinished?: ((call: FinishedCall) => void) | undefined;
+  readonly onFinished?: OnFinished | undefined;
+  /** Who is told of the calls of a method as they come and go. */
+  readonly meterOf?: ((method: DescMethod) => CallMeter) | undefined;
 }
 
 /** A service in the two parts that `Server.addService` takes. */
@@ -83,9 +85,13 @@ function adaptUnary(
 ): handleUnaryCall<Buffer, Buffer> {
   const gate = gateOf(method, options.gate);
   const isRead = requiredRole(method, true) === "reader";
+  const meter = options.meterOf?.(method);
   return async (call, callback) => {
     const open = openCall(call);
     const { request } = call;
+    open.requestBytes = request.length;
+    meter?.onStarted();
+    meter?.onReceived();
     try {
       const waiting = gate(open);
       if (waiting) await waiting;
@@ -96,6 +102,8 @@ function adaptUnary(
       // What was written must be told, whatever it takes.
       const giveBack = isRead ? options.answers.take(bytes.length) : undefined;
       if (giveBack) open.onGone(giveBack);
+      open.responseBytes = bytes.length;
+      meter?.onSent();
       tell(options, method, open, { request, response: bytes });
       call.sendMetadata(open.answerMetadata);
       callback(null, bytes);
@@ -113,10 +121,15 @@ function adaptServerStreaming(
   options: AdapterOptions,
 ): handleServerStreamingCall<Buffer, Buffer> {
   const gate = gateOf(method, options.gate);
-  return (call) =>
-    answerStream(call, { ...options, method, gate, request: call.request }, ({ context }) =>
-      implement(decodeRequest(method.input, call.request), context),
-    );
+  const meter = options.meterOf?.(method);
+  return (call) => {
+    const { request } = call;
+    return answerStream(call, { ...options, method, gate, meter, request }, (open) => {
+      open.requestBytes = request.length;
+      meter?.onReceived();
+      return implement(decodeRequest(method.input, request), open.context);
+    });
+  };
 }
 
 function adaptClientStreaming(
@@ -124,13 +137,17 @@ function adaptClientStreaming(
   options: AdapterOptions,
 ): handleClientStreamingCall<Buffer, Buffer> {
   const gate = gateOf(method, options.gate);
+  const meter = options.meterOf?.(method);
   return async (call, callback) => {
     const open = openCall(call);
+    meter?.onStarted();
     const unregister = options.openStreams.add((reason) => open.abort(reason));
     try {
       await gate(open);
-      const requests = receiveRequests(call, method.input, open.context.signal);
+      const requests = receiveRequests(call, method.input, open, meter);
       const bytes = encodeResponse(method.output, await implement(requests, open.context));
+      open.responseBytes = bytes.length;
+      meter?.onSent();
       tell(options, method, open, { response: bytes });
       call.sendMetadata(open.answerMetadata);
       callback(null, bytes);
@@ -149,15 +166,17 @@ function adaptBidiStreaming(
   options: AdapterOptions,
 ): handleBidiStreamingCall<Buffer, Buffer> {
   const gate = gateOf(method, options.gate);
+  const meter = options.meterOf?.(method);
   return (call) =>
-    answerStream(call, { ...options, method, gate }, ({ context }) =>
-      implement(receiveRequests(call, method.input, context.signal), context),
+    answerStream(call, { ...options, method, gate, meter }, (open) =>
+      implement(receiveRequests(call, method.input, open, meter), open.context),
     );
 }
 
 interface StreamOptions extends Omit<AdapterOptions, "gate"> {
   readonly method: DescMethod;
   readonly gate: Gate;
+  readonly meter: CallMeter | undefined;
   readonly request?: Uint8Array;
 }
 
@@ -166,16 +185,18 @@ async function answerStream(
   options: StreamOptions,
   start: (open: OpenCall) => AsyncIterable<Response>,
 ): Promise<void> {
-  const { method, gate, request } = options;
+  const { method, gate, meter, request } = options;
   // Sent at once, as a stream may have nothing else to say for long; grpc-js sends them only once.
   const open = openCall(call, (metadata) => call.sendMetadata(metadata));
+  meter?.onStarted();
   const unregister = options.openStreams.add((reason) => open.abort(reason));
   try {
     await gate(open);
     await sendResponses(start(open), {
       call,
       output: method.output,
-      signal: open.context.signal,
+      open,
+      meter,
       onLateFailure: (thrown) => logLateFailure(thrown, methodPath(method), options.log),
     });
     // A revision that came after the first response is told at the end.
@@ -202,14 +223,24 @@ interface Outcome {
 function tell(
   { onFinished, log }: Pick<AdapterOptions, "onFinished" | "log">,
   method: DescMethod,
-  { context, startMs, principal, revision }: OpenCall,
+  { context, startMs, principal, revision, requestBytes, responseBytes }: OpenCall,
   { request, response, error }: Outcome,
 ): void {
   if (!onFinished) return;
   try {
     const failure = error === undefined ? undefined : toStoreError(error);
-    const { peer } = context;
-    onFinished({ method, peer, principal, startMs, error: failure, revision, request, response });
+    onFinished({
+      method,
+      context,
+      principal,
+      startMs,
+      error: failure,
+      revision,
+      requestBytes,
+      responseBytes,
+      request,
+      response,
+    });
   } catch (thrown) {
     logLateFailure(thrown, methodPath(method), log);
   }

@@ -42,15 +42,20 @@ function checkPath(address: string, path: string): string {
   throw new StoreError("INVALID_CONFIG", `cannot listen on ${address}: ${reason}`);
 }
 
+const REMEDY = "give --tls-cert and --tls-key, or --insecure if that is meant";
+
 /** Where a server listens, and who can read what it says there. */
-export type Place = Pick<Config, "address" | "tls" | "insecure">;
+export interface Place extends Pick<Config, "address" | "tls" | "insecure"> {
+  /** What to do where others could read along. */
+  readonly remedy?: string;
+}
 
 /**
  * What to listen at: each address of a host that has several.
  * @throws StoreError INVALID_CONFIG, also if others could read there what is not encrypted.
  */
 export async function resolvePlaces(place: Place): Promise<readonly Address[]> {
-  const { address } = place;
+  const { address, remedy = REMEDY } = place;
   const parsed = parseAddress(address);
   if ("path" in parsed) return [parsed];
   const found = await lookup(parsed.host, { all: true }).catch((error) => {
@@ -60,8 +65,7 @@ export async function resolvePlaces(place: Place): Promise<readonly Address[]> {
   if (!place.tls && !place.insecure && addresses.some(isPublic)) {
     throw new StoreError(
       "INVALID_CONFIG",
-      `cannot listen on ${address} without TLS: others could read along and call; ` +
-        "give --tls-cert and --tls-key, or --insecure if that is meant",
+      `cannot listen on ${address} without TLS: others could read along and call; ${remedy}`,
     );
   }
   return addresses;

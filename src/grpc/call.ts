@@ -38,6 +38,9 @@ export interface OpenCall {
   principal: Principal | undefined;
   /** The newest revision that its answer tells. */
   readonly revision: bigint | undefined;
+  /** The bytes of its requests and responses so far. */
+  requestBytes: number;
+  responseBytes: number;
   /** The response metadata collected so far. */
   readonly answerMetadata: Metadata;
   /** @throws StoreError DEADLINE_EXCEEDED, CANCELLED if nobody waits for an answer any more. */
@@ -73,6 +76,8 @@ class Call implements OpenCall, CallContext, Credentials {
   readonly startMs = performance.now();
   principal: Principal | undefined;
   revision: bigint | undefined;
+  requestBytes = 0;
+  responseBytes = 0;
   readonly answerMetadata = new Metadata();
   readonly deadlineMs?: number;
   readonly #call: CancellableCall;

@@ -7,7 +7,7 @@ import { Server, ServerCredentials, type ServerOptions, setLogger } from "@grpc/
 import type { Admission } from "../access/access-control.ts";
 import { createCallRate } from "../access/call-rate.ts";
 import { StoreError } from "../errors.ts";
-import type { FinishedCall } from "../handlers/finished-call.ts";
+import type { CallMeter, OnFinished } from "../handlers/finished-call.ts";
 import type { Service } from "../handlers/handler.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
@@ -34,7 +34,11 @@ export interface ServerConfig extends Place {
   /** While it returns an error, every call that is not in UNGATED_SERVICES is refused with it. */
   readonly gate?: () => StoreError | undefined;
   /** Is told of each call when its answer is ready to be sent. */
-  readonly onFinished?: ((call: FinishedCall) => void) | undefined;
+  readonly onFinished?: OnFinished | undefined;
+  /** Who is told of the calls of a method as they come and go. */
+  readonly meterOf?: ((method: DescMethod) => CallMeter) | undefined;
+  /** Is told of each call of a method that there is not. */
+  readonly onUnknown?: (() => void) | undefined;
   /** Runs first when the server stops: health says NOT_SERVING here. */
   readonly onStopping?: () => void | Promise<void>;
 }
@@ -84,6 +88,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
       gate: { admissionTo: config.admissionTo, callRate: isOpen ? undefined : callRate, closed },
       answers,
       onFinished: config.onFinished,
+      meterOf: config.meterOf,
     });
     server.addService(definition, implementation);
   }
@@ -141,6 +146,7 @@ async function listenWith(
   countRefusal: CountRefusal,
 ): Promise<Listener> {
   const { services, limits, errorDomain } = config;
+  const tellUnknown = unknownCalls(config);
   const streaming = new Set(
     services.flatMap(({ handlers }) =>
       handlers
@@ -152,8 +158,11 @@ async function listenWith(
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   for (const http2Server of http2ServersOf(server)) {
     limitTimeouts(http2Server);
-    const onCall = limitWaits(http2Server, limits, (path) => streaming.has(path), countRefusal);
-    limitStreams(http2Server, limits, errorDomain, countRefusal, onCall);
+    const watch = limitWaits(http2Server, limits, (path) => streaming.has(path), countRefusal);
+    limitStreams(http2Server, limits, errorDomain, countRefusal, (stream, path) => {
+      watch(stream, path);
+      tellUnknown?.(path);
+    });
     limitSetup(http2Server, limits.connectionSetupTimeoutMs, countRefusal);
   }
   try {
@@ -166,6 +175,16 @@ async function listenWith(
     server.forceShutdown();
     throw error;
   }
+}
+
+/** grpc-js answers them by itself. */
+function unknownCalls({ services, onUnknown }: ServerConfig) {
+  if (!onUnknown) return undefined;
+  const methods = services.flatMap(({ handlers }) => handlers.map(({ method }) => method));
+  const known = new Set(methods.map(methodPath));
+  return (path: string) => {
+    if (!known.has(path)) onUnknown();
+  };
 }
 
 /** grpc-js gives nobody else a look at a call before it has read its headers. */

@@ -2,9 +2,10 @@
 // Must not give a call its status: that is the adapter's.
 
 import type { DescMessage, Message } from "@bufbuild/protobuf";
+import type { CallMeter } from "../handlers/finished-call.ts";
 import type { Response } from "../handlers/handler.ts";
 import { decodeRequest } from "../handlers/raw-request.ts";
-import type { RawBidiStream, RawClientStream, RawServerStream } from "./call.ts";
+import type { OpenCall, RawBidiStream, RawClientStream, RawServerStream } from "./call.ts";
 import { encodeResponse } from "./codec.ts";
 
 /** A response of this size is on its way before the next one is asked for. */
@@ -14,7 +15,8 @@ const LARGE_RESPONSE_BYTES = 16 * 1024;
 export interface Outlet {
   readonly call: RawServerStream | RawBidiStream;
   readonly output: DescMessage;
-  readonly signal: AbortSignal;
+  readonly open: OpenCall;
+  readonly meter: CallMeter | undefined;
   /** Told of what the iterator throws when it is ended early. */
   readonly onLateFailure: (thrown: unknown) => void;
 }
@@ -25,7 +27,8 @@ export interface Outlet {
  * the iterator is then ended.
  */
 export async function sendResponses(responses: AsyncIterable<Response>, outlet: Outlet) {
-  const { call, output, signal } = outlet;
+  const { call, output, open, meter } = outlet;
+  const { signal } = open.context;
   const iterator = responses[Symbol.asyncIterator]();
   let finished = false;
   try {
@@ -35,7 +38,10 @@ export async function sendResponses(responses: AsyncIterable<Response>, outlet: 
         finished = true;
         break;
       }
-      await writeResponse(call, encodeResponse(output, next.value), signal);
+      const bytes = encodeResponse(output, next.value);
+      open.responseBytes += bytes.length;
+      meter?.onSent();
+      await writeResponse(call, bytes, signal);
     }
     // A handler that ends because it was told to stop has not finished.
     signal.throwIfAborted();
@@ -53,8 +59,10 @@ export async function sendResponses(responses: AsyncIterable<Response>, outlet: 
 export async function* receiveRequests(
   call: RawClientStream | RawBidiStream,
   input: DescMessage,
-  signal: AbortSignal,
+  open: OpenCall,
+  meter?: CallMeter,
 ): AsyncIterable<Message> {
+  const { signal } = open.context;
   const allowRead = readOnDemand(call);
   const requests: AsyncIterator<Buffer> = call.iterator({ destroyOnReturn: false });
   try {
@@ -62,6 +70,8 @@ export async function* receiveRequests(
       allowRead();
       const next = await untilAborted(requests.next(), signal);
       if (next.done) return;
+      open.requestBytes += next.value.length;
+      meter?.onReceived();
       yield decodeRequest(input, next.value);
     }
   } catch (error) {

@@ -14,13 +14,13 @@ const NAMES_MAX = 100;
 /** Writes the line of a call to `log` if it is of such a method. */
 export function auditTo(log: Log): (call: FinishedCall) => void {
   return (call) => {
-    const { method, principal, peer, error, revision, request, response } = call;
+    const { method, principal, context, error, revision, request, response } = call;
     const role = requiredRole(method, true);
     if (role !== "writer" && role !== "admin") return;
     const names = new Set([...namesIn(method.input, request), ...namesIn(method.output, response)]);
     log.info({
       principal: principal?.name ?? "anybody",
-      peer,
+      peer: context.peer,
       method: `${method.parent.typeName}/${method.name}`,
       names: [...names].slice(0, NAMES_MAX),
       ...(names.size > NAMES_MAX && { nameCount: names.size }),

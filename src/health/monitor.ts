@@ -11,6 +11,10 @@ import type { Log } from "../observe/log.ts";
 /** A status of `grpc.health.v1`. */
 export type ServingStatus = (typeof Serving)[keyof typeof Serving];
 
+/** What probes ask for who tell a server that must be started anew from one that gets no calls for now. */
+const LIVENESS = "liveness";
+const READINESS = "readiness";
+
 /** What a monitor is made of. */
 export interface MonitorConfig {
   /** The full names of the services that can be served only while the probe says so. */
@@ -28,7 +32,7 @@ export interface MonitorConfig {
 export interface HealthMonitor {
   /** Takes the first look and then one every `probeIntervalMs`; resolves after the first. */
   start(): Promise<void>;
-  /** Sets every service to NOT_SERVING, for good, and looks no more. */
+  /** Sets every service to NOT_SERVING, though the server is alive, for good, and looks no more. */
   stop(): void;
   /** The status of a service, undefined if there is none of that name. */
   status(service: string): ServingStatus | undefined;
@@ -46,13 +50,16 @@ export interface HealthMonitor {
 export function createHealthMonitor(config: MonitorConfig): HealthMonitor {
   const { probe, glance, limits, log } = config;
   const gated = new Set(["", ...config.services]);
-  const names = new Set([...gated, ...(config.alwaysServing ?? [])]);
+  const names = new Set([LIVENESS, READINESS, ...gated, ...(config.alwaysServing ?? [])]);
   const waiters = new Set<() => void>();
   const stopping = new AbortController();
   let result: ProbeResult = notServing("the server is starting");
   let glancedMs = Number.NEGATIVE_INFINITY;
 
   function status(service: string): ServingStatus | undefined {
+    // It answers.
+    if (service === LIVENESS) return Serving.SERVING;
+    if (service === READINESS) return status("");
     if (!names.has(service)) return undefined;
     const serving = result.serving || !gated.has(service);
     return serving && !stopping.signal.aborted ? Serving.SERVING : Serving.NOT_SERVING;

@@ -26,6 +26,15 @@ export function createLog(destination?: pino.DestinationStream): Log {
   return pino({ level, base: null }, destination ?? pino.destination({ dest: 2, sync: true }));
 }
 
+/** What makes the log tell everything from one signal to the next. */
+export function switchLevel(log: Log): () => void {
+  const usual = log.level === "debug" ? "info" : log.level;
+  return () => {
+    log.level = log.level === "debug" ? usual : "debug";
+    log.info({ logLevel: log.level }, "the level of the log has changed");
+  };
+}
+
 /** A log in a file of its own, and how to let go of it. */
 export interface AuditLog {
   readonly log: Log;

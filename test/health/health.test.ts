@@ -80,6 +80,8 @@ test("List tells them all", async () => {
   const statuses = Object.entries(response.statuses).map(([name, it]) => [name, it.status]);
   expect(Object.fromEntries(statuses)).toEqual({
     "": Serving.NOT_SERVING,
+    liveness: Serving.SERVING,
+    readiness: Serving.NOT_SERVING,
     [TRACKS]: Serving.NOT_SERVING,
     [DATABASE]: Serving.SERVING,
   });
@@ -158,7 +160,9 @@ test("a watcher is forgotten when it cancels, and when its connection breaks", a
 test("a stopping server is NOT_SERVING, whatever the probe says", async () => {
   const { monitor } = await serveHealth();
   monitor.stop();
-  expect(new Set(Object.values(monitor.statuses()))).toEqual(new Set([Serving.NOT_SERVING]));
+  const { liveness, ...others } = monitor.statuses();
+  expect(liveness).toBe(Serving.SERVING);
+  expect(new Set(Object.values(others))).toEqual(new Set([Serving.NOT_SERVING]));
   // Calls that come before the connection closes are still answered.
   expect(monitor.gate()).toBeUndefined();
 });

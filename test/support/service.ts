@@ -26,6 +26,8 @@ export interface TestServiceOptions {
   readonly limits?: Partial<Limits>;
   /** What is served; everything that the service has if absent. */
   readonly definition?: Definition;
+  /** Where its figures are told; nowhere if absent. */
+  readonly metricsAddress?: string;
   /** Who may call, and what is written of it. */
   readonly access?: Pick<Config, "tls" | "access" | "auditLog" | "reflection">;
 }
@@ -34,6 +36,7 @@ export interface TestServiceOptions {
 export interface TestService {
   readonly address: string;
   readonly database: string;
+  readonly metricsPort: number | undefined;
   readonly connection: Connection;
   /** Stops it and removes the folder that was made for it; a second call does nothing. */
   stop(): Promise<void>;
@@ -61,6 +64,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       durability: options.durability ?? "full",
       strictReads: options.strictReads ?? false,
       ...options.access,
+      ...(options.metricsAddress !== undefined && { metricsAddress: options.metricsAddress }),
       processes: 1,
       ...(options.migrations !== undefined && { migrations: options.migrations }),
       ...(options.fixtures && { fixtures: join(REPO_ROOT, "fixtures") }),
@@ -84,6 +88,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
   return {
     address,
     database,
+    metricsPort: running.metricsPort,
     connection,
     stop: () => {
       stopped ??= stop();

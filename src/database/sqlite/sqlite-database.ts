@@ -10,10 +10,12 @@ import type { Limits } from "../../limits.ts";
 import type { Log } from "../../observe/log.ts";
 import type { ChangeCount } from "../change.ts";
 import type { CallLimits, Database, QueueLengths } from "../database.ts";
+import type { WorkFigures } from "../figures.ts";
 import type { Statement } from "../sql/statements.ts";
 import { type Connection, translateSqliteError } from "./connection/connection.ts";
 import { type Guarded, openGuarded } from "./connection/file-guard.ts";
 import { isReadOnlyNow, readOnlyMedia } from "./connection/media.ts";
+import { createWorkMeter } from "./connection/statement-figures.ts";
 import type { OnStatement } from "./connection/statement-runner.ts";
 import { useSchemaStore } from "./descriptors/schema-store.ts";
 import { readStatus } from "./inspect/database-status.ts";
@@ -41,6 +43,8 @@ export interface SqliteOptions {
   /** The types that an Any may hold to be kept as JSON. */
   readonly registry: Registry;
   readonly limits: Limits;
+  /** Whether the work of all threads is measured. */
+  readonly isMeasured?: boolean;
   /** Told of the statements that the main thread runs. */
   readonly onStatement?: OnStatement;
   /** What secrets that cannot be stored are made from; they are random if it is absent. */
@@ -60,6 +64,8 @@ export interface SqliteDatabase extends Database {
   checkFile(): StoreError | undefined;
   /** The same of the log as well; what can be saved is then saved. */
   checkFiles(): StoreError | undefined;
+  /** What it has measured of its work, if it does. */
+  work(): WorkFigures | undefined;
   /** What keeps the log from being cut. */
   readonly logHold: HoldWatch;
   /** Copies the log into the database file, as far as the mode says and others allow. @throws StoreError */
@@ -85,6 +91,8 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     secretSeed,
   } = options;
   const { busyTimeoutMs } = limits;
+  const meter = options.isMeasured ? createWorkMeter() : undefined;
+  const onStatement = bothTold(options.onStatement, meter?.onStatement);
   const { connection: reading, guard } = openReading(path, busyTimeoutMs, !readOnly);
   useSchemaStore(registry, reading);
   const threads = {
@@ -94,22 +102,23 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     limits,
     busyTimeoutMs,
     lockTimeoutMs: limits.writeTimeoutMs,
+    cells: meter?.writerCells,
     // Threads that start later are given the files that are known then.
     get files() {
       return guard.files;
     },
   };
   if (readOnly) endAhead();
-  const writer = readOnly ? undefined : startWriter(threads);
-  const readPoint = createPointReader(reading, options, limits.writeTimeoutMs);
-  const readers = createReaderPool(threads, limits, options.log);
+  const writer = readOnly ? undefined : startWriter(threads, meter?.onGroup);
+  const readPoint = createPointReader(reading, { ...options, onStatement }, limits.writeTimeoutMs);
+  const readers = createReaderPool(threads, limits, options.log, meter);
   const scans = scansIn(readers);
   const view = createSchemaView(reading);
   const costs = createListCosts(reading, view);
   const list = createListReader({
     limits,
     factsOf: view.factsOf,
-    shortPage: createShortPageReader(reading, options.onStatement),
+    shortPage: createShortPageReader(reading, onStatement),
     page: scans.page,
     refuseCostly: (asked, first) => costs.refuseScan(asked, first, limits.scanRowsMax),
   });
@@ -132,6 +141,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   const database: SqliteDatabase = {
     connection: reading,
     logHold,
+    work: () => meter?.read(),
     changes: () => writer?.changes ?? [],
     queues: () => ({ queuedCommits: writer?.queued ?? 0, queuedReads: readers.queued }),
     async opened() {
@@ -203,6 +213,17 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     },
   };
   return database;
+}
+
+function bothTold(
+  first: OnStatement | undefined,
+  second: OnStatement | undefined,
+): OnStatement | undefined {
+  if (!first || !second) return first ?? second;
+  return (run) => {
+    first(run);
+    second(run);
+  };
 }
 
 function openReading(path: string, busyTimeoutMs: number, requireLog: boolean): Guarded {

@@ -8,6 +8,7 @@ import { StoreError } from "../../../errors.ts";
 import type { Limits } from "../../../limits.ts";
 import type { Log } from "../../../observe/log.ts";
 import type { CallLimits } from "../../database.ts";
+import type { WorkMeter } from "../connection/statement-figures.ts";
 import { fromPlainError } from "../threads/thread-errors.ts";
 import { threadUrl } from "../threads/thread-start.ts";
 import { createWaitingCall, type WaitingCall } from "./reader-call.ts";
@@ -55,7 +56,12 @@ const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb:
 const OVERLOADED_RETRY_DELAY_MS = 200;
 
 /** A pool without threads; they are started when they are needed. */
-export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log): ReaderPool {
+export function createReaderPool(
+  setup: ReaderSetup,
+  limits: Limits,
+  log?: Log,
+  meter?: Pick<WorkMeter, "takeCells" | "giveBack">,
+): ReaderPool {
   const { readerThreads, readQueueMax, readTimeoutMs, readGraceMs, closeTimeoutMs } = limits;
   // A thread that is given up lives on until its statement returns.
   const [readers, ending] = [new Set<Reader>(), new Set<Reader>()];
@@ -81,7 +87,8 @@ export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log):
       return undefined;
     }
     const over = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-    const workerData: ReaderData = { ...setup, over };
+    const cells = meter?.takeCells();
+    const workerData: ReaderData = { ...setup, over, cells };
     const options = { workerData, resourceLimits: RESOURCE_LIMITS };
     const worker = new Worker(threadUrl("readers/reader-thread"), options);
     const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
@@ -92,7 +99,10 @@ export function createReaderPool(setup: ReaderSetup, limits: Limits, log?: Log):
       reader.error = error;
       log?.error({ err: error }, "a reader thread died");
     });
-    worker.on("exit", () => forget(reader));
+    worker.on("exit", () => {
+      if (cells) meter?.giveBack(cells);
+      forget(reader);
+    });
     return reader;
   }
 

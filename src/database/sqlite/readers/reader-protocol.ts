@@ -5,6 +5,7 @@ import type { Snapshot } from "../../database.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../../page-request.ts";
 import type { Statement } from "../../sql/statements.ts";
 import type { StoreFiles } from "../connection/file-guard.ts";
+import type { StatementCells } from "../connection/statement-figures.ts";
 import type { PlainError } from "../threads/thread-errors.ts";
 
 /** What a reader thread is started with. */
@@ -22,6 +23,8 @@ export interface ReaderSetup {
 /** What one thread is started with: not 0 in `over` once nobody waits for its answer any more. */
 export interface ReaderData extends ReaderSetup {
   readonly over: Int32Array<SharedArrayBuffer>;
+  /** Where it counts its statements; nowhere if absent. */
+  readonly cells?: StatementCells | undefined;
 }
 
 /** A request whose plan is named. */

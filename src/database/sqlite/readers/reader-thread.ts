@@ -7,16 +7,19 @@ import { StoreError } from "../../../errors.ts";
 import { retryWhileBusy } from "../connection/busy-retry.ts";
 import type { Connection } from "../connection/connection.ts";
 import { openGuarded } from "../connection/file-guard.ts";
+import { countStatements } from "../connection/statement-figures.ts";
 import { useSchemaStore } from "../descriptors/schema-store.ts";
 import { toPlainError } from "../threads/thread-errors.ts";
 import { loadPlans, planOf } from "../threads/thread-plans.ts";
 import { createReader, type Reader } from "./reader.ts";
 import type { ReaderAnswer, ReaderData, ReaderJob, ReaderResult } from "./reader-protocol.ts";
 
-const { path, files, definitions, busyTimeoutMs, lockTimeoutMs, over } = workerData as ReaderData;
+const { path, files, definitions, busyTimeoutMs, lockTimeoutMs, over, cells } =
+  workerData as ReaderData;
 const { plans, registry } = await loadPlans(definitions);
 // A process that is killed would not keep what was compiled for the next start.
 flushCompileCache();
+const onStatement = cells && countStatements(cells);
 let reader: Reader | undefined;
 
 parentPort?.on("message", async (job: ReaderJob) => {
@@ -31,7 +34,7 @@ parentPort?.on("message", async (job: ReaderJob) => {
 function run(job: ReaderJob): ReaderResult {
   check();
   // A file that cannot be opened now may be there for the next job.
-  reader ??= createReader(open(), registry, check);
+  reader ??= createReader(open(), registry, check, onStatement);
   switch (job.kind) {
     case "read":
       return reader.read(job.statements);

@@ -6,7 +6,11 @@ import type { Snapshot } from "../../database.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../../page-request.ts";
 import type { Statement } from "../../sql/statements.ts";
 import { type Connection, checkWhileReading, schemaMismatch } from "../connection/connection.ts";
-import { createStatementRunner, type StatementRunner } from "../connection/statement-runner.ts";
+import {
+  createStatementRunner,
+  type OnStatement,
+  type StatementRunner,
+} from "../connection/statement-runner.ts";
 import { assembleBatch, assemblePage } from "./pages.ts";
 import { createWireReader } from "./wires.ts";
 
@@ -26,9 +30,10 @@ export function createReader(
   connection: Connection,
   registry: Registry,
   check: () => void = () => {},
+  onStatement?: OnStatement,
 ): Reader {
   checkWhileReading(connection, check);
-  const runner = checked(createStatementRunner(connection), check);
+  const runner = checked(createStatementRunner(connection, { onStatement }), check);
   const source = { runner, registry, readWires: createWireReader(connection, runner) };
   return {
     read: (statements) =>

@@ -22,7 +22,7 @@ import {
   translateSqliteError,
 } from "../connection/connection.ts";
 import { runSteps } from "../connection/run-steps.ts";
-import { createStatementRunner } from "../connection/statement-runner.ts";
+import { createStatementRunner, type OnStatement } from "../connection/statement-runner.ts";
 import { encodingOf } from "../connection/text-encoding.ts";
 import type { Outcome, PendingCommit } from "./commit-transport.ts";
 import { readForeignCode, type SchemaCode } from "./foreign-code.ts";
@@ -37,6 +37,7 @@ export interface CommitterOptions
   > {
   /** Where the times of commits come from. */
   readonly clock: Clock;
+  readonly onStatement?: OnStatement | undefined;
 }
 
 /** Carries out the commits of a group, which end before it returns. Each is reported once. */
@@ -89,8 +90,8 @@ const WATCH: Watch = {
 
 /** Commits groups on `connection`, which must not be used for anything else meanwhile. */
 export function createCommitter(connection: Connection, options: CommitterOptions): CommitGroup {
-  const runner = createStatementRunner(connection);
-  const { clock, ...settings } = options;
+  const { clock, onStatement, ...settings } = options;
+  const runner = createStatementRunner(connection, { onStatement });
   const { plans, registry } = settings;
   let seen: { readonly version: unknown; readonly foreign: SchemaCode } | undefined;
 

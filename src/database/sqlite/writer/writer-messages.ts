@@ -4,6 +4,7 @@
 import type { Durability } from "../../../config.ts";
 import type { Limits } from "../../../limits.ts";
 import type { StoreFiles } from "../connection/file-guard.ts";
+import type { StatementCells } from "../connection/statement-figures.ts";
 import type { PlainError } from "../threads/thread-errors.ts";
 import type { WriterCode } from "../threads/thread-start.ts";
 import type { PortableCommits, PortableOutcomes } from "./commit-transport.ts";
@@ -16,6 +17,8 @@ export interface WriterData extends WriterCode {
   readonly files: StoreFiles;
   readonly durability: Durability;
   readonly limits: Limits;
+  /** Where it counts its statements; nowhere if absent. */
+  readonly cells?: StatementCells | undefined;
 }
 
 /** What the writer thread is asked to do after that, in this order. */

@@ -8,6 +8,7 @@ import { StoreError } from "../../../errors.ts";
 import { closeOnceMore } from "../connection/close-again.ts";
 import { type Connection, readPragma, translateSqliteError } from "../connection/connection.ts";
 import { openGuarded } from "../connection/file-guard.ts";
+import { countStatements } from "../connection/statement-figures.ts";
 import { useSchemaStore } from "../descriptors/schema-store.ts";
 import { toPlainError } from "../threads/thread-errors.ts";
 import { loadPlans, type ThreadPlans } from "../threads/thread-plans.ts";
@@ -56,7 +57,7 @@ function fail(error: unknown): void {
   port.close();
 }
 
-function write({ path, files, durability, limits }: WriterData, known: ThreadPlans): void {
+function write({ path, files, durability, limits, cells }: WriterData, known: ThreadPlans): void {
   const { plans, registry, clock } = known;
   const { busyTimeoutMs } = limits;
   const { connection, guard } = openGuarded(path, { busyTimeoutMs, known: files });
@@ -72,6 +73,7 @@ function write({ path, files, durability, limits }: WriterData, known: ThreadPla
     messageBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
     answerBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
     requestRetentionMs: limits.requestRetentionMs,
+    onStatement: cells && countStatements(cells),
   });
   const report: Report = (outcomes, changes) => {
     const packed = packOutcomes(outcomes, changes);

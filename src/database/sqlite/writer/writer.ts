@@ -48,7 +48,7 @@ interface Waiting extends PendingCommit {
 const OVERLOADED_RETRY_DELAY_MS = 100;
 
 /** Starts the writer thread; one that ends by itself is replaced when the next commit comes. */
-export function startWriter(data: WriterData): Writer {
+export function startWriter(data: WriterData, onGroup?: (calls: number) => void): Writer {
   const { limits } = data;
   /** Those that wait here. */
   let queue: Waiting[] = [];
@@ -120,6 +120,7 @@ export function startWriter(data: WriterData): Writer {
       const group = takeGroup().filter(stillWanted);
       if (group.length === 0) continue;
       isCommitting = true;
+      onGroup?.(group.length);
       for (const waiting of group) sent.set(waiting.id, waiting);
       const portable = packCommits(group);
       worker ??= startWorker();

@@ -1,0 +1,70 @@
+// One line in the log for a call: what an operator looks for when one was slow, or failed.
+// Never has what is in a request, a response or an error's message.
+
+import { status } from "@grpc/grpc-js";
+import type { CallLogging } from "../config.ts";
+import type { FinishedCall, OnFinished } from "../handlers/finished-call.ts";
+import type { Limits } from "../limits.ts";
+import type { Log } from "../observe/log.ts";
+import { STATUS_BY_CODE } from "./error-status.ts";
+
+/** The errors that are the server's, not the caller's. */
+const SERVERS_OWN: ReadonlySet<status> = new Set([
+  status.UNKNOWN,
+  status.DEADLINE_EXCEEDED,
+  status.RESOURCE_EXHAUSTED,
+  status.INTERNAL,
+  status.UNAVAILABLE,
+  status.DATA_LOSS,
+]);
+
+/** Writes the lines of calls to `log`; `random` draws those calls of many that get one. */
+export function logCallsTo(
+  log: Log,
+  { calls, sample }: CallLogging,
+  { slowCallMs }: Pick<Limits, "slowCallMs">,
+  random: () => number = Math.random,
+): OnFinished | undefined {
+  if (calls === "off") return undefined;
+  return (call) => {
+    const { method, error, startMs } = call;
+    const durationMs = performance.now() - startMs;
+    const code = error ? STATUS_BY_CODE[error.code] : status.OK;
+    // A stream is as long as its client wants it.
+    const isSlow = method.methodKind === "unary" && durationMs >= slowCallMs;
+    // Of many calls that are refused because they are many, no line each.
+    const isFailure = SERVERS_OWN.has(code) && error?.code !== "OVERLOADED";
+    if (!isSlow && !isFailure) {
+      if (calls === "errors") return;
+      const isOneOfMany = code === status.OK || error?.code === "OVERLOADED";
+      if (isOneOfMany && random() >= sample) return;
+    }
+    const line = factsOf(call, status[code] ?? String(code), durationMs);
+    if (isSlow || isFailure) log.warn(line, isFailure ? "call failed" : "slow call");
+    else log.info(line, "call");
+  };
+}
+
+function factsOf(call: FinishedCall, code: string, durationMs: number) {
+  const { method, context, principal, error, requestBytes, responseBytes } = call;
+  const traceId = traceIdOf(context.metadata("traceparent")[0]);
+  return {
+    method: `${method.parent.typeName}/${method.name}`,
+    code,
+    ...(error && { reason: error.code }),
+    durationMs: Math.round(durationMs * 1_000) / 1_000,
+    requestBytes,
+    responseBytes,
+    peer: context.peer,
+    ...(principal && { principal: principal.name }),
+    ...(traceId !== undefined && { traceId }),
+  };
+}
+
+const TRACE_PARENT =
+  /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** Of what a client wrote, only what is a trace by the W3C's rules. */
+function traceIdOf(value: string | Uint8Array | undefined): string | undefined {
+  return typeof value === "string" ? TRACE_PARENT.exec(value)?.[1] : undefined;
+}

@@ -1,0 +1,100 @@
+// The figures of the database: its statements, its files, its queues.
+// Looks at files and counts only: it must cost no lock, and fail with nothing.
+
+import { statSync } from "node:fs";
+import type { ChangeCount } from "../database/change.ts";
+import type { QueueLengths } from "../database/database.ts";
+import type { WorkFigures } from "../database/figures.ts";
+import { counter, type Family, gauge, histogram, value } from "./families.ts";
+
+/** What a database tells of itself. */
+export interface MeasuredDatabase {
+  work(): WorkFigures | undefined;
+  queues(): QueueLengths;
+  changes(): readonly ChangeCount[];
+}
+
+const DRIVER = { driver: "sqlite" };
+
+/** The figures at this moment. */
+export function databaseFamilies(
+  database: MeasuredDatabase,
+  path: string,
+  pageCount: () => number,
+): readonly Family[] {
+  const { queuedCommits, queuedReads } = database.queues();
+  return [
+    ...workFamilies(database.work()),
+    gauge("database_queue_length", "Calls that wait for the writer, or for a reader.", [
+      value(queuedCommits, { ...DRIVER, queue: "commits" }),
+      value(queuedReads, { ...DRIVER, queue: "reads" }),
+    ]),
+    counter(
+      "protostore_rows_changed_total",
+      "Rows that commits have changed.",
+      database.changes().map(({ type, kind, rows }) => ({
+        labels: { resource_type: type, kind },
+        value: rows,
+      })),
+    ),
+    size("database_sqlite_file_size_bytes", "The size of the database file.", sizeOf(path)),
+    size(
+      "database_sqlite_wal_size_bytes",
+      "The size of the write-ahead log.",
+      sizeOf(`${path}-wal`),
+    ),
+    size("database_sqlite_page_count", "The pages of the database.", count(pageCount)),
+  ];
+}
+
+function workFamilies(work: WorkFigures | undefined): readonly Family[] {
+  if (!work) return [];
+  const { statements, commits, groups } = work;
+  return [
+    histogram(
+      "database_query_duration_seconds",
+      "How long statements took, in the thread that ran them.",
+      statements.map(({ operation, durations }) => [{ ...DRIVER, operation }, durations]),
+    ),
+    counter(
+      "database_query_total",
+      "Statements, by how they ended.",
+      statements.flatMap(({ operation, durations: { counts }, errors }) => {
+        const all = counts.reduce((sum, of) => sum + of, 0);
+        return [
+          value(all - errors, { ...DRIVER, operation, status: "ok" }),
+          value(errors, { ...DRIVER, operation, status: "error" }),
+        ];
+      }),
+    ),
+    histogram(
+      "database_commit_duration_seconds",
+      "How long commits took: each waits until the disk has it.",
+      [[DRIVER, commits]],
+    ),
+    histogram("database_commit_group_calls", "How many calls shared a transaction.", [
+      [DRIVER, groups],
+    ]),
+  ];
+}
+
+/** All processes see the same files. */
+function size(name: string, help: string, found: number | undefined): Family {
+  return gauge(name, help, found === undefined ? [] : [value(found)], "max");
+}
+
+function sizeOf(path: string): number {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  } catch {
+    return 0;
+  }
+}
+
+function count(read: () => number): number | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
