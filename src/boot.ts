@@ -5,6 +5,7 @@ import { create } from "@bufbuild/protobuf";
 import { DatabaseService, DatabaseStatusSchema } from "../gen/protostore/v1/database_service_pb.ts";
 import { StoreService } from "../gen/protostore/v1/store_service_pb.ts";
 import { openAdmission } from "./admission.ts";
+import { createBackups } from "./backups.ts";
 import type { Config } from "./config.ts";
 import { readPragma } from "./database/sqlite/connection/connection.ts";
 import type { SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
@@ -104,12 +105,14 @@ const NEVER: AbortSignal = new AbortController().signal;
 async function serveStore(
   store: Store,
   config: Config,
-  { resources, methods = [] }: Definition,
+  definition: Definition,
   log: Log,
   signal: AbortSignal,
 ): Promise<RunningService> {
+  const { resources, methods = [] } = definition;
   const { readOnly, limits, strictReads = false, reflection = "on" } = config;
   const { plans, registry, database, schema, checkDescriptors, metrics } = store;
+  const backups = createBackups(config, definition);
   const own = [...methods, implement(StoreService, storeMethods)];
   const monitor = createHealthMonitor({
     services: [...new Set([...resources, ...own].map(({ service }) => service.typeName))],
@@ -144,15 +147,18 @@ async function serveStore(
           const reason = refusal ?? database.writeRefusal();
           const server = readServerStatus(metrics, database, faults.count, reason);
           const passes = { scrub: scrubber?.status(), fill: filler?.status() };
+          const backup = await backups.newest();
+          const rest = { ...passes, server, ...(backup && { backup }) };
           try {
-            return { ...(await database.status()), schema: schema.describe(), ...passes, server };
+            return { ...(await database.status()), schema: schema.describe(), ...rest };
           } catch (error) {
             // Why it is not served is told all the more if nothing else can be.
-            if (refusal) return create(DatabaseStatusSchema, { server });
+            if (refusal) return create(DatabaseStatusSchema, { server, ...(backup && { backup }) });
             throw error;
           }
         },
         (request) => explainList(database, plans, request),
+        backups.make,
       ),
       healthService(monitor),
     ];

@@ -17,6 +17,8 @@ export interface Config {
   readonly access?: AccessConfig;
   /** The file that a line is written to for each write; none is if absent. */
   readonly auditLog?: string;
+  /** Where backups are kept; none can be asked for if absent. */
+  readonly backups?: BackupConfig;
   readonly readOnly: boolean;
   readonly durability: Durability;
   /** How many processes serve on the one port. */
@@ -32,6 +34,12 @@ export interface Config {
   /** The folder of the rows that a new database gets; none if absent. */
   readonly fixtures?: string;
   readonly limits: Limits;
+}
+
+/** Where a server keeps its backups. */
+export interface BackupConfig {
+  /** The folder; made if it is absent. */
+  readonly folder: string;
 }
 
 /** Who can ask what is served: everybody, who proves who it is, or nobody. */

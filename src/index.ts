@@ -12,6 +12,7 @@ export type { RunningService } from "./boot.ts";
 export type { Clock } from "./clock.ts";
 export type {
   AccessConfig,
+  BackupConfig,
   Config,
   Durability,
   JwtConfig,

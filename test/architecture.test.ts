@@ -24,7 +24,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: [...COMMANDS, "processes", "runtime", "stop-signals"],
   chinook: [...COMMANDS, "cli", "fixtures"],
   index: [...COMMANDS],
-  boot: [...BOOT, "definition", "admission", "store"],
+  boot: [...BOOT, "definition", "admission", "backups", "store"],
+  backups: [...BESIDE_HANDLERS, "definition"],
   store: [...BESIDE_HANDLERS, "definition", "fixtures"],
   admission: BESIDE_HANDLERS,
   access: [...FLOOR, "gen", "observe"],
@@ -166,6 +167,7 @@ describe("imports", () => {
 test("the drivers are known to the parts that open, migrate and inspect files, and to nobody else", () => {
   const openers = [
     "boot.ts",
+    "backups.ts",
     "store.ts",
     "definition.ts",
     "index.ts",
@@ -214,7 +216,7 @@ describe("SQL", () => {
 
   test("of data is run by the runner, which can be asked about it", () => {
     // These look at files and schemas, move them, or keep the log: no call waits for what they run.
-    const others = ["connection", "descriptors", "inspect", "migrate", "writer"].map(
+    const others = ["backup", "connection", "descriptors", "inspect", "migrate", "writer"].map(
       (room) => `src/database/sqlite/${room}/`,
     );
     const strays = sources

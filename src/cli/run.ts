@@ -42,6 +42,7 @@ function commandsOf(program: Program): Commands {
     migrate: async () => (await import("./migrate.ts")).migrateCommand(program),
     schema: async () => (await import("./schema.ts")).schemaCommand(program),
     verify: async () => (await import("./verify.ts")).verifyCommand(program),
+    backup: async () => (await import("./backup.ts")).backupCommand(program),
     token: async () => (await import("./token.ts")).tokenCommand(),
     status: async () => (await import("./status.ts")).statusCommand(),
   };

@@ -48,6 +48,7 @@ interface ServeOptions extends AccessOptions {
   readonly scrubRows: number;
   readonly fillRows: number;
   readonly processes: number;
+  readonly backupDir?: string;
   readonly limit?: Partial<Limits>;
 }
 
@@ -107,6 +108,11 @@ export function serveCommand(program: Program): Command {
         .default(DEFAULT_LIMITS.fillRowsPerSecond)
         .argParser(parseCount),
     )
+    .addOption(
+      new Option("--backup-dir <folder>", "where BackupDatabase keeps its backups").env(
+        "PROTOSTORE_BACKUP_DIR",
+      ),
+    )
     .addOption(limitOption())
     .addOption(processesOption())
     .addOption(lockTimeoutOption())
@@ -137,6 +143,7 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
     processes: options.processes,
     ...(options.migrations !== undefined && { migrations: resolve(options.migrations) }),
     ...(options.fixtures && { fixtures: program.fixtures }),
+    ...(options.backupDir !== undefined && { backups: { folder: resolve(options.backupDir) } }),
     limits: {
       ...options.limit,
       migrationLockTimeoutMs: options.lockTimeout,

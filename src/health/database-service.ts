@@ -3,6 +3,7 @@
 
 import { create } from "@bufbuild/protobuf";
 import {
+  type BackupDatabaseResponse,
   DatabaseService,
   type DatabaseStatus,
   type ExplainQueryResponse,
@@ -15,11 +16,12 @@ import type { ExplainRequest } from "../repositories/list.ts";
 
 /**
  * The database service. `readStatus` reads everything afresh and changes nothing; `explainQuery`
- * refuses what List would refuse.
+ * refuses what List would refuse; `backUp` tells how far it is.
  */
 export function databaseService(
   readStatus: () => Promise<DatabaseStatus>,
   explainQuery: (request: ExplainRequest) => Promise<Explanation>,
+  backUp: (name: string, signal: AbortSignal) => AsyncIterable<BackupDatabaseResponse>,
 ): Service {
   return implementService(DatabaseService, {
     async getDatabaseStatus(_request, context) {
@@ -30,6 +32,7 @@ export function databaseService(
     async explainQuery({ resourceType, filter, orderBy }) {
       return toResponse(await explainQuery({ resourceType, filter, orderBy }));
     },
+    backupDatabase: ({ name }, { signal }) => backUp(name, signal),
   });
 }
 

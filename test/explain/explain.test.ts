@@ -216,6 +216,7 @@ test("DatabaseService answers with it", async () => {
         isFiltered: true,
       };
     },
+    async function* () {},
   );
   const handler = service.handlers.find(({ method }) => method.name === "ExplainQuery");
   const implement = handler?.implement as (request: object, context: object) => Promise<object>;

@@ -55,6 +55,7 @@ async function serveSome(): Promise<string> {
   const database = databaseService(
     async () => status,
     () => Promise.reject(new Error("not explained here")),
+    async function* () {},
   );
   const reflection = reflectionServices([health.desc, database.desc, CustomerService]);
   const services = [health, database, customers, ...reflection];

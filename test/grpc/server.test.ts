@@ -136,6 +136,7 @@ test("a closed gate refuses all but what tells why", async () => {
       databaseService(
         async () => create(DatabaseStatusSchema),
         () => Promise.reject(new Error("not explained here")),
+        async function* () {},
       ),
       ...reflection,
     ],

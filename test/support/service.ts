@@ -26,6 +26,8 @@ export interface TestServiceOptions {
   readonly limits?: Partial<Limits>;
   /** What is served; everything that the service has if absent. */
   readonly definition?: Definition;
+  /** Where its backups are. */
+  readonly backups?: Config["backups"];
   /** Who may call, and what is written of it. */
   readonly access?: Pick<Config, "tls" | "access" | "auditLog" | "reflection">;
 }
@@ -61,6 +63,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       durability: options.durability ?? "full",
       strictReads: options.strictReads ?? false,
       ...options.access,
+      ...(options.backups && { backups: options.backups }),
       processes: 1,
       ...(options.migrations !== undefined && { migrations: options.migrations }),
       ...(options.fixtures && { fixtures: join(REPO_ROOT, "fixtures") }),
