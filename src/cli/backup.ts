@@ -6,6 +6,12 @@ import { basename, dirname, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { systemClock } from "../clock.ts";
 import { nameByTime } from "../database/sqlite/backup/backup-folder.ts";
+import {
+  findBackup,
+  findDatabases,
+  noteProof,
+  proveBackup,
+} from "../database/sqlite/backup/check-backup.ts";
 import { makeBackup } from "../database/sqlite/backup/make-backup.ts";
 import type { Expected } from "../database/sqlite/backup/prove.ts";
 import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
@@ -21,26 +27,41 @@ import { databaseOption, migrationsOption, parseCount } from "./shared-options.t
 interface BackupOptions {
   readonly database: string;
   readonly migrations?: string;
-  readonly to: string;
+  readonly to?: string;
   readonly bytesPerSecond: number;
 }
 
 /** The command `backup`; it throws StoreError if there is no backup, or not a whole one. */
 export function backupCommand(program: Program): Command {
-  return new Command("backup")
-    .description("make a verified backup of a database, served or not")
-    .argument("[name]", "what it is called (default: the time)")
-    .addOption(databaseOption(program))
+  return (
+    new Command("backup")
+      .description("make a verified backup of a database, served or not")
+      .argument("[name]", "what it is called (default: the time)")
+      .addOption(databaseOption(program))
+      .addOption(migrationsOption())
+      // Not a required one: commander would ask for it in `backup verify`, too.
+      .option("--to <place>", "the folder for it, or a file whose name ends in .db")
+      .addOption(
+        new Option("--bytes-per-second <bytes>", "how fast to copy; 0 is as fast as it goes")
+          .default(DEFAULT_LIMITS.backupBytesPerSecond)
+          .argParser(parseCount),
+      )
+      .addHelpText("after", "\nExample:\n  $ protostore backup --database store.db --to backups")
+      .action((name: string | undefined, options: BackupOptions) =>
+        runBackup(program, name, options),
+      )
+      .addCommand(verifyCommand(program))
+  );
+}
+
+function verifyCommand(program: Program): Command {
+  return new Command("verify")
+    .description("prove a backup again, or each of a folder: its bytes by the manifest, every row")
+    .argument("<place>", "the backup, NAME.db, or the folder of several")
     .addOption(migrationsOption())
-    .requiredOption("--to <place>", "the folder for it, or a file whose name ends in .db")
-    .addOption(
-      new Option("--bytes-per-second <bytes>", "how fast to copy; 0 is as fast as it goes")
-        .default(DEFAULT_LIMITS.backupBytesPerSecond)
-        .argParser(parseCount),
-    )
-    .addHelpText("after", "\nExample:\n  $ protostore backup --database store.db --to backups")
-    .action((name: string | undefined, options: BackupOptions) =>
-      runBackup(program, name, options),
+    .addHelpText("after", "\nExample:\n  $ protostore backup verify backups")
+    .action((place: string, options: { readonly migrations?: string }) =>
+      runVerify(program, place, options.migrations),
     );
 }
 
@@ -59,6 +80,7 @@ async function runBackup(
   name: string | undefined,
   { database, migrations, to, bytesPerSecond }: BackupOptions,
 ): Promise<void> {
+  if (to === undefined) throw new StoreError("INVALID_CONFIG", "--to must say where to put it");
   requireDatabase(database);
   const place = placeOf(to, name);
   const expected = expectedBy(program, migrations);
@@ -80,6 +102,33 @@ async function runBackup(
   } finally {
     bars.copying.end();
     bars.verifying.end();
+  }
+}
+
+async function runVerify(program: Program, place: string, migrations?: string): Promise<void> {
+  const isFolder = statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
+  const paths = isFolder ? await findDatabases(place) : [place];
+  if (paths.length === 0) throw new StoreError("BACKUP_INVALID", `${place}: there is no backup`);
+  const expected = expectedBy(program, migrations);
+  let bad = 0;
+  for (const path of paths) {
+    const progress = createProgress("verify");
+    try {
+      const found = await findBackup(path);
+      await proveBackup(found.data, found.manifest, expected, progress.update);
+      noteProof(found);
+      progress.end();
+      process.stdout.write(`${found.data}: whole, revision ${found.manifest.revision}\n`);
+    } catch (error) {
+      progress.end();
+      if (!(error instanceof StoreError)) throw error;
+      bad += 1;
+      const message = error.message.startsWith(path) ? error.message : `${path}: ${error.message}`;
+      process.stdout.write(`${message}\n`);
+    }
+  }
+  if (bad > 0) {
+    throw new StoreError("VERIFY_FAILED", `${bad} of ${paths.length} backups are not whole`);
   }
 }
 

@@ -43,6 +43,7 @@ function commandsOf(program: Program): Commands {
     schema: async () => (await import("./schema.ts")).schemaCommand(program),
     verify: async () => (await import("./verify.ts")).verifyCommand(program),
     backup: async () => (await import("./backup.ts")).backupCommand(program),
+    restore: async () => (await import("./restore.ts")).restoreCommand(program),
     token: async () => (await import("./token.ts")).tokenCommand(),
     status: async () => (await import("./status.ts")).statusCommand(),
   };
