@@ -11,13 +11,22 @@ import {
   BackupDatabaseResponse_Stage as Stage,
 } from "../gen/protostore/v1/database_service_pb.ts";
 import { systemClock } from "./clock.ts";
-import type { Config } from "./config.ts";
-import { nameByTime } from "./database/sqlite/backup/backup-folder.ts";
+import type { BackupConfig, Config } from "./config.ts";
+import { nameByTime, requireBackupName } from "./database/sqlite/backup/backup-folder.ts";
 import { runBackup } from "./database/sqlite/backup/backup-worker.ts";
-import { type BackupProgress, requireBackupName } from "./database/sqlite/backup/make-backup.ts";
+import type { BackupProgress } from "./database/sqlite/backup/make-backup.ts";
 import { type BackupManifest, listBackups } from "./database/sqlite/backup/manifest.ts";
+import { isScheduled, removeExpired, scheduledName } from "./database/sqlite/backup/retention.ts";
 import type { Definition } from "./definition.ts";
 import { StoreError } from "./errors.ts";
+import {
+  type BackupSchedule,
+  type BackupScheduleConfig,
+  dueByCron,
+  dueEvery,
+  startBackupSchedule,
+} from "./health/backup-schedule.ts";
+import type { Log } from "./observe/log.ts";
 
 /** What a server does with its backups. */
 export interface Backups {
@@ -25,6 +34,11 @@ export interface Backups {
   make(name: string, signal: AbortSignal): AsyncGenerator<BackupDatabaseResponse>;
   /** The newest one; undefined if there is none. */
   newest(): Promise<DatabaseStatus_Backup | undefined>;
+  /**
+   * What starts the schedule; undefined if there is none.
+   * @throws StoreError INVALID_CONFIG
+   */
+  prepareSchedule(log: Log): Promise<(() => BackupSchedule) | undefined>;
 }
 
 /** The backups of the server that `config` is of. */
@@ -37,6 +51,10 @@ export function createBackups(
     migrations: migrations ?? definition.migrations,
   };
 
+  const orderOf = ({ folder }: BackupConfig, name: string) => {
+    return { database, folder, name, bytesPerSecond: limits.backupBytesPerSecond };
+  };
+
   return {
     async *make(asked, signal) {
       if (!backups) {
@@ -44,8 +62,7 @@ export function createBackups(
       }
       const name = asked === "" ? nameByTime(systemClock()) : asked;
       requireBackupName(name);
-      const { folder } = backups;
-      const order = { database, folder, name, bytesPerSecond: limits.backupBytesPerSecond };
+      const order = orderOf(backups, name);
       const given = new AbortController();
       const ended = AbortSignal.any([signal, given.signal]);
       // Of what comes faster than it is read, the newest is told.
@@ -85,6 +102,26 @@ export function createBackups(
       if (!backups) return undefined;
       const [manifest] = await listBackups(backups.folder).catch(() => []);
       return manifest && toBackup(manifest);
+    },
+
+    async prepareSchedule(log) {
+      const { folder, intervalMs, schedule, keep = [] } = backups ?? {};
+      if (!backups || folder === undefined) return undefined;
+      if (intervalMs === undefined && schedule === undefined) return undefined;
+      const due = schedule === undefined ? dueEvery(intervalMs ?? 0) : await dueByCron(schedule);
+      const config: BackupScheduleConfig = {
+        log,
+        async lastMs() {
+          const last = (await listBackups(folder)).find(isScheduled);
+          return last && Date.parse(last.createTime);
+        },
+        make(signal) {
+          const order = orderOf(backups, scheduledName(systemClock()));
+          return runBackup({ order, ...thread }, () => {}, signal);
+        },
+        removeExpired: () => removeExpired(folder, keep, systemClock()),
+      };
+      return () => startBackupSchedule(due, config);
     },
   };
 }

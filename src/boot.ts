@@ -162,6 +162,7 @@ async function serveStore(
       ),
       healthService(monitor),
     ];
+    const startSchedule = await backups.prepareSchedule(log);
     await database.opened();
     signal.throwIfAborted();
     await monitor.start();
@@ -176,11 +177,12 @@ async function serveStore(
       gate: monitor.gate,
       onStopping: monitor.stop,
     });
+    const schedule = startSchedule?.();
     scrubber = startScrubber({ database, plans, limits, log });
     const version = () => readPragma(database.connection, "data_version");
     if (!readOnly) filler = startFiller({ database, version, plans, limits, log });
     const stop = async () => {
-      await Promise.all([scrubber?.stop(), filler?.stop(), server.stop()]);
+      await Promise.all([schedule?.stop(), scrubber?.stop(), filler?.stop(), server.stop()]);
       admission.close();
       await closeStore(store);
     };

@@ -36,11 +36,26 @@ export interface Config {
   readonly limits: Limits;
 }
 
-/** Where a server keeps its backups. */
+/** Where a server keeps its backups, and when it makes them by itself. */
 export interface BackupConfig {
-  /** The folder; made if it is absent. */
+  /** The folder, of this database alone; made if it is absent. */
   readonly folder: string;
+  /** How long after one it makes another; this or `schedule`, or only when it is asked. */
+  readonly intervalMs?: number;
+  /** A cron expression, in the machine's time. */
+  readonly schedule?: string;
+  /** Which of those that it makes by itself it keeps: all if absent. */
+  readonly keep?: readonly BackupRetention[];
 }
+
+/** Keeps the newest backup of each period until it is so old. */
+export interface BackupRetention {
+  readonly ageMs: number;
+  readonly per: KeptPer;
+}
+
+/** A period, in UTC; weeks begin on Mondays. */
+export type KeptPer = "hour" | "day" | "week" | "month";
 
 /** Who can ask what is served: everybody, who proves who it is, or nobody. */
 export type Reflection = "on" | "authenticated" | "off";

@@ -13,9 +13,11 @@ export type { Clock } from "./clock.ts";
 export type {
   AccessConfig,
   BackupConfig,
+  BackupRetention,
   Config,
   Durability,
   JwtConfig,
+  KeptPer,
   Reflection,
   Role,
   ServeSettings,

@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   chinook: [...COMMANDS, "cli", "fixtures"],
   index: [...COMMANDS],
   boot: [...BOOT, "definition", "admission", "backups", "store"],
-  backups: [...BESIDE_HANDLERS, "definition"],
+  backups: [...BESIDE_HANDLERS, "definition", "health"],
   store: [...BESIDE_HANDLERS, "definition", "fixtures"],
   admission: BESIDE_HANDLERS,
   access: [...FLOOR, "gen", "observe"],
@@ -54,6 +54,7 @@ const PACKAGE_PLACES: Readonly<Record<string, readonly string[]>> = {
   pg: ["src/database/postgres/"],
   "@grpc/grpc-js": ["src/grpc/", "src/client/"],
   commander: ["src/cli/", "src/chinook/"],
+  croner: ["src/health/"],
   jose: ["src/access/"],
 };
 

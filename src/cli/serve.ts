@@ -15,6 +15,7 @@ import { isServerChild, runServerChild, startServerProcesses } from "../processe
 import { saveCompiled } from "../runtime.ts";
 import { catchStopSignals, endStopped, startUnlessStopped, stopSignal } from "../stop-signals.ts";
 import { type AccessOptions, accessOptions, readAccess } from "./access-options.ts";
+import { type BackupServeOptions, backupOptions, readBackups } from "./backup-options.ts";
 import {
   makePrivateDatabase,
   PRIVATE_DATABASE,
@@ -34,7 +35,7 @@ import {
 
 const PROCESSES_MAX = 256;
 
-interface ServeOptions extends AccessOptions {
+interface ServeOptions extends AccessOptions, BackupServeOptions {
   readonly database: string;
   readonly migrations?: string;
   readonly address: string;
@@ -48,7 +49,6 @@ interface ServeOptions extends AccessOptions {
   readonly scrubRows: number;
   readonly fillRows: number;
   readonly processes: number;
-  readonly backupDir?: string;
   readonly limit?: Partial<Limits>;
 }
 
@@ -68,7 +68,7 @@ export function serveCommand(program: Program): Command {
     )
     .addOption(migrationsOption())
     .addOption(addressOption());
-  for (const option of accessOptions()) command.addOption(option);
+  for (const option of [...accessOptions(), ...backupOptions()]) command.addOption(option);
   return command
     .addOption(switchOption("read-only", "refuse every write"))
     .addOption(
@@ -108,11 +108,6 @@ export function serveCommand(program: Program): Command {
         .default(DEFAULT_LIMITS.fillRowsPerSecond)
         .argParser(parseCount),
     )
-    .addOption(
-      new Option("--backup-dir <folder>", "where BackupDatabase keeps its backups").env(
-        "PROTOSTORE_BACKUP_DIR",
-      ),
-    )
     .addOption(limitOption())
     .addOption(processesOption())
     .addOption(lockTimeoutOption())
@@ -143,7 +138,7 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
     processes: options.processes,
     ...(options.migrations !== undefined && { migrations: resolve(options.migrations) }),
     ...(options.fixtures && { fixtures: program.fixtures }),
-    ...(options.backupDir !== undefined && { backups: { folder: resolve(options.backupDir) } }),
+    ...readBackups(options),
     limits: {
       ...options.limit,
       migrationLockTimeoutMs: options.lockTimeout,

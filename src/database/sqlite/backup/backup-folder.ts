@@ -13,7 +13,7 @@ import {
   statSync,
 } from "node:fs";
 import { join } from "node:path";
-import { StoreError } from "../../../errors.ts";
+import { invalidField, StoreError } from "../../../errors.ts";
 import { isBusy, isSqliteError } from "../connection/connection.ts";
 import { openLock } from "../migrate/lock.ts";
 
@@ -22,6 +22,13 @@ const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 /** True for what a backup may be called: no name leads out of its folder, or hides in it. */
 export function isBackupName(text: string): boolean {
   return NAME.test(text);
+}
+
+/** Refuses any other name. @throws StoreError INVALID_FIELD */
+export function requireBackupName(name: string): void {
+  if (isBackupName(name)) return;
+  const rule = "must be 1 to 64 of a-z, 0-9, dot, underscore and hyphen, and begin with a-z or 0-9";
+  throw invalidField("name", rule);
 }
 
 /** The name of a backup that was given none: it sorts by time. */

@@ -4,14 +4,14 @@
 import { renameSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { systemClock, timestamp } from "../../../clock.ts";
-import { invalidField, StoreError } from "../../../errors.ts";
+import { StoreError } from "../../../errors.ts";
 import { removeDatabase } from "../migrate/target.ts";
 import {
   backupFiles,
   createPrivate,
   flush,
-  isBackupName,
   isTaken,
+  requireBackupName,
   requireRoom,
   withBackupFolder,
 } from "./backup-folder.ts";
@@ -33,13 +33,6 @@ export interface BackupProgress {
   readonly stage: "copying" | "verifying";
   readonly done: number;
   readonly total: number;
-}
-
-/** @throws StoreError INVALID_FIELD */
-export function requireBackupName(name: string): void {
-  if (isBackupName(name)) return;
-  const rule = "must be 1 to 64 of a-z, 0-9, dot, underscore and hyphen, and begin with a-z or 0-9";
-  throw invalidField("name", rule);
 }
 
 /**
