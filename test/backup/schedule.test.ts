@@ -84,6 +84,12 @@ test("each rule keeps the newest of each of its periods; the newest of all is ke
   );
 });
 
+test("a backup is kept until it is older than its rule says", () => {
+  const rules: BackupRetention[] = [{ ageMs: DAY, per: "hour" }];
+  expect(findExpired([NOW - DAY, NOW], rules, NOW)).toEqual([]);
+  expect(findExpired([NOW - DAY - 1, NOW], rules, NOW)).toEqual([NOW - DAY - 1]);
+});
+
 test("a month of hourly backups comes to a day of hours and a month of days", () => {
   const rules: BackupRetention[] = [
     { ageMs: DAY, per: "hour" },
