@@ -79,6 +79,7 @@ export function damageRow(sql: Connection): void {
 /** One after the other creates, changes and deletes artists, each in a commit of its own. */
 export function startArtistWriter(database: Database) {
   const acknowledged: { revision: bigint; key: bigint; name: string | undefined }[] = [];
+  const known = new Set<bigint>();
   let isOver = false;
   let next = 1n;
 
@@ -87,7 +88,7 @@ export function startArtistWriter(database: Database) {
       const turn = next++;
       // Of ten keys, five are then changed, and two taken away again.
       const key = turn % 17n < 10n ? turn : turn - 9n;
-      const isThere = acknowledged.some((each) => each.key === key);
+      const isThere = known.has(key);
       const name = `artist ${turn} ${"x".repeat(Number(turn % 97n))}`;
       const isGone = turn % 17n >= 15n;
       if (!isThere && isGone) continue;
@@ -97,6 +98,7 @@ export function startArtistWriter(database: Database) {
           ? updateOf(ArtistSchema, { name: `artists/${key}`, displayName: name }, [])
           : createOf(ArtistSchema, { displayName: name }, key);
       const { revision } = await database.commit([operation]);
+      known.add(key);
       acknowledged.push({ revision, key, name: isGone ? undefined : name });
     }
   }
