@@ -16,6 +16,7 @@ const EXPORTED = ["src/index", "src/client/client", "conformance/suite"];
 const THREADS = [
   "src/database/sqlite/writer/writer-thread",
   "src/database/sqlite/readers/reader-thread",
+  "src/database/sqlite/backup/backup-thread",
 ];
 
 /** What shares no module with another: each has its own threads, and other packages inside. */

@@ -6,6 +6,7 @@ import { HealthCheckResponse_ServingStatus as Serving } from "../gen/health/v1/h
 import { DatabaseService, DatabaseStatusSchema } from "../gen/protostore/v1/database_service_pb.ts";
 import { StoreService } from "../gen/protostore/v1/store_service_pb.ts";
 import { openAdmission } from "./admission.ts";
+import { createBackups } from "./backups.ts";
 import type { Config } from "./config.ts";
 import { readPragma } from "./database/sqlite/connection/connection.ts";
 import type { SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
@@ -140,12 +141,14 @@ const NEVER: AbortSignal = new AbortController().signal;
 async function serveStore(
   store: Store,
   config: Config,
-  { resources, methods = [] }: Definition,
+  definition: Definition,
   log: Log,
   signal: AbortSignal,
 ): Promise<MeasuredService> {
+  const { resources, methods = [] } = definition;
   const { readOnly, limits, strictReads = false, reflection = "on" } = config;
   const { plans, registry, database, schema, checkDescriptors, metrics } = store;
+  const backups = createBackups(config, definition);
   const own = [...methods, implement(StoreService, storeMethods)];
   const monitor = createHealthMonitor({
     services: [...new Set([...resources, ...own].map(({ service }) => service.typeName))],
@@ -179,16 +182,18 @@ async function serveStore(
       const reason = refusal ?? database.writeRefusal();
       const { refusals, isPublic = false } = serving ?? {};
       const server = readServerStatus(metrics, database, faults.count, reason, refusals);
+      const backup = await backups.newest();
+      const rest = { server, ...(backup && { backup }) };
       const passes = { scrub: scrubber?.status(), fill: filler?.status() };
       try {
         const freeBytes = await freeBytesAt(config.database);
-        const parts = { ...passes, schema: schema.describe(), server };
+        const parts = { ...passes, ...rest, schema: schema.describe() };
         const status = create(DatabaseStatusSchema, { ...(await database.status()), ...parts });
         status.conditions = findConditions(status, { ...config, isPublic }, freeBytes);
         return status;
       } catch (error) {
         // Why it is not served is told all the more if nothing else can be.
-        if (refusal) return create(DatabaseStatusSchema, { server });
+        if (refusal) return create(DatabaseStatusSchema, rest);
         throw error;
       }
     };
@@ -198,9 +203,11 @@ async function serveStore(
         readStatus,
         explainQuery: (request) => explainList(database, plans, request),
         checkpoint: database.checkpoint,
+        backUp: backups.make,
       }),
       healthService(monitor),
     ];
+    const startSchedule = await backups.prepareSchedule(log);
     await database.opened();
     signal.throwIfAborted();
     await monitor.start();
@@ -224,6 +231,7 @@ async function serveStore(
       onStopping: monitor.stop,
     });
     serving = server;
+    const schedule = startSchedule?.();
     scrubber = startScrubber({ database, plans, limits, log });
     const version = () => readPragma(database.connection, "data_version");
     if (!readOnly) {
@@ -231,7 +239,8 @@ async function serveStore(
       checkpoints = startCheckpoints(database, limits, log);
     }
     const stop = async () => {
-      await Promise.all([scrubber?.stop(), filler?.stop(), checkpoints?.stop(), server.stop()]);
+      const passes = [schedule, scrubber, filler, checkpoints];
+      await Promise.all([...passes.map((pass) => pass?.stop()), server.stop()]);
       admission.close();
       await closeStore(store);
     };

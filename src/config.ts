@@ -21,6 +21,8 @@ export interface Config {
   readonly metricsAddress?: string;
   /** Which calls get a line in the log; none if absent. */
   readonly callLog?: CallLogging;
+  /** Where backups are kept; none can be asked for if absent. */
+  readonly backups?: BackupConfig;
   readonly readOnly: boolean;
   readonly durability: Durability;
   /** How many processes serve on the one port. */
@@ -37,6 +39,27 @@ export interface Config {
   readonly fixtures?: string;
   readonly limits: Limits;
 }
+
+/** Where a server keeps its backups, and when it makes them by itself. */
+export interface BackupConfig {
+  /** The folder, of this database alone; made if it is absent. */
+  readonly folder: string;
+  /** How long after one it makes another; this or `schedule`, or only when it is asked. */
+  readonly intervalMs?: number;
+  /** A cron expression, in the machine's time. */
+  readonly schedule?: string;
+  /** Which of those that it makes by itself it keeps: all if absent. */
+  readonly keep?: readonly BackupRetention[];
+}
+
+/** Keeps the newest backup of each period until it is so old. */
+export interface BackupRetention {
+  readonly ageMs: number;
+  readonly per: KeptPer;
+}
+
+/** A period, in UTC; weeks begin on Mondays. */
+export type KeptPer = "hour" | "day" | "week" | "month";
 
 /** Who can ask what is served: everybody, who proves who it is, or nobody. */
 export type Reflection = "on" | "authenticated" | "off";

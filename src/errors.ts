@@ -33,8 +33,10 @@ export type ErrorCode =
   | "ANSWER_TOO_LARGE"
   | "SCHEMA_MISMATCH"
   | "IDS_EXHAUSTED"
+  | "BACKUP_RUNNING"
+  | "BACKUP_UNAVAILABLE"
   | "INTERNAL"
-  // The operator: what stops a boot, a migration or an adoption.
+  // The operator: what stops a boot, a migration, an adoption or a restore.
   | "INVALID_CONFIG"
   | "INVALID_PLAN"
   | "SCHEMA_INCOMPATIBLE"
@@ -46,7 +48,9 @@ export type ErrorCode =
   | "MIGRATION_INVALID"
   | "MIGRATION_FAILED"
   | "MIGRATION_LOCKED"
-  | "VERIFY_FAILED";
+  | "VERIFY_FAILED"
+  | "BACKUP_INVALID"
+  | "DATABASE_IN_USE";
 
 /** One field of a request that is not as it must be; `field` is a path such as `track.unit_price`. */
 export interface FieldViolation {

@@ -12,9 +12,12 @@ export type { RunningService } from "./boot.ts";
 export type { Clock } from "./clock.ts";
 export type {
   AccessConfig,
+  BackupConfig,
+  BackupRetention,
   Config,
   Durability,
   JwtConfig,
+  KeptPer,
   Reflection,
   Role,
   ServeSettings,

@@ -146,6 +146,10 @@ export const LIMITS = {
     64 * 1024 * 1024,
     "The write-ahead log is cut to this size, in bytes, when it is reset.",
   ),
+  backupBytesPerSecond: limit(
+    64 * 1024 * 1024,
+    "How many bytes a backup copies in a second; 0 is as many as it can.",
+  ),
 } as const satisfies Record<string, LimitFacts>;
 
 /** The name of a limit. */

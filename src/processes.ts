@@ -207,8 +207,10 @@ export async function runServerChild(
     const isFirst = process.env[PLACE_VARIABLE] === "0";
     const off = { scrubRowsPerSecond: 0, fillRowsPerSecond: 0, checkpointIntervalMs: 0 };
     const limits = isFirst ? config.limits : { ...config.limits, ...off };
+    // Any of them makes a backup that it is asked for.
+    const backups = !isFirst && config.backups && { backups: { folder: config.backups.folder } };
     const service = await startUnlessStopped(signal, () =>
-      start({ ...config, database, address, secretSeed, limits }, signal),
+      start({ ...config, ...backups, database, address, secretSeed, limits }, signal),
     );
     if (service) {
       if (service.figures) await answer(service.figures);

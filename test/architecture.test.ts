@@ -24,7 +24,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: [...COMMANDS, "processes", "runtime", "stop-signals"],
   chinook: [...COMMANDS, "cli", "fixtures"],
   index: [...COMMANDS],
-  boot: [...BOOT, "metrics", "definition", "admission", "store"],
+  boot: [...BOOT, "metrics", "definition", "admission", "backups", "store"],
+  backups: [...BESIDE_HANDLERS, "definition", "health"],
   store: [...BESIDE_HANDLERS, "definition", "fixtures"],
   admission: BESIDE_HANDLERS,
   access: [...FLOOR, "gen", "observe"],
@@ -55,6 +56,7 @@ const PACKAGE_PLACES: Readonly<Record<string, readonly string[]>> = {
   "@grpc/grpc-js": ["src/grpc/", "src/client/"],
   commander: ["src/cli/", "src/chinook/"],
   "prom-client": ["src/metrics/"],
+  croner: ["src/health/"],
   jose: ["src/access/"],
   yaml: ["src/cli/"],
 };
@@ -169,6 +171,7 @@ describe("imports", () => {
 test("the drivers are known to the parts that open, migrate and inspect files, and to nobody else", () => {
   const openers = [
     "boot.ts",
+    "backups.ts",
     "store.ts",
     "definition.ts",
     "index.ts",
@@ -217,7 +220,7 @@ describe("SQL", () => {
 
   test("of data is run by the runner, which can be asked about it", () => {
     // These look at files and schemas, move them, or keep the log: no call waits for what they run.
-    const others = ["connection", "descriptors", "inspect", "migrate", "writer"].map(
+    const others = ["backup", "connection", "descriptors", "inspect", "migrate", "writer"].map(
       (room) => `src/database/sqlite/${room}/`,
     );
     const strays = sources

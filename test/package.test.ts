@@ -20,6 +20,7 @@ function filesIn(root: string, pattern = "**"): string[] {
 const THREADS = [
   "src/database/sqlite/writer/writer-thread.js",
   "src/database/sqlite/readers/reader-thread.js",
+  "src/database/sqlite/backup/backup-thread.js",
 ];
 
 /** The same for the command, which has protobuf inside. */

@@ -42,6 +42,8 @@ function commandsOf(program: Program): Commands {
     migrate: async () => (await import("./migrate.ts")).migrateCommand(program),
     schema: async () => (await import("./schema.ts")).schemaCommand(program),
     verify: async () => (await import("./verify.ts")).verifyCommand(program),
+    backup: async () => (await import("./backup.ts")).backupCommand(program),
+    restore: async () => (await import("./restore.ts")).restoreCommand(program),
     config: async () => (await import("./config.ts")).configCommand(program),
     checkpoint: async () => (await import("./checkpoint.ts")).checkpointCommand(),
     token: async () => (await import("./token.ts")).tokenCommand(),

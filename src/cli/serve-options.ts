@@ -6,6 +6,7 @@ import { InvalidArgumentError, Option } from "commander";
 import type { CallLogging, Durability } from "../config.ts";
 import { DEFAULT_LIMITS, type Limits } from "../limits.ts";
 import { type AccessOptions, accessOptions } from "./access-options.ts";
+import { type BackupServeOptions, backupOptions } from "./backup-options.ts";
 import { PRIVATE_DATABASE, parseServedDatabase } from "./database-path.ts";
 import { limitOption } from "./limit-option.ts";
 import type { Program } from "./program.ts";
@@ -22,7 +23,7 @@ import {
 const PROCESSES_MAX = 256;
 
 /** What the options are read into. */
-export interface ServeOptions extends AccessOptions {
+export interface ServeOptions extends AccessOptions, BackupServeOptions {
   readonly database: string;
   readonly migrations?: string;
   readonly address: string;
@@ -70,6 +71,7 @@ export function serveOptions(program: Program): readonly Option[] {
       .default(0.01)
       .argParser(parsePart),
     ...accessOptions(),
+    ...backupOptions(),
     switchOption("read-only", "refuse every write"),
     new Option(
       "--durability <level>",

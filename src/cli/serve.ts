@@ -13,6 +13,7 @@ import { isServerChild, runServerChild, startServerProcesses } from "../processe
 import { saveCompiled } from "../runtime.ts";
 import { catchStopSignals, endStopped, startUnlessStopped, stopSignal } from "../stop-signals.ts";
 import { readAccess } from "./access-options.ts";
+import { readBackups } from "./backup-options.ts";
 import { makePrivateDatabase, PRIVATE_DATABASE, refuseUnsafePath } from "./database-path.ts";
 import { limitsHelp } from "./limit-option.ts";
 import type { Program } from "./program.ts";
@@ -51,6 +52,7 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
     processes: options.processes,
     ...(options.migrations !== undefined && { migrations: resolve(options.migrations) }),
     ...(options.fixtures && { fixtures: program.fixtures }),
+    ...readBackups(options),
     limits: {
       migrationLockTimeoutMs: options.lockTimeout,
       scanRowsMax: options.maxScanRows,

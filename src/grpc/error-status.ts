@@ -35,6 +35,8 @@ export const STATUS_BY_CODE: Readonly<Record<ErrorCode, status>> = {
   ANSWER_TOO_LARGE: status.RESOURCE_EXHAUSTED,
   SCHEMA_MISMATCH: status.UNAVAILABLE,
   IDS_EXHAUSTED: status.RESOURCE_EXHAUSTED,
+  BACKUP_RUNNING: status.UNAVAILABLE,
+  BACKUP_UNAVAILABLE: status.FAILED_PRECONDITION,
   INTERNAL: status.INTERNAL,
   INVALID_CONFIG: status.INTERNAL,
   INVALID_PLAN: status.INTERNAL,
@@ -48,6 +50,8 @@ export const STATUS_BY_CODE: Readonly<Record<ErrorCode, status>> = {
   MIGRATION_FAILED: status.INTERNAL,
   MIGRATION_LOCKED: status.INTERNAL,
   VERIFY_FAILED: status.INTERNAL,
+  BACKUP_INVALID: status.INTERNAL,
+  DATABASE_IN_USE: status.INTERNAL,
 };
 
 /** How a call ends, in the form that grpc-js takes. */

@@ -3,6 +3,7 @@
 
 import { create } from "@bufbuild/protobuf";
 import {
+  type BackupDatabaseResponse,
   CheckpointDatabaseResponseSchema,
   DatabaseService,
   type DatabaseStatus,
@@ -24,6 +25,8 @@ export interface DatabaseTools {
   readonly explainQuery: (request: ExplainRequest) => Promise<Explanation>;
   /** Copies the log into the database, as far as it goes without waiting. */
   readonly checkpoint: (mode: CheckpointModeName) => Promise<CheckpointResult>;
+  /** Makes a backup of this name, and tells how far it is. */
+  readonly backUp: (name: string, signal: AbortSignal) => AsyncIterable<BackupDatabaseResponse>;
 }
 
 type CheckpointModeName = "PASSIVE" | "FULL" | "RESTART" | "TRUNCATE";
@@ -35,7 +38,12 @@ interface CheckpointResult {
 }
 
 /** The database service. */
-export function databaseService({ readStatus, explainQuery, checkpoint }: DatabaseTools): Service {
+export function databaseService({
+  readStatus,
+  explainQuery,
+  checkpoint,
+  backUp,
+}: DatabaseTools): Service {
   return implementService(DatabaseService, {
     async getDatabaseStatus(_request, context) {
       const status = await readStatus();
@@ -53,6 +61,7 @@ export function databaseService({ readStatus, explainQuery, checkpoint }: Databa
     async explainQuery({ resourceType, filter, orderBy }) {
       return toResponse(await explainQuery({ resourceType, filter, orderBy }));
     },
+    backupDatabase: ({ name }, { signal }) => backUp(name, signal),
   });
 }
 

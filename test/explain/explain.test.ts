@@ -206,6 +206,7 @@ test("DatabaseService answers with it", async () => {
   const service = databaseService({
     readStatus: unasked,
     checkpoint: unasked,
+    backUp: async function* () {},
     explainQuery: async (request) => {
       seen.push(request);
       return {

@@ -57,6 +57,7 @@ async function serveSome(): Promise<string> {
     readStatus: async () => status,
     explainQuery: unasked,
     checkpoint: unasked,
+    backUp: async function* () {},
   });
   const reflection = reflectionServices([health.desc, database.desc, CustomerService]);
   const services = [health, database, customers, ...reflection];

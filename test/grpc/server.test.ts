@@ -137,6 +137,7 @@ test("a closed gate refuses all but what tells why", async () => {
         readStatus: async () => create(DatabaseStatusSchema),
         explainQuery: () => Promise.reject(new Error("is not asked")),
         checkpoint: () => Promise.reject(new Error("is not asked")),
+        backUp: async function* () {},
       }),
       ...reflection,
     ],

@@ -28,6 +28,8 @@ export interface TestServiceOptions {
   readonly definition?: Definition;
   /** Where its figures are told; nowhere if absent. */
   readonly metricsAddress?: string;
+  /** Where its backups are. */
+  readonly backups?: Config["backups"];
   /** Who may call, and what is written of it. */
   readonly access?: Pick<Config, "tls" | "access" | "auditLog" | "reflection">;
 }
@@ -65,6 +67,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       strictReads: options.strictReads ?? false,
       ...options.access,
       ...(options.metricsAddress !== undefined && { metricsAddress: options.metricsAddress }),
+      ...(options.backups && { backups: options.backups }),
       processes: 1,
       ...(options.migrations !== undefined && { migrations: options.migrations }),
       ...(options.fixtures && { fixtures: join(REPO_ROOT, "fixtures") }),

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file protostore/v1/database_service.proto.
  */
 export const file_protostore_v1_database_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Iq0BChlDaGVja3BvaW50RGF0YWJhc2VSZXF1ZXN0EkAKBG1vZGUYASABKA4yLS5wcm90b3N0b3JlLnYxLkNoZWNrcG9pbnREYXRhYmFzZVJlcXVlc3QuTW9kZUID4EEBIk4KBE1vZGUSFAoQTU9ERV9VTlNQRUNJRklFRBAAEgsKB1BBU1NJVkUQARIICgRGVUxMEAISCwoHUkVTVEFSVBADEgwKCFRSVU5DQVRFEAQiWgoaQ2hlY2twb2ludERhdGFiYXNlUmVzcG9uc2USDwoHYmxvY2tlZBgBIAEoCBIOCgZmcmFtZXMYAiABKAMSGwoTY2hlY2twb2ludGVkX2ZyYW1lcxgDIAEoAyJdChNFeHBsYWluUXVlcnlSZXF1ZXN0EhoKDXJlc291cmNlX3R5cGUYASABKAlCA+BBAhITCgZmaWx0ZXIYAiABKAlCA+BBARIVCghvcmRlcl9ieRgDIAEoCUID4EEBIq0CChRFeHBsYWluUXVlcnlSZXNwb25zZRI3CgVzdGVwcxgBIAMoCzIoLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UuU3RlcBIWCg5lc3RpbWF0ZWRfcm93cxgCIAEoAxIPCgdpbmRleGVkGAMgASgIGmUKBFN0ZXASNgoEa2luZBgBIAEoDjIoLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UuS2luZBIVCg1yZXNvdXJjZV90eXBlGAIgASgJEg4KBmZpZWxkcxgDIAMoCSJMCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIKCgZTRUFSQ0gQARIOCgpTQ0FOX0lOREVYEAISCAoEU0NBThADEggKBFNPUlQQBCK1FwoORGF0YWJhc2VTdGF0dXMSPAoKY29ubmVjdGlvbhgBIAEoCzIoLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuQ29ubmVjdGlvbhI4CgN3YWwYAiABKAsyKy5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLldyaXRlQWhlYWRMb2cSNAoGc2NoZW1hGAMgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TY2hlbWESNgoHc3RvcmFnZRgEIAEoCzIlLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU3RvcmFnZRIQCghyZXZpc2lvbhgFIAEoAxI0CgZzZXJ2ZXIYBiABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNlcnZlchIyCgVzY3J1YhgHIAEoCzIjLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2NydWISMAoEZmlsbBgIIAEoCzIiLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRmlsbBI7Cgpjb25kaXRpb25zGAkgAygLMicucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25kaXRpb24amAIKCUNvbmRpdGlvbhI6CgRraW5kGAEgASgOMiwucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25kaXRpb24uS2luZBIPCgdtZXNzYWdlGAIgASgJIr0BCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIWChJJTlNFQ1VSRV9UUkFOU1BPUlQQARIPCgtPUEVOX0FDQ0VTUxACEg0KCUxPR19MQVJHRRADEhYKEkNIRUNLUE9JTlRfU1RBUlZFRBAEEhMKD1JFQURfT05MWV9NRURJQRAFEhQKEERJU0tfTkVBUkxZX0ZVTEwQBhIQCgxST1dTX0RBTUFHRUQQBxISCg5XUklURVNfV0FJVElORxAIGuIBCgpDb25uZWN0aW9uEgwKBG9wZW4YASABKAgSEQoJcmVhZF9vbmx5GAIgASgIEhQKDGpvdXJuYWxfbW9kZRgDIAEoCRI+CgtzeW5jaHJvbm91cxgEIAEoDjIpLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU3luY2hyb25vdXMSFAoMZm9yZWlnbl9rZXlzGAUgASgIEi8KDGJ1c3lfdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIWCg5zcWxpdGVfdmVyc2lvbhgHIAEoCRrvAQoNV3JpdGVBaGVhZExvZxISCgpzaXplX2J5dGVzGAEgASgDEg4KBmZyYW1lcxgCIAEoAxIWCg5wZW5kaW5nX2ZyYW1lcxgDIAEoAxI4ChRsYXN0X2NoZWNrcG9pbnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSb2xkZXN0X3JlYWRlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgRob2xkGAYgASgLMiIucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Ib2xkGoEBCgRIb2xkEi4KCnN0YXJ0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKBmhvbGRlchgCIAEoDjIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuSG9sZGVyEhMKC3Byb2Nlc3NfaWRzGAMgAygDGrEBCgZTY2hlbWESDwoHdmVyc2lvbhgBIAEoAxIYChBleHBlY3RlZF92ZXJzaW9uGAIgASgDEg0KBWRpcnR5GAMgASgIEhMKC2RpZmZlcmVuY2VzGAQgAygJEhoKEmRlc2NyaXB0b3JzX3NoYTI1NhgFIAEoCRI8CgpkZXJpdmF0aW9uGAYgASgLMigucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5EZXJpdmF0aW9uGkUKCkRlcml2YXRpb24SEQoJcm93c19kb25lGAEgASgDEhIKCnJvd3NfdG90YWwYAiABKAMSEAoIZmluaXNoZWQYAyABKAgajQEKB1N0b3JhZ2USFwoPcGFnZV9zaXplX2J5dGVzGAEgASgDEhIKCnBhZ2VfY291bnQYAiABKAMSFgoOZnJlZWxpc3RfY291bnQYAyABKAMSGwoTZGF0YWJhc2Vfc2l6ZV9ieXRlcxgEIAEoAxIgChhzaGFyZWRfbWVtb3J5X3NpemVfYnl0ZXMYBSABKAMa+QMKBlNlcnZlchIpCgZ1cHRpbWUYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SPgoQZXZlbnRfbG9vcF9kZWxheRgCIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRGVsYXlzEkMKFW1haW5fdGhyZWFkX3N0YXRlbWVudBgDIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRGVsYXlzEh0KFXJlc2lkZW50X21lbW9yeV9ieXRlcxgEIAEoAxIWCg5xdWV1ZWRfY29tbWl0cxgFIAEoBRIUCgxxdWV1ZWRfcmVhZHMYBiABKAUSFwoPdW5yZWFkYWJsZV9yb3dzGAcgASgDEhoKEm5vdF9zZXJ2aW5nX3JlYXNvbhgIIAEoCRI2CgdjaGFuZ2VzGAkgAygLMiUucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5DaGFuZ2VzEk8KDmxpbWl0X3JlZnVzYWxzGAogAygLMjcucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TZXJ2ZXIuTGltaXRSZWZ1c2Fsc0VudHJ5GjQKEkxpbWl0UmVmdXNhbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAM6AjgBGmUKB0NoYW5nZXMSFQoNcmVzb3VyY2VfdHlwZRgBIAEoCRIVCg1jcmVhdGVkX2NvdW50GAIgASgDEhUKDXVwZGF0ZWRfY291bnQYAyABKAMSFQoNZGVsZXRlZF9jb3VudBgEIAEoAxqYAQoFU2NydWISMgoObGFzdF9wYXNzX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXJvd19jb3VudBgCIAEoAxIZChFjaGVja2VkX3Jvd19jb3VudBgDIAEoAxIVCg1maW5kaW5nX2NvdW50GAQgASgDEhYKDnJlc291cmNlX25hbWVzGAUgAygJGqcBCgRGaWxsEjIKDmxhc3RfcGFzc190aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBmaWxsZWRfcm93X2NvdW50GAIgASgDEhkKEXBlbmRpbmdfcm93X2NvdW50GAMgASgDEhYKDmxlZnRfcm93X2NvdW50GAQgASgDEh4KFnNraXBwZWRfcmVzb3VyY2VfdHlwZXMYBSADKAkajwEKBkRlbGF5cxImCgNwNTAYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDcDk5GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA21heBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVjb3VudBgEIAEoAyJUCgtTeW5jaHJvbm91cxIbChdTWU5DSFJPTk9VU19VTlNQRUNJRklFRBAAEgcKA09GRhABEgoKBk5PUk1BTBACEggKBEZVTEwQAxIJCgVFWFRSQRAEIkEKBkhvbGRlchIWChJIT0xERVJfVU5TUEVDSUZJRUQQABIMCghPV05fUkVBRBABEhEKDU9USEVSX1BST0NFU1MQAjKjAwoPRGF0YWJhc2VTZXJ2aWNlEncKEUdldERhdGFiYXNlU3RhdHVzEicucHJvdG9zdG9yZS52MS5HZXREYXRhYmFzZVN0YXR1c1JlcXVlc3QaHS5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzIhqC0+STAhQSEi92MS9kYXRhYmFzZVN0YXR1cxKTAQoSQ2hlY2twb2ludERhdGFiYXNlEigucHJvdG9zdG9yZS52MS5DaGVja3BvaW50RGF0YWJhc2VSZXF1ZXN0GikucHJvdG9zdG9yZS52MS5DaGVja3BvaW50RGF0YWJhc2VSZXNwb25zZSIogtPkkwIiOgEqIh0vdjEvZGF0YWJhc2VTdGF0dXM6Y2hlY2twb2ludBKAAQoMRXhwbGFpblF1ZXJ5EiIucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXF1ZXN0GiMucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZSIngtPkkwIhEh8vdjEvZGF0YWJhc2VTdGF0dXM6ZXhwbGFpblF1ZXJ5QlsKGWNvbS5leGFtcGxlLnByb3Rvc3RvcmUudjFCFERhdGFiYXNlU2VydmljZVByb3RvUAFaJmV4YW1wbGUuY29tL3Byb3Rvc3RvcmUvdjE7cHJvdG9zdG9yZXYxYgZwcm90bzM", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Iq0BChlDaGVja3BvaW50RGF0YWJhc2VSZXF1ZXN0EkAKBG1vZGUYASABKA4yLS5wcm90b3N0b3JlLnYxLkNoZWNrcG9pbnREYXRhYmFzZVJlcXVlc3QuTW9kZUID4EEBIk4KBE1vZGUSFAoQTU9ERV9VTlNQRUNJRklFRBAAEgsKB1BBU1NJVkUQARIICgRGVUxMEAISCwoHUkVTVEFSVBADEgwKCFRSVU5DQVRFEAQiWgoaQ2hlY2twb2ludERhdGFiYXNlUmVzcG9uc2USDwoHYmxvY2tlZBgBIAEoCBIOCgZmcmFtZXMYAiABKAMSGwoTY2hlY2twb2ludGVkX2ZyYW1lcxgDIAEoAyJdChNFeHBsYWluUXVlcnlSZXF1ZXN0EhoKDXJlc291cmNlX3R5cGUYASABKAlCA+BBAhITCgZmaWx0ZXIYAiABKAlCA+BBARIVCghvcmRlcl9ieRgDIAEoCUID4EEBIq0CChRFeHBsYWluUXVlcnlSZXNwb25zZRI3CgVzdGVwcxgBIAMoCzIoLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UuU3RlcBIWCg5lc3RpbWF0ZWRfcm93cxgCIAEoAxIPCgdpbmRleGVkGAMgASgIGmUKBFN0ZXASNgoEa2luZBgBIAEoDjIoLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UuS2luZBIVCg1yZXNvdXJjZV90eXBlGAIgASgJEg4KBmZpZWxkcxgDIAMoCSJMCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIKCgZTRUFSQ0gQARIOCgpTQ0FOX0lOREVYEAISCAoEU0NBThADEggKBFNPUlQQBCKLGQoORGF0YWJhc2VTdGF0dXMSPAoKY29ubmVjdGlvbhgBIAEoCzIoLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuQ29ubmVjdGlvbhI4CgN3YWwYAiABKAsyKy5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLldyaXRlQWhlYWRMb2cSNAoGc2NoZW1hGAMgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TY2hlbWESNgoHc3RvcmFnZRgEIAEoCzIlLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU3RvcmFnZRIQCghyZXZpc2lvbhgFIAEoAxI0CgZzZXJ2ZXIYBiABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNlcnZlchIyCgVzY3J1YhgHIAEoCzIjLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2NydWISMAoEZmlsbBgIIAEoCzIiLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRmlsbBI7Cgpjb25kaXRpb25zGAkgAygLMicucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25kaXRpb24SNAoGYmFja3VwGAwgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5CYWNrdXAamAIKCUNvbmRpdGlvbhI6CgRraW5kGAEgASgOMiwucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25kaXRpb24uS2luZBIPCgdtZXNzYWdlGAIgASgJIr0BCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIWChJJTlNFQ1VSRV9UUkFOU1BPUlQQARIPCgtPUEVOX0FDQ0VTUxACEg0KCUxPR19MQVJHRRADEhYKEkNIRUNLUE9JTlRfU1RBUlZFRBAEEhMKD1JFQURfT05MWV9NRURJQRAFEhQKEERJU0tfTkVBUkxZX0ZVTEwQBhIQCgxST1dTX0RBTUFHRUQQBxISCg5XUklURVNfV0FJVElORxAIGp0BCgZCYWNrdXASDAoEbmFtZRgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcHJvb2ZfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV2aXNpb24YBCABKAMSEgoKc2l6ZV9ieXRlcxgFIAEoAxriAQoKQ29ubmVjdGlvbhIMCgRvcGVuGAEgASgIEhEKCXJlYWRfb25seRgCIAEoCBIUCgxqb3VybmFsX21vZGUYAyABKAkSPgoLc3luY2hyb25vdXMYBCABKA4yKS5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlN5bmNocm9ub3VzEhQKDGZvcmVpZ25fa2V5cxgFIAEoCBIvCgxidXN5X3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoOc3FsaXRlX3ZlcnNpb24YByABKAka7wEKDVdyaXRlQWhlYWRMb2cSEgoKc2l6ZV9ieXRlcxgBIAEoAxIOCgZmcmFtZXMYAiABKAMSFgoOcGVuZGluZ19mcmFtZXMYAyABKAMSOAoUbGFzdF9jaGVja3BvaW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKEm9sZGVzdF9yZWFkZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoEaG9sZBgGIAEoCzIiLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuSG9sZBqBAQoESG9sZBIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0CgZob2xkZXIYAiABKA4yJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkhvbGRlchITCgtwcm9jZXNzX2lkcxgDIAMoAxqxAQoGU2NoZW1hEg8KB3ZlcnNpb24YASABKAMSGAoQZXhwZWN0ZWRfdmVyc2lvbhgCIAEoAxINCgVkaXJ0eRgDIAEoCBITCgtkaWZmZXJlbmNlcxgEIAMoCRIaChJkZXNjcmlwdG9yc19zaGEyNTYYBSABKAkSPAoKZGVyaXZhdGlvbhgGIAEoCzIoLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRGVyaXZhdGlvbhpFCgpEZXJpdmF0aW9uEhEKCXJvd3NfZG9uZRgBIAEoAxISCgpyb3dzX3RvdGFsGAIgASgDEhAKCGZpbmlzaGVkGAMgASgIGo0BCgdTdG9yYWdlEhcKD3BhZ2Vfc2l6ZV9ieXRlcxgBIAEoAxISCgpwYWdlX2NvdW50GAIgASgDEhYKDmZyZWVsaXN0X2NvdW50GAMgASgDEhsKE2RhdGFiYXNlX3NpemVfYnl0ZXMYBCABKAMSIAoYc2hhcmVkX21lbW9yeV9zaXplX2J5dGVzGAUgASgDGvkDCgZTZXJ2ZXISKQoGdXB0aW1lGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj4KEGV2ZW50X2xvb3BfZGVsYXkYAiABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlbGF5cxJDChVtYWluX3RocmVhZF9zdGF0ZW1lbnQYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlbGF5cxIdChVyZXNpZGVudF9tZW1vcnlfYnl0ZXMYBCABKAMSFgoOcXVldWVkX2NvbW1pdHMYBSABKAUSFAoMcXVldWVkX3JlYWRzGAYgASgFEhcKD3VucmVhZGFibGVfcm93cxgHIAEoAxIaChJub3Rfc2VydmluZ19yZWFzb24YCCABKAkSNgoHY2hhbmdlcxgJIAMoCzIlLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuQ2hhbmdlcxJPCg5saW1pdF9yZWZ1c2FscxgKIAMoCzI3LnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2VydmVyLkxpbWl0UmVmdXNhbHNFbnRyeRo0ChJMaW1pdFJlZnVzYWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgDOgI4ARplCgdDaGFuZ2VzEhUKDXJlc291cmNlX3R5cGUYASABKAkSFQoNY3JlYXRlZF9jb3VudBgCIAEoAxIVCg11cGRhdGVkX2NvdW50GAMgASgDEhUKDWRlbGV0ZWRfY291bnQYBCABKAMamAEKBVNjcnViEjIKDmxhc3RfcGFzc190aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglyb3dfY291bnQYAiABKAMSGQoRY2hlY2tlZF9yb3dfY291bnQYAyABKAMSFQoNZmluZGluZ19jb3VudBgEIAEoAxIWCg5yZXNvdXJjZV9uYW1lcxgFIAMoCRqnAQoERmlsbBIyCg5sYXN0X3Bhc3NfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQZmlsbGVkX3Jvd19jb3VudBgCIAEoAxIZChFwZW5kaW5nX3Jvd19jb3VudBgDIAEoAxIWCg5sZWZ0X3Jvd19jb3VudBgEIAEoAxIeChZza2lwcGVkX3Jlc291cmNlX3R5cGVzGAUgAygJGo8BCgZEZWxheXMSJgoDcDUwGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA3A5ORgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNtYXgYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFY291bnQYBCABKAMiVAoLU3luY2hyb25vdXMSGwoXU1lOQ0hST05PVVNfVU5TUEVDSUZJRUQQABIHCgNPRkYQARIKCgZOT1JNQUwQAhIICgRGVUxMEAMSCQoFRVhUUkEQBCJBCgZIb2xkZXISFgoSSE9MREVSX1VOU1BFQ0lGSUVEEAASDAoIT1dOX1JFQUQQARIRCg1PVEhFUl9QUk9DRVNTEAIiKgoVQmFja3VwRGF0YWJhc2VSZXF1ZXN0EhEKBG5hbWUYASABKAlCA+BBASLxAQoWQmFja3VwRGF0YWJhc2VSZXNwb25zZRI6CgVzdGFnZRgBIAEoDjIrLnByb3Rvc3RvcmUudjEuQmFja3VwRGF0YWJhc2VSZXNwb25zZS5TdGFnZRIMCgRkb25lGAIgASgDEg0KBXRvdGFsGAMgASgDEjQKBmJhY2t1cBgEIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuQmFja3VwIkgKBVN0YWdlEhUKEVNUQUdFX1VOU1BFQ0lGSUVEEAASCwoHQ09QWUlORxABEg0KCVZFUklGWUlORxACEgwKCEZJTklTSEVEEAMyswQKD0RhdGFiYXNlU2VydmljZRJ3ChFHZXREYXRhYmFzZVN0YXR1cxInLnByb3Rvc3RvcmUudjEuR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Gh0ucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cyIagtPkkwIUEhIvdjEvZGF0YWJhc2VTdGF0dXMSkwEKEkNoZWNrcG9pbnREYXRhYmFzZRIoLnByb3Rvc3RvcmUudjEuQ2hlY2twb2ludERhdGFiYXNlUmVxdWVzdBopLnByb3Rvc3RvcmUudjEuQ2hlY2twb2ludERhdGFiYXNlUmVzcG9uc2UiKILT5JMCIjoBKiIdL3YxL2RhdGFiYXNlU3RhdHVzOmNoZWNrcG9pbnQSgAEKDEV4cGxhaW5RdWVyeRIiLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVxdWVzdBojLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UiJ4LT5JMCIRIfL3YxL2RhdGFiYXNlU3RhdHVzOmV4cGxhaW5RdWVyeRKNAQoOQmFja3VwRGF0YWJhc2USJC5wcm90b3N0b3JlLnYxLkJhY2t1cERhdGFiYXNlUmVxdWVzdBolLnByb3Rvc3RvcmUudjEuQmFja3VwRGF0YWJhc2VSZXNwb25zZSIsgtPkkwImOgEqIiEvdjEvZGF0YWJhc2VTdGF0dXM6YmFja3VwRGF0YWJhc2UwAUJbChljb20uZXhhbXBsZS5wcm90b3N0b3JlLnYxQhREYXRhYmFzZVNlcnZpY2VQcm90b1ABWiZleGFtcGxlLmNvbS9wcm90b3N0b3JlL3YxO3Byb3Rvc3RvcmV2MWIGcHJvdG8z", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request message for DatabaseService.GetDatabaseStatus.
@@ -375,6 +375,14 @@ export type DatabaseStatus = Message<"protostore.v1.DatabaseStatus"> & {
    * @generated from field: repeated protostore.v1.DatabaseStatus.Condition conditions = 9;
    */
   conditions: DatabaseStatus_Condition[];
+
+  /**
+   * The newest backup in the folder that the server was started with; absent if
+   * there is none.
+   *
+   * @generated from field: protostore.v1.DatabaseStatus.Backup backup = 12;
+   */
+  backup?: DatabaseStatus_Backup | undefined;
 };
 
 /**
@@ -496,6 +504,55 @@ export const DatabaseStatus_Condition_KindSchema: GenEnum<DatabaseStatus_Conditi
   enumDesc(file_protostore_v1_database_service, 5, 0, 0);
 
 /**
+ * A backup, all of whose rows have been checked.
+ *
+ * @generated from message protostore.v1.DatabaseStatus.Backup
+ */
+export type DatabaseStatus_Backup = Message<"protostore.v1.DatabaseStatus.Backup"> & {
+  /**
+   * What it is called in its folder.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * When it was made: it has all that was acknowledged before.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 2;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * When its rows were last checked.
+   *
+   * @generated from field: google.protobuf.Timestamp proof_time = 3;
+   */
+  proofTime?: Timestamp | undefined;
+
+  /**
+   * The newest commit's revision in it.
+   *
+   * @generated from field: int64 revision = 4;
+   */
+  revision: bigint;
+
+  /**
+   * The size of its file, in bytes.
+   *
+   * @generated from field: int64 size_bytes = 5;
+   */
+  sizeBytes: bigint;
+};
+
+/**
+ * Describes the message protostore.v1.DatabaseStatus.Backup.
+ * Use `create(DatabaseStatus_BackupSchema)` to create a new message.
+ */
+export const DatabaseStatus_BackupSchema: GenMessage<DatabaseStatus_Backup> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 5, 1);
+
+/**
  * The settings of the connection, as read back from SQLite.
  *
  * @generated from message protostore.v1.DatabaseStatus.Connection
@@ -556,7 +613,7 @@ export type DatabaseStatus_Connection = Message<"protostore.v1.DatabaseStatus.Co
  * Use `create(DatabaseStatus_ConnectionSchema)` to create a new message.
  */
 export const DatabaseStatus_ConnectionSchema: GenMessage<DatabaseStatus_Connection> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 5, 1);
+  messageDesc(file_protostore_v1_database_service, 5, 2);
 
 /**
  * The write-ahead log.
@@ -613,7 +670,7 @@ export type DatabaseStatus_WriteAheadLog = Message<"protostore.v1.DatabaseStatus
  * Use `create(DatabaseStatus_WriteAheadLogSchema)` to create a new message.
  */
 export const DatabaseStatus_WriteAheadLogSchema: GenMessage<DatabaseStatus_WriteAheadLog> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 5, 2);
+  messageDesc(file_protostore_v1_database_service, 5, 3);
 
 /**
  * A read transaction that has been open for long: what was written since it began
@@ -650,7 +707,7 @@ export type DatabaseStatus_Hold = Message<"protostore.v1.DatabaseStatus.Hold"> &
  * Use `create(DatabaseStatus_HoldSchema)` to create a new message.
  */
 export const DatabaseStatus_HoldSchema: GenMessage<DatabaseStatus_Hold> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 5, 3);
+  messageDesc(file_protostore_v1_database_service, 5, 4);
 
 /**
  * The schema and what the server expects of it.
@@ -708,7 +765,7 @@ export type DatabaseStatus_Schema = Message<"protostore.v1.DatabaseStatus.Schema
  * Use `create(DatabaseStatus_SchemaSchema)` to create a new message.
  */
 export const DatabaseStatus_SchemaSchema: GenMessage<DatabaseStatus_Schema> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 5, 4);
+  messageDesc(file_protostore_v1_database_service, 5, 5);
 
 /**
  * The rows whose columns and JSON are made anew, because they were written by
@@ -744,7 +801,7 @@ export type DatabaseStatus_Derivation = Message<"protostore.v1.DatabaseStatus.De
  * Use `create(DatabaseStatus_DerivationSchema)` to create a new message.
  */
 export const DatabaseStatus_DerivationSchema: GenMessage<DatabaseStatus_Derivation> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 5, 5);
+  messageDesc(file_protostore_v1_database_service, 5, 6);
 
 /**
  * Pages and file sizes.
@@ -793,7 +850,7 @@ export type DatabaseStatus_Storage = Message<"protostore.v1.DatabaseStatus.Stora
  * Use `create(DatabaseStatus_StorageSchema)` to create a new message.
  */
 export const DatabaseStatus_StorageSchema: GenMessage<DatabaseStatus_Storage> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 5, 6);
+  messageDesc(file_protostore_v1_database_service, 5, 7);
 
 /**
  * The server's process. What is counted is counted since its start.
@@ -881,7 +938,7 @@ export type DatabaseStatus_Server = Message<"protostore.v1.DatabaseStatus.Server
  * Use `create(DatabaseStatus_ServerSchema)` to create a new message.
  */
 export const DatabaseStatus_ServerSchema: GenMessage<DatabaseStatus_Server> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 5, 7);
+  messageDesc(file_protostore_v1_database_service, 5, 8);
 
 /**
  * How often resources of a type were created, updated and deleted, also together
@@ -925,7 +982,7 @@ export type DatabaseStatus_Changes = Message<"protostore.v1.DatabaseStatus.Chang
  * Use `create(DatabaseStatus_ChangesSchema)` to create a new message.
  */
 export const DatabaseStatus_ChangesSchema: GenMessage<DatabaseStatus_Changes> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 5, 8);
+  messageDesc(file_protostore_v1_database_service, 5, 9);
 
 /**
  * The passes of the scrubber. It checks that the columns, the JSON and the
@@ -976,7 +1033,7 @@ export type DatabaseStatus_Scrub = Message<"protostore.v1.DatabaseStatus.Scrub">
  * Use `create(DatabaseStatus_ScrubSchema)` to create a new message.
  */
 export const DatabaseStatus_ScrubSchema: GenMessage<DatabaseStatus_Scrub> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 5, 9);
+  messageDesc(file_protostore_v1_database_service, 5, 10);
 
 /**
  * The passes of the filler. A row that it has filled is read without being
@@ -1029,7 +1086,7 @@ export type DatabaseStatus_Fill = Message<"protostore.v1.DatabaseStatus.Fill"> &
  * Use `create(DatabaseStatus_FillSchema)` to create a new message.
  */
 export const DatabaseStatus_FillSchema: GenMessage<DatabaseStatus_Fill> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 5, 10);
+  messageDesc(file_protostore_v1_database_service, 5, 11);
 
 /**
  * The distribution of how long something took.
@@ -1071,7 +1128,7 @@ export type DatabaseStatus_Delays = Message<"protostore.v1.DatabaseStatus.Delays
  * Use `create(DatabaseStatus_DelaysSchema)` to create a new message.
  */
 export const DatabaseStatus_DelaysSchema: GenMessage<DatabaseStatus_Delays> = /*@__PURE__*/
-  messageDesc(file_protostore_v1_database_service, 5, 11);
+  messageDesc(file_protostore_v1_database_service, 5, 12);
 
 /**
  * SQLite's `synchronous` setting.
@@ -1170,6 +1227,118 @@ export const DatabaseStatus_HolderSchema: GenEnum<DatabaseStatus_Holder> = /*@__
   enumDesc(file_protostore_v1_database_service, 5, 1);
 
 /**
+ * Request message for DatabaseService.BackupDatabase.
+ *
+ * @generated from message protostore.v1.BackupDatabaseRequest
+ */
+export type BackupDatabaseRequest = Message<"protostore.v1.BackupDatabaseRequest"> & {
+  /**
+   * What the backup is called: 1 to 64 of a-z, 0-9, dot, underscore and hyphen,
+   * the first one of a-z and 0-9. Named by the time if empty.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message protostore.v1.BackupDatabaseRequest.
+ * Use `create(BackupDatabaseRequestSchema)` to create a new message.
+ */
+export const BackupDatabaseRequestSchema: GenMessage<BackupDatabaseRequest> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 6);
+
+/**
+ * Response message for DatabaseService.BackupDatabase.
+ *
+ * @generated from message protostore.v1.BackupDatabaseResponse
+ */
+export type BackupDatabaseResponse = Message<"protostore.v1.BackupDatabaseResponse"> & {
+  /**
+   * What is being done.
+   *
+   * @generated from field: protostore.v1.BackupDatabaseResponse.Stage stage = 1;
+   */
+  stage: BackupDatabaseResponse_Stage;
+
+  /**
+   * How much of it is done: bytes that are copied, or rows that are checked.
+   *
+   * @generated from field: int64 done = 2;
+   */
+  done: bigint;
+
+  /**
+   * How much there is to do.
+   *
+   * @generated from field: int64 total = 3;
+   */
+  total: bigint;
+
+  /**
+   * The backup; only in the last response.
+   *
+   * @generated from field: protostore.v1.DatabaseStatus.Backup backup = 4;
+   */
+  backup?: DatabaseStatus_Backup | undefined;
+};
+
+/**
+ * Describes the message protostore.v1.BackupDatabaseResponse.
+ * Use `create(BackupDatabaseResponseSchema)` to create a new message.
+ */
+export const BackupDatabaseResponseSchema: GenMessage<BackupDatabaseResponse> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 7);
+
+/**
+ * What is done for a backup, one after the other.
+ *
+ * @generated from enum protostore.v1.BackupDatabaseResponse.Stage
+ */
+export const BackupDatabaseResponse_Stage = {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: STAGE_UNSPECIFIED = 0;
+   */
+  STAGE_UNSPECIFIED: 0,
+
+  /**
+   * The pages of the database are copied.
+   *
+   * @generated from enum value: COPYING = 1;
+   */
+  COPYING: 1,
+
+  /**
+   * The pages, the references and the rows of the copy are checked.
+   *
+   * @generated from enum value: VERIFYING = 2;
+   */
+  VERIFYING: 2,
+
+  /**
+   * There is a backup.
+   *
+   * @generated from enum value: FINISHED = 3;
+   */
+  FINISHED: 3,
+} as const;
+
+/**
+ * What is done for a backup, one after the other.
+ *
+ * @generated from enum protostore.v1.BackupDatabaseResponse.Stage
+ */
+export type BackupDatabaseResponse_Stage = (typeof BackupDatabaseResponse_Stage)[keyof typeof BackupDatabaseResponse_Stage] | UnknownEnum;
+
+/**
+ * Describes the enum protostore.v1.BackupDatabaseResponse.Stage.
+ */
+export const BackupDatabaseResponse_StageSchema: GenEnum<BackupDatabaseResponse_Stage> = /*@__PURE__*/
+  enumDesc(file_protostore_v1_database_service, 7, 0);
+
+/**
  * Looks after the database that a server stores its messages in.
  *
  * @generated from service protostore.v1.DatabaseService
@@ -1207,6 +1376,18 @@ export const DatabaseService: GenService<{
     methodKind: "unary";
     input: typeof ExplainQueryRequestSchema;
     output: typeof ExplainQueryResponseSchema;
+  },
+  /**
+   * Makes a backup in the folder that the server was started with, and proves it
+   * row by row. Answers with how far it is, and last with the backup. A call
+   * that ends before leaves none.
+   *
+   * @generated from rpc protostore.v1.DatabaseService.BackupDatabase
+   */
+  backupDatabase: {
+    methodKind: "server_streaming";
+    input: typeof BackupDatabaseRequestSchema;
+    output: typeof BackupDatabaseResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_protostore_v1_database_service, 0);

@@ -2,12 +2,9 @@
 // that makes it a managed database at version 1; the migrations after that are applied as usual.
 
 import { constants, copyFileSync, realpathSync } from "node:fs";
+import type { OnCopied } from "../../database/sqlite/backup/copy-pages.ts";
 import type { Connection } from "../../database/sqlite/connection/connection.ts";
-import {
-  type BackupProgress,
-  makeVerifiedBackup,
-  withVerifiedCopy,
-} from "../../database/sqlite/migrate/backup.ts";
+import { makeVerifiedBackup, withVerifiedCopy } from "../../database/sqlite/migrate/backup.ts";
 import { detectDatabase } from "../../database/sqlite/migrate/detect.ts";
 import { type MigrationFile, readMigrationFiles } from "../../database/sqlite/migrate/files.ts";
 import { waitForOthers } from "../../database/sqlite/migrate/lock.ts";
@@ -159,7 +156,7 @@ async function whileNobodyWrites<T>(
   }
 }
 
-function copying({ onProgress }: AdoptOptions): BackupProgress {
+function copying({ onProgress }: AdoptOptions): OnCopied {
   return (done, total) => onProgress?.("backing up", done, total);
 }
 

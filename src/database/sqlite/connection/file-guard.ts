@@ -87,7 +87,8 @@ export function openGuarded(path: string, options: GuardOptions): Guarded {
   // To read from the database would make a new log where the known one is missing.
   const otherLog = known?.log && differenceOf(path, known.log);
   if (otherLog) throw otherLog;
-  const immutable = known?.immutable ?? (options.readOnly === true && mustBeImmutable(path));
+  const found = options.immutable ?? (options.readOnly === true && mustBeImmutable(path));
+  const immutable = known?.immutable ?? found;
   const connection = openConnection(path, { ...options, immutable });
   try {
     connection.pragma(`busy_timeout = ${FIRST_READ_TIMEOUT_MS}`);

@@ -54,14 +54,24 @@ const LOCK =
   /^\d+: POSIX +\w+ +\w+ +(?<pid>\d+) +\w+:\w+:(?<inode>\d+) +(?<first>\d+) +(?<last>\d+)$/;
 
 function otherReaders(path: string): readonly number[] {
-  const inode = statSync(`${path}-shm`, { throwIfNoEntry: false })?.ino;
+  return processesWithLocks(`${path}-shm`, READ_LOCKS);
+}
+
+/**
+ * The other processes that have locks on a file, or on some bytes of it; none where the system does not
+ * tell. A database that somebody has open is locked in its own file.
+ */
+export function processesWithLocks(
+  path: string,
+  bytes = { first: 0, last: Number.POSITIVE_INFINITY },
+): readonly number[] {
+  const inode = statSync(path, { throwIfNoEntry: false })?.ino;
   const found = new Set<number>();
   for (const line of readLocks()) {
     const { groups } = LOCK.exec(line) ?? {};
     if (!groups || Number(groups.inode) !== inode) continue;
-    const isRead =
-      Number(groups.first) <= READ_LOCKS.last && Number(groups.last) >= READ_LOCKS.first;
-    if (isRead && Number(groups.pid) !== process.pid) found.add(Number(groups.pid));
+    const isThere = Number(groups.first) <= bytes.last && Number(groups.last) >= bytes.first;
+    if (isThere && Number(groups.pid) !== process.pid) found.add(Number(groups.pid));
   }
   return [...found];
 }

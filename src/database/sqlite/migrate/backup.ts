@@ -2,18 +2,18 @@
 // The caller holds a write transaction in which nothing is changed yet: no one else writes meanwhile.
 
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, renameSync } from "node:fs";
+import { renameSync } from "node:fs";
 import { dirname } from "node:path";
 import { systemClock, timestamp } from "../../../clock.ts";
 import { StoreError } from "../../../errors.ts";
 import { quoteName } from "../../../schema/sql-name.ts";
+import { createPrivate, flush } from "../backup/backup-folder.ts";
+import { copyPages, type OnCopied } from "../backup/copy-pages.ts";
 import type { Connection } from "../connection/connection.ts";
 import { openDatabase, removeDatabase, type Target } from "./target.ts";
 
-/** Called with the number of pages copied, of all of them. */
-export type BackupProgress = (done: number, total: number) => void;
-
-const PAGES_PER_STEP = 256;
+/** Whoever would wait for the disk waits for the lock that the caller has. */
+const AS_FAST_AS_IT_GOES = 0;
 
 /**
  * Gives a verified copy that `examine` has looked at its name, `<database>.backup-<UTC time>`, which
@@ -21,7 +21,7 @@ const PAGES_PER_STEP = 256;
  */
 export async function makeVerifiedBackup(
   target: Target,
-  onProgress: BackupProgress,
+  onProgress: OnCopied,
   examine: (copy: string) => Promise<void>,
 ): Promise<string> {
   return await withVerifiedCopy(target, onProgress, async (copy) => {
@@ -41,40 +41,20 @@ export async function makeVerifiedBackup(
  */
 export async function withVerifiedCopy<T>(
   { connection, database }: Target,
-  onProgress: BackupProgress,
+  onProgress: OnCopied,
   use: (copy: string) => Promise<T>,
 ): Promise<T> {
   const copy = `${database}.backup-partial`;
   // One is left here if an earlier adoption was killed; we hold the lock, so it is nobody's.
   removeDatabase(copy);
   try {
-    closeSync(openSync(copy, "wx", 0o600));
-    await copyPages(database, copy, onProgress);
+    createPrivate(copy);
+    await copyPages(database, copy, AS_FAST_AS_IT_GOES, onProgress);
     flush(copy);
     verifyCopy(connection, copy);
     return await use(copy);
   } finally {
     removeDatabase(copy);
-  }
-}
-
-async function copyPages(
-  database: string,
-  copy: string,
-  onProgress: BackupProgress,
-): Promise<void> {
-  // SQLite does not back up through a connection that is inside a write transaction.
-  const source = openDatabase(database, { readOnly: true });
-  try {
-    await source.backup(copy, {
-      progress: ({ totalPages, remainingPages }) => {
-        onProgress(totalPages - remainingPages, totalPages);
-        return PAGES_PER_STEP;
-      },
-    });
-    onProgress(1, 1);
-  } finally {
-    source.close();
   }
 }
 
@@ -134,14 +114,4 @@ function digestTable(connection: Connection, table: string): string {
     }
   }
   return `${count} rows, ${hash.digest("hex")}`;
-}
-
-/** Makes sure that a file's bytes, or a folder's names, are on the disk. */
-function flush(path: string): void {
-  const descriptor = openSync(path, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }

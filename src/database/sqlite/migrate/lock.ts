@@ -46,7 +46,8 @@ export async function waitForOthers<T>(
   }
 }
 
-function openLock(path: string): Connection {
+/** Locks a file that is nothing but a lock, at once or not at all. */
+export function openLock(path: string): Connection {
   const lock = openConnection(path, { create: true, busyTimeoutMs: 0 });
   try {
     lock.exec("BEGIN EXCLUSIVE");

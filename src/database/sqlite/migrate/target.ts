@@ -82,10 +82,14 @@ export function openDatabase(
 
 /** Opens a connection that is only read from, and that leaves the files as they are. */
 export function openForReading(path: string): Connection {
+  return openDatabase(path, { readOnly: leavesAsItIs(path) });
+}
+
+/** Whether it is a read-only connection that leaves the files at `path` as they are. */
+export function leavesAsItIs(path: string): boolean {
   // A read-only connection would leave an empty log behind where there is none; one that may write
   // would write an existing log back into the database as it closes.
-  const readOnly = existsSync(`${path}-wal`) || whyNotWritable(path) !== undefined;
-  return openDatabase(path, { readOnly });
+  return existsSync(`${path}-wal`) || whyNotWritable(path) !== undefined;
 }
 
 /**

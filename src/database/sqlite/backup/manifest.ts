@@ -1,0 +1,97 @@
+// What is known of a backup, in the JSON file beside it.
+// Must not open the backup itself but to hash its bytes.
+
+import { createHash } from "node:crypto";
+import { createReadStream, writeFileSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { StoreError } from "../../../errors.ts";
+import { backupFiles, flush, isBackupName } from "./backup-folder.ts";
+
+const FORMAT = "protostore-backup-1";
+
+/** One backup, as it was when it was made; but for `proofTime`. Times are RFC 3339, in UTC. */
+export interface BackupManifest {
+  readonly format: typeof FORMAT;
+  readonly name: string;
+  /** When the copy was begun: it has all that was acknowledged before. */
+  readonly createTime: string;
+  /** When all rows were last checked. */
+  readonly proofTime: string;
+  readonly bytes: number;
+  /** In hex. */
+  readonly sha256: string;
+  /** The newest commit that it has; a decimal, since JSON's numbers end at 2^53. */
+  readonly revision: string;
+  readonly schemaVersion: string;
+  /** How many rows each table has. */
+  readonly rows: Readonly<Record<string, number>>;
+  /** How many things `verify` finds in it that are in the database too, such as references to nothing. */
+  readonly findings: number;
+}
+
+export function newManifest(facts: Omit<BackupManifest, "format">): BackupManifest {
+  return { format: FORMAT, ...facts };
+}
+
+/** Writes it to `path`, where nothing is, for its owner only; it is on the disk then. */
+export function writeManifest(path: string, manifest: BackupManifest): void {
+  writeFileSync(path, `${JSON.stringify(manifest, undefined, 2)}\n`, { flag: "wx", mode: 0o600 });
+  flush(path);
+}
+
+/** @throws StoreError BACKUP_INVALID if there is none, or one of something else. */
+export async function readManifest(path: string): Promise<BackupManifest> {
+  try {
+    return parseManifest(await readFile(path, "utf8"));
+  } catch (cause) {
+    const reason =
+      (cause as NodeJS.ErrnoException).code === "ENOENT"
+        ? "there is no manifest: what is not a whole backup is not taken for one"
+        : "it is no manifest of a backup";
+    throw new StoreError("BACKUP_INVALID", `${path}: ${reason}`, { cause });
+  }
+}
+
+function parseManifest(text: string): BackupManifest {
+  const found = JSON.parse(text) as BackupManifest;
+  const isOurs =
+    found.format === FORMAT &&
+    isBackupName(found.name) &&
+    [found.createTime, found.proofTime].every((time) => !Number.isNaN(Date.parse(time))) &&
+    Number.isSafeInteger(found.bytes) &&
+    /^[0-9a-f]{64}$/.test(found.sha256) &&
+    [found.revision, found.schemaVersion].every((number) => /^\d+$/.test(number)) &&
+    typeof found.rows === "object" &&
+    Number.isSafeInteger(found.findings);
+  if (!isOurs) throw new TypeError("it has not the fields of a manifest");
+  return found;
+}
+
+/** The backups in the folder that have a manifest, the newest first; none if there is no folder. */
+export async function listBackups(folder: string): Promise<readonly BackupManifest[]> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  const there = new Set(names);
+  const whole = names
+    .filter((name) => name.endsWith(".db"))
+    .map((name) => name.slice(0, -".db".length))
+    .filter((name) => isBackupName(name) && there.has(`${name}.json`));
+  const read = whole.map(async (name) => {
+    const manifest = await readManifest(backupFiles(folder, name).manifest).catch(() => undefined);
+    return manifest?.name === name ? [manifest] : [];
+  });
+  return (await Promise.all(read)).flat().sort((a, b) => (a.createTime < b.createTime ? 1 : -1));
+}
+
+/** The SHA-256 of a file, in hex, and how many bytes it has. */
+export async function digestFile(path: string): Promise<Pick<BackupManifest, "sha256" | "bytes">> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  return { sha256: hash.digest("hex"), bytes };
+}
