@@ -60,15 +60,18 @@ client-role: { reports: reader, backup: admin }
 
 test("every option of serve can stand in it", () => {
   const samples: Readonly<Record<string, string>> = {
-    durability: "relaxed",
+    "backup-keep": "24h:hourly",
+    "backup-interval": "1h",
+    "backup-schedule": '"0 3 * * *"',
     reflection: "off",
     limit: "callsMax=5",
     "client-role": "a=reader",
     address: "127.0.0.1:1",
   };
-  const names = serveOptions(CHINOOK).map(({ long }) => (long ?? "").slice(2));
-  for (const name of names.filter((each) => each !== "config")) {
-    const file = configFile(`${name}: ${samples[name] ?? 1}\n`);
+  for (const { long, argChoices } of serveOptions(CHINOOK)) {
+    const name = (long ?? "").slice(2);
+    if (name === "config") continue;
+    const file = configFile(`${name}: ${samples[name] ?? argChoices?.[0] ?? 1}\n`);
     expect(print(file).get(name)?.from, name).toBe(`${file}:1:1`);
   }
 });
