@@ -41,7 +41,7 @@ import {
   startArtistWriter,
 } from "./support.ts";
 
-const COUNT = Number(process.env.BACKUPS ?? 20);
+const COUNT = Number(process.env.BACKUPS ?? 8);
 
 const PATIENT = { timeout: 10_000 };
 const LONG = { timeout: 30_000 + COUNT * 3_000 };
