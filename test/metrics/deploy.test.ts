@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ArtistService } from "../../gen/chinook/v1/artist_pb.ts";
 import { startTestService } from "../support/service.ts";
-import { REPO_ROOT } from "../support/tools.ts";
+import { outsideTool, REPO_ROOT } from "../support/tools.ts";
 import { ask, parseSamples } from "./scrape.ts";
 
 interface Dashboard {
@@ -60,11 +60,10 @@ test("every query asks for figures and labels that there are", async () => {
   }
 });
 
-// Not built by the checks: it is large, and looks at nothing that changes with the code.
-const hasPromtool = spawnSync("promtool", ["--version"]).status === 0;
+const promtool = outsideTool("promtool");
 
-test.skipIf(!hasPromtool)("the alerts are what Prometheus takes", () => {
+test.skipIf(!promtool)("the alerts are what Prometheus takes", () => {
   const rules = join(REPO_ROOT, "deploy", "prometheus-rules.yml");
-  const { status, stderr } = spawnSync("promtool", ["check", "rules", rules]);
+  const { status, stderr } = spawnSync(promtool as string, ["check", "rules", rules]);
   expect(status, String(stderr)).toBe(0);
 });
