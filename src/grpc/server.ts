@@ -146,22 +146,18 @@ async function listenWith(
   countRefusal: CountRefusal,
 ): Promise<Listener> {
   const { services, limits, errorDomain } = config;
-  const tellUnknown = unknownCalls(config);
-  const streaming = new Set(
-    services.flatMap(({ handlers }) =>
-      handlers
-        .filter(({ kind }) => kind === "client_streaming" || kind === "bidi_streaming")
-        .map(({ method }) => methodPath(method)),
-    ),
-  );
+  const { onUnknown } = config;
+  const methods = services.flatMap(({ handlers }) => handlers.map(({ method }) => method));
+  const kinds = new Map(methods.map((method) => [methodPath(method), method.methodKind]));
   // What comes is encrypted, or not, by the listener.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   for (const http2Server of http2ServersOf(server)) {
     limitTimeouts(http2Server);
-    const watch = limitWaits(http2Server, limits, (path) => streaming.has(path), countRefusal);
+    const watch = limitWaits(http2Server, limits, (path) => kinds.get(path), countRefusal);
     limitStreams(http2Server, limits, errorDomain, countRefusal, (stream, path) => {
       watch(stream, path);
-      tellUnknown?.(path);
+      // grpc-js answers them by itself.
+      if (!kinds.has(path)) onUnknown?.();
     });
     limitSetup(http2Server, limits.connectionSetupTimeoutMs, countRefusal);
   }
@@ -175,16 +171,6 @@ async function listenWith(
     server.forceShutdown();
     throw error;
   }
-}
-
-/** grpc-js answers them by itself. */
-function unknownCalls({ services, onUnknown }: ServerConfig) {
-  if (!onUnknown) return undefined;
-  const methods = services.flatMap(({ handlers }) => handlers.map(({ method }) => method));
-  const known = new Set(methods.map(methodPath));
-  return (path: string) => {
-    if (!known.has(path)) onUnknown();
-  };
 }
 
 /** grpc-js gives nobody else a look at a call before it has read its headers. */

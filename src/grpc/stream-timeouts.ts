@@ -2,6 +2,7 @@
 // their answer. Must not end a call that waits for its handler.
 
 import { constants, type Http2Server, type ServerHttp2Stream } from "node:http2";
+import type { DescMethod } from "@bufbuild/protobuf";
 import type { Limits } from "../limits.ts";
 import type { CountRefusal } from "./refusal-counts.ts";
 
@@ -17,6 +18,8 @@ interface Unread {
   readonly untilMs: number;
 }
 
+type MethodKind = DescMethod["methodKind"];
+
 /** How grpc-js writes. */
 type Write = (
   this: ServerHttp2Stream,
@@ -28,18 +31,22 @@ type Write = (
 const LOOKS = 10;
 
 /**
- * Ends calls that take longer than the limits; the result is to be told of each call.
- * `sendsStream` says whether the requests of a path may go on as long as they like.
+ * Ends calls that take longer than the limits; the result is to be told of each call. `kindOf` says
+ * which kind of method a path is of; one that is of none is as unary.
  */
 export function limitWaits(
   server: Http2Server,
   { requestTimeoutMs, unreadTimeoutMs, readBytesPerSecond }: TimeoutLimits,
-  sendsStream: (path: string) => boolean,
+  kindOf: (path: string) => MethodKind | undefined,
   countRefusal: CountRefusal,
 ): (stream: ServerHttp2Stream, path: string) => void {
+  /** The calls whose request must end, and when they came: those with one answer, and with many. */
+  const unaryMs = new Map<ServerHttp2Stream, number>();
+  const answeringMs = new Map<ServerHttp2Stream, number>();
+  /** When the only answer of a call must have been read: those that a look has found unread. */
+  const answerUntilMs = new Map<ServerHttp2Stream, number>();
+  /** The messages of streams. */
   const unread = new Set<Unread>();
-  /** The calls whose request must end, and when they came. */
-  const startedMs = new Map<ServerHttp2Stream, number>();
 
   function end(stream: ServerHttp2Stream, limit: "requestTimeoutMs" | "unreadTimeoutMs"): void {
     if (stream.closed) return;
@@ -47,28 +54,46 @@ export function limitWaits(
     stream.close(constants.NGHTTP2_CANCEL);
   }
 
+  function readUntilMs(bytes: number, nowMs: number): number {
+    return nowMs + unreadTimeoutMs + (bytes / readBytesPerSecond) * 1_000;
+  }
+
+  function endIncomplete(calls: ReadonlyMap<ServerHttp2Stream, number>, nowMs: number): void {
+    for (const [stream, sinceMs] of calls) {
+      const isOver = !stream.readableEnded && nowMs - sinceMs >= requestTimeoutMs;
+      if (isOver) end(stream, "requestTimeoutMs");
+    }
+  }
+
   const look = () => {
     const nowMs = performance.now();
-    for (const { stream, untilMs } of unread) if (nowMs >= untilMs) end(stream, "unreadTimeoutMs");
-    for (const [stream, sinceMs] of startedMs) {
-      if (!stream.readableEnded && nowMs - sinceMs >= requestTimeoutMs) {
-        end(stream, "requestTimeoutMs");
-      }
+    endIncomplete(unaryMs, nowMs);
+    endIncomplete(answeringMs, nowMs);
+    for (const stream of unaryMs.keys()) {
+      if (stream.bufferSize === 0) continue;
+      const untilMs = answerUntilMs.get(stream) ?? readUntilMs(stream.bufferSize, nowMs);
+      answerUntilMs.set(stream, untilMs);
+      if (nowMs >= untilMs) end(stream, "unreadTimeoutMs");
     }
+    for (const { stream, untilMs } of unread) if (nowMs >= untilMs) end(stream, "unreadTimeoutMs");
   };
   const timer = setInterval(look, Math.min(requestTimeoutMs, unreadTimeoutMs) / LOOKS).unref();
   server.once("close", () => clearInterval(timer));
 
   function forget(this: ServerHttp2Stream): void {
-    startedMs.delete(this);
+    unaryMs.delete(this);
+    answeringMs.delete(this);
+    answerUntilMs.delete(this);
   }
 
-  /** Node tells nobody how much of a message has been read; that all of it has, it tells who wrote it. */
+  /**
+   * Node tells nobody how much of a message has been read; that all of it has, it tells who wrote it.
+   * That would cost a call with one answer a tenth of its time: those are looked through.
+   */
   function watchWrites(stream: ServerHttp2Stream): void {
     const write = stream.write as Write;
     stream.write = ((message, onWritten) => {
-      const readMs = (message.length / readBytesPerSecond) * 1_000;
-      const one = { stream, untilMs: performance.now() + unreadTimeoutMs + readMs };
+      const one = { stream, untilMs: readUntilMs(message.length, performance.now()) };
       unread.add(one);
       return write.call(stream, message, (error) => {
         unread.delete(one);
@@ -78,9 +103,20 @@ export function limitWaits(
   }
 
   return (stream, path) => {
-    watchWrites(stream);
-    if (sendsStream(path)) return;
-    startedMs.set(stream, performance.now());
+    switch (kindOf(path)) {
+      case undefined:
+      case "unary":
+        unaryMs.set(stream, performance.now());
+        break;
+      case "server_streaming":
+        answeringMs.set(stream, performance.now());
+        watchWrites(stream);
+        break;
+      case "client_streaming":
+      case "bidi_streaming":
+        watchWrites(stream);
+        return;
+    }
     stream.on("close", forget);
   };
 }
