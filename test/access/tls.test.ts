@@ -7,7 +7,7 @@ import { connect as connectHttp2 } from "node:http2";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { credentials, status } from "@grpc/grpc-js";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { TrackService } from "../../gen/chinook/v1/track_pb.ts";
 import { statusOf } from "../grpc/support.ts";
 import { runCli } from "../service/cli.ts";
@@ -21,7 +21,7 @@ const openssl = outsideTool("openssl");
 const { listTracks, createTrack } = TrackService.method;
 
 /** Files of certificates, made anew: two authorities, and certificates of theirs. */
-function makeCertificates(folder: string) {
+function makeCertificates(folder: string): void {
   const run = (...args: readonly string[]) =>
     execFileSync(openssl as string, args, { cwd: folder, stdio: "pipe" });
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
@@ -69,14 +69,16 @@ function makeCertificates(folder: string) {
   issue("two", "ca", "/CN=nobody/CN=reports");
   issue("stranger", "other-ca", "/CN=reports");
   issue("expired", "ca", "/CN=reports", "-days", "-1");
-  return {
-    path: (name: string) => join(folder, name),
-    read: (name: string) => readFileSync(join(folder, name)),
-  };
 }
 
 describe.skipIf(!openssl)("TLS", () => {
-  const files = makeCertificates(makeTempDir());
+  const folder = makeTempDir();
+  const files = {
+    path: (name: string) => join(folder, name),
+    read: (name: string) => readFileSync(join(folder, name)),
+  };
+  // What is skipped is described all the same.
+  beforeAll(() => makeCertificates(folder));
 
   const clientAs = (name?: string) =>
     name === undefined
