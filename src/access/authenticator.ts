@@ -1,9 +1,9 @@
 // Finds out who calls, by whatever of tokens, JSON web tokens and certificates is set up.
 // Must not know what the caller wants.
 
-import { unwatchFile, watchFile } from "node:fs";
 import type { AccessConfig } from "../config.ts";
 import type { Log } from "../observe/log.ts";
+import { rereadOnChange } from "../observe/reread.ts";
 import type { JwtVerifier } from "./jwt.ts";
 import type { Principal } from "./principal.ts";
 import { unauthenticated } from "./refusals.ts";
@@ -26,9 +26,6 @@ export interface Authenticator {
   close(): void;
 }
 
-/** How often the files are looked at: a revoked token is good for as long. */
-const LOOK_INTERVAL_MS = 1_000;
-
 const BEARER = /^bearer +(\S+) *$/i;
 
 /**
@@ -46,19 +43,7 @@ export async function createAuthenticator(
 
   function keepReading(path: string, read: () => void): void {
     read();
-    const readAgain = () => {
-      try {
-        read();
-        log.info({ file: path }, "who may call was read again");
-      } catch (error) {
-        log.error(
-          { err: error },
-          "who may call has changed and cannot be used: it stays as it was",
-        );
-      }
-    };
-    watchFile(path, { interval: LOOK_INTERVAL_MS, persistent: false }, readAgain);
-    ends.push(() => unwatchFile(path, readAgain));
+    ends.push(rereadOnChange([path], read, "who may call", log));
   }
 
   if (tokens !== undefined) {

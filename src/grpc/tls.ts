@@ -2,17 +2,15 @@
 // Must not know connections: those that are open keep what they began with.
 
 import { X509Certificate } from "node:crypto";
-import { readFileSync, unwatchFile, watchFile } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import type { TlsConfig } from "../config.ts";
 import { StoreError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
+import { rereadOnChange } from "../observe/reread.ts";
 
 /** Older versions are broken; it is Node's default too, unless a flag of Node's says otherwise. */
 const OLDEST_VERSION = "TLSv1.2";
-
-/** How often the files are looked at; what replaces certificates does so days before they expire. */
-const LOOK_INTERVAL_MS = 1_000;
 
 /**
  * What TLS is to be done with.
@@ -40,24 +38,8 @@ export function watchTls(
   log: Log,
 ): () => void {
   const files = Object.values(config).filter((file) => file !== undefined);
-  const reload = () => {
-    try {
-      replace(readTls(config));
-      log.info({ certificate: config.certificate }, "the certificates were replaced");
-    } catch (error) {
-      // Certificate and key are two files: between their changes they do not fit.
-      log.warn(
-        { err: error },
-        "the certificates have changed and cannot be used: the old ones stay",
-      );
-    }
-  };
-  for (const file of files) {
-    watchFile(file, { interval: LOOK_INTERVAL_MS, persistent: false }, reload);
-  }
-  return () => {
-    for (const file of files) unwatchFile(file, reload);
-  };
+  // Certificate and key are two files: between their changes they do not fit.
+  return rereadOnChange(files, () => replace(readTls(config)), "the certificates", log);
 }
 
 /** A file with no certificate in it would trust nobody, without a word. */

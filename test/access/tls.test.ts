@@ -2,12 +2,12 @@
 // client certificate says who calls.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { credentials, status } from "@grpc/grpc-js";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TrackService } from "../../gen/chinook/v1/track_pb.ts";
 import { statusOf } from "../grpc/support.ts";
 import { runCli } from "../service/cli.ts";
@@ -79,6 +79,7 @@ describe.skipIf(!openssl)("TLS", () => {
   };
   // What is skipped is described all the same.
   beforeAll(() => makeCertificates(folder));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   const clientAs = (name?: string) =>
     name === undefined
