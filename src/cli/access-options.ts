@@ -6,7 +6,7 @@ import { InvalidArgumentError, Option } from "commander";
 import { isRole } from "../access/principal.ts";
 import type { AccessConfig, Config, Reflection, Role } from "../config.ts";
 import { StoreError } from "../errors.ts";
-import { parseSwitch, switchOption } from "./shared-options.ts";
+import { parseSwitch, switchOption, variableOf } from "./shared-options.ts";
 
 /** What the options are read into. */
 export interface AccessOptions {
@@ -59,8 +59,7 @@ export function accessOptions(): readonly Option[] {
 }
 
 function fileOption(name: string, description: string): Option {
-  const variable = `PROTOSTORE_${name.toUpperCase().replaceAll("-", "_")}`;
-  return new Option(`--${name} <file>`, description).env(variable);
+  return new Option(`--${name} <file>`, description).env(variableOf(name));
 }
 
 /** What a program is told by its environment is one text: `reports=reader,backup=admin`. */

@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
 import type { BackupConfig, BackupRetention, KeptPer } from "../config.ts";
 import { StoreError } from "../errors.ts";
+import { parseTimeMs, variableOf } from "./shared-options.ts";
 
 /** Their values, as commander has them. */
 export interface BackupServeOptions {
@@ -30,7 +31,7 @@ export function backupOptions(): readonly Option[] {
       "--backup-keep <rules>",
       "which of the schedule's to keep, for example 24h:hourly,30d:daily; all if absent",
     ).argParser(parseKeep),
-  ].map((option) => option.env(`PROTOSTORE_${option.name().toUpperCase().replaceAll("-", "_")}`));
+  ].map((option) => option.env(variableOf(option.name())));
 }
 
 /** @throws StoreError INVALID_CONFIG if they do not fit together. */
@@ -56,17 +57,9 @@ export function readBackups(options: BackupServeOptions): { readonly backups?: B
   };
 }
 
-const UNITS_MS: Readonly<Record<string, number>> = {
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-
 function parseTime(text: string): number {
-  const [, count, unit = ""] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  const timeMs = Number(count) * (UNITS_MS[unit] ?? 0);
-  if (timeMs > 0) return timeMs;
+  const timeMs = parseTimeMs(text);
+  if (timeMs !== undefined && timeMs > 0) return timeMs;
   throw new InvalidArgumentError("It must be a number and s, m, h or d, for example 6h.");
 }
 

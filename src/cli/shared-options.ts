@@ -55,6 +55,25 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError("It is not a whole number.");
 }
 
+const UNITS_MS: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** The milliseconds of a text such as `6h`; undefined if it is none with one of these units. */
+export function parseTimeMs(text: string, units = "smhd"): number | undefined {
+  const [, count, unit = ""] = /^(\d{1,6})([a-z])$/.exec(text) ?? [];
+  const unitMs = units.includes(unit) ? UNITS_MS[unit] : undefined;
+  return unitMs === undefined ? undefined : Number(count) * unitMs;
+}
+
+/** The variable of the environment that stands for the option `--NAME`. */
+export function variableOf(name: string): string {
+  return `PROTOSTORE_${name.toUpperCase().replaceAll("-", "_")}`;
+}
+
 const MEANINGS: ReadonlyMap<string, boolean> = new Map([
   ["true", true],
   ["1", true],
@@ -67,12 +86,12 @@ const MEANINGS: ReadonlyMap<string, boolean> = new Map([
 ]);
 
 /**
- * The option `--NAME`, which alone means on; its variable is PROTOSTORE_NAME. Commander itself would
- * take any value of the variable, `false` too, for on.
+ * The option `--NAME`, which alone means on. Commander itself would take any value of its variable,
+ * `false` too, for on.
  */
 export function switchOption(name: string, description: string, isOn = false): Option {
   return new Option(`--${name} [on|off]`, description)
-    .env(`PROTOSTORE_${name.toUpperCase().replaceAll("-", "_")}`)
+    .env(variableOf(name))
     .default(isOn, isOn ? "on" : "off")
     .argParser(parseSwitch);
 }

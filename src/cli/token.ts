@@ -6,6 +6,7 @@ import { isRole, ROLES } from "../access/principal.ts";
 import { changeTokens, makeToken, readTokens, type StoredToken } from "../access/token-file.ts";
 import type { Role } from "../config.ts";
 import { StoreError } from "../errors.ts";
+import { parseTimeMs } from "./shared-options.ts";
 
 interface CreateOptions {
   readonly tokens: string;
@@ -15,8 +16,6 @@ interface CreateOptions {
   readonly method?: readonly string[];
   readonly resourceType?: readonly string[];
 }
-
-const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** The command `token`. */
 export function tokenCommand(): Command {
@@ -94,9 +93,8 @@ function parseRole(text: string): Role {
 }
 
 function parseDuration(text: string): number {
-  const [, count, unit = ""] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
-  const unitMs = UNITS_MS[unit];
-  if (unitMs !== undefined) return Number(count) * unitMs;
+  const timeMs = parseTimeMs(text, "mhd");
+  if (timeMs !== undefined) return timeMs;
   throw new InvalidArgumentError("It must be like 30m, 12h or 90d.");
 }
 
