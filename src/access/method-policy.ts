@@ -7,7 +7,7 @@ import { http } from "../../gen/google/api/annotations_pb.ts";
 import type { Role } from "../config.ts";
 
 /** Probes come without credentials. */
-const HEALTH = "grpc.health.v1.Health";
+export const HEALTH = "grpc.health.v1.Health";
 
 /** The names under which reflection is served. */
 export const REFLECTION: ReadonlySet<string> = new Set([
@@ -16,7 +16,7 @@ export const REFLECTION: ReadonlySet<string> = new Set([
 ]);
 
 /** Its figures tell of the machine, and its levers act on it. */
-const DATABASE = "protostore.v1.DatabaseService";
+export const DATABASE = "protostore.v1.DatabaseService";
 
 const READS = /^(?:Get|List|BatchGet)(?=[A-Z])/;
 const WRITES = /^(?:Batch)?(?:Create|Update|Delete)(?=[A-Z])/;

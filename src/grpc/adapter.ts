@@ -223,7 +223,7 @@ interface Outcome {
 function tell(
   { onFinished, log }: Pick<AdapterOptions, "onFinished" | "log">,
   method: DescMethod,
-  { context, startMs, principal, revision, requestBytes, responseBytes }: OpenCall,
+  { context, startMs, revision, requestBytes, responseBytes }: OpenCall,
   { request, response, error }: Outcome,
 ): void {
   if (!onFinished) return;
@@ -232,7 +232,6 @@ function tell(
     onFinished({
       method,
       context,
-      principal,
       startMs,
       error: failure,
       revision,

@@ -46,7 +46,8 @@ export function logCallsTo(
 }
 
 function factsOf(call: FinishedCall, code: string, durationMs: number) {
-  const { method, context, principal, error, requestBytes, responseBytes } = call;
+  const { method, context, error, requestBytes, responseBytes } = call;
+  const { principal } = context;
   const traceId = traceIdOf(context.metadata("traceparent")[0]);
   return {
     method: `${method.parent.typeName}/${method.name}`,

@@ -6,6 +6,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, type ServerOptions, setLogger } from "@grpc/grpc-js";
 import type { Admission } from "../access/access-control.ts";
 import { createCallRate } from "../access/call-rate.ts";
+import { DATABASE, HEALTH, REFLECTION } from "../access/method-policy.ts";
 import { StoreError } from "../errors.ts";
 import type { CallMeter, OnFinished } from "../handlers/finished-call.ts";
 import type { Service } from "../handlers/handler.ts";
@@ -55,15 +56,8 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-const HEALTH = "grpc.health.v1.Health";
-
 /** The services that answer even while the gate is closed: they say why it is. */
-export const UNGATED_SERVICES: ReadonlySet<string> = new Set([
-  HEALTH,
-  "grpc.reflection.v1.ServerReflection",
-  "grpc.reflection.v1alpha.ServerReflection",
-  "protostore.v1.DatabaseService",
-]);
+export const UNGATED_SERVICES: ReadonlySet<string> = new Set([HEALTH, ...REFLECTION, DATABASE]);
 
 /**
  * Starts to serve.

@@ -1,7 +1,13 @@
 // One line for each call that writes, or that may do anything: who, what, and how it ended.
 // Never has the contents of messages, but for the names of resources.
 
-import { type DescMessage, fromBinary, hasOption, type Message } from "@bufbuild/protobuf";
+import {
+  type DescMessage,
+  type DescMethod,
+  fromBinary,
+  hasOption,
+  type Message,
+} from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { resource_reference } from "../../gen/google/api/resource_pb.ts";
 import { requiredRole } from "../access/method-policy.ts";
@@ -13,13 +19,22 @@ const NAMES_MAX = 100;
 
 /** Writes the line of a call to `log` if it is of such a method. */
 export function auditTo(log: Log): (call: FinishedCall) => void {
-  return (call) => {
-    const { method, principal, context, error, revision, request, response } = call;
+  const audited = new Map<DescMethod, boolean>();
+  // Asked of its options once, and not for each call.
+  const isAudited = (method: DescMethod) => {
+    const known = audited.get(method);
+    if (known !== undefined) return known;
     const role = requiredRole(method, true);
-    if (role !== "writer" && role !== "admin") return;
+    const found = role === "writer" || role === "admin";
+    audited.set(method, found);
+    return found;
+  };
+  return (call) => {
+    const { method, context, error, revision, request, response } = call;
+    if (!isAudited(method)) return;
     const names = new Set([...namesIn(method.input, request), ...namesIn(method.output, response)]);
     log.info({
-      principal: principal?.name ?? "anybody",
+      principal: context.principal?.name ?? "anybody",
       peer: context.peer,
       method: `${method.parent.typeName}/${method.name}`,
       names: [...names].slice(0, NAMES_MAX),

@@ -2,7 +2,6 @@
 // Knows none of those who are told.
 
 import type { DescMethod } from "@bufbuild/protobuf";
-import type { Principal } from "../access/principal.ts";
 import type { StoreError } from "../errors.ts";
 import type { CallContext } from "./handler.ts";
 
@@ -11,7 +10,6 @@ export interface FinishedCall {
   readonly method: DescMethod;
   /** What its handler was told: who calls, and with which metadata. */
   readonly context: CallContext;
-  readonly principal: Principal | undefined;
   /** When it came, in milliseconds of `performance.now()`. */
   readonly startMs: number;
   /** What it was refused or failed with. */
@@ -35,14 +33,4 @@ export interface CallMeter {
   onStarted(): void;
   onReceived(): void;
   onSent(): void;
-}
-
-/** One that tells all of those that are there; undefined if there is none. */
-export function tellAll(listeners: readonly (OnFinished | undefined)[]): OnFinished | undefined {
-  const [first, ...others] = listeners.filter((listener) => listener !== undefined);
-  if (!first || others.length === 0) return first;
-  return (call) => {
-    first(call);
-    for (const listener of others) listener(call);
-  };
 }

@@ -8,6 +8,7 @@ import type { Durability } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import type { Log } from "../../observe/log.ts";
+import { tellAll } from "../../observe/tell-all.ts";
 import type { ChangeCount } from "../change.ts";
 import type { CallLimits, Database, QueueLengths } from "../database.ts";
 import type { WorkFigures } from "../figures.ts";
@@ -92,7 +93,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   } = options;
   const { busyTimeoutMs } = limits;
   const meter = options.isMeasured ? createWorkMeter() : undefined;
-  const onStatement = bothTold(options.onStatement, meter?.onStatement);
+  const onStatement = tellAll([options.onStatement, meter?.onStatement]);
   const { connection: reading, guard } = openReading(path, busyTimeoutMs, !readOnly);
   useSchemaStore(registry, reading);
   const threads = {
@@ -213,17 +214,6 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     },
   };
   return database;
-}
-
-function bothTold(
-  first: OnStatement | undefined,
-  second: OnStatement | undefined,
-): OnStatement | undefined {
-  if (!first || !second) return first ?? second;
-  return (run) => {
-    first(run);
-    second(run);
-  };
 }
 
 function openReading(path: string, busyTimeoutMs: number, requireLog: boolean): Guarded {
