@@ -7,7 +7,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { REPO_ROOT } from "./support/tools.ts";
 
-const FLOOR = ["errors", "config", "limits", "clock"];
+const FLOOR = ["errors", "config", "limits", "clock", "flush"];
 const SCHEMA = [...FLOOR, "gen"];
 const DATABASE = [...SCHEMA, "schema", "query", "observe"];
 const REPOSITORIES = [...DATABASE, "database"];
@@ -46,6 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   clock: [],
   config: ["limits"],
   limits: [],
+  flush: [],
   errors: [],
 };
 

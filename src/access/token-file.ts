@@ -4,17 +4,17 @@
 import { createHash, randomBytes } from "node:crypto";
 import {
   closeSync,
-  fsyncSync,
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
-  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import type { Role } from "../config.ts";
 import { StoreError } from "../errors.ts";
+import { flush } from "../flush.ts";
 import { isRole } from "./principal.ts";
 
 /** What is known of a token. */
@@ -137,9 +137,9 @@ export function changeTokens(
   change: (tokens: readonly StoredToken[]) => readonly StoredToken[],
 ): void {
   const temporary = `${path}.new`;
-  let file: number;
   try {
-    file = openSync(temporary, "wx", 0o600);
+    // Until it is renamed or removed, nobody else changes them.
+    closeSync(openSync(temporary, "wx", 0o600));
   } catch (cause) {
     const isTaken = (cause as NodeJS.ErrnoException).code === "EEXIST";
     const reason = isTaken
@@ -150,21 +150,14 @@ export function changeTokens(
   try {
     const isThere = statSync(path, { throwIfNoEntry: false }) !== undefined;
     const tokens = change(isThere ? readTokens(path) : []);
-    writeFileSync(file, `${JSON.stringify({ tokens }, undefined, 2)}\n`);
-    fsyncSync(file);
-    closeSync(file);
+    writeFileSync(temporary, `${JSON.stringify({ tokens }, undefined, 2)}\n`);
+    flush(temporary);
     renameSync(temporary, path);
-    syncFolder(dirname(path));
+    flush(dirname(path));
   } catch (error) {
-    unlinkSync(temporary);
+    rmSync(temporary, { force: true });
     throw error;
   }
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r");
-  fsyncSync(folder);
-  closeSync(folder);
 }
 
 function unusable(path: string, reason: string, cause?: unknown): StoreError {

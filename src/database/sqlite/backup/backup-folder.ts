@@ -3,7 +3,6 @@
 
 import {
   closeSync,
-  fsyncSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -124,14 +123,4 @@ export function isTaken(path: string): boolean {
 /** Makes a file that is there for its owner only, and was not there before, nor a link. */
 export function createPrivate(path: string): void {
   closeSync(openSync(path, "wx", 0o600));
-}
-
-/** Makes sure that a file's bytes, or a folder's names, are on the disk. */
-export function flush(path: string): void {
-  const descriptor = openSync(path, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }

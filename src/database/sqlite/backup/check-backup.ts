@@ -7,7 +7,8 @@ import { basename, dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { systemClock, timestamp } from "../../../clock.ts";
 import { StoreError } from "../../../errors.ts";
-import { backupFiles, flush, isBackupName } from "./backup-folder.ts";
+import { flush } from "../../../flush.ts";
+import { backupFiles, isBackupName } from "./backup-folder.ts";
 import { type BackupManifest, digestFile, readManifest, writeManifest } from "./manifest.ts";
 import { type Expected, proveDatabase } from "./prove.ts";
 

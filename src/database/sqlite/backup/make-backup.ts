@@ -5,11 +5,11 @@ import { renameSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { systemClock, timestamp } from "../../../clock.ts";
 import { StoreError } from "../../../errors.ts";
+import { flush } from "../../../flush.ts";
 import { removeDatabase } from "../migrate/target.ts";
 import {
   backupFiles,
   createPrivate,
-  flush,
   isTaken,
   requireBackupName,
   requireRoom,

@@ -5,7 +5,8 @@ import { createHash } from "node:crypto";
 import { createReadStream, writeFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { StoreError } from "../../../errors.ts";
-import { backupFiles, flush, isBackupName } from "./backup-folder.ts";
+import { flush } from "../../../flush.ts";
+import { backupFiles, isBackupName } from "./backup-folder.ts";
 
 const FORMAT = "protostore-backup-1";
 

@@ -15,11 +15,12 @@ import {
 import { basename, dirname, join } from "node:path";
 import { systemClock } from "../../../clock.ts";
 import { StoreError } from "../../../errors.ts";
+import { flush } from "../../../flush.ts";
 import { type Connection, isBusy, openConnection } from "../connection/connection.ts";
 import { processesWithLocks } from "../inspect/log-hold.ts";
 import { withMigrationLock } from "../migrate/lock.ts";
 import { removeDatabase } from "../migrate/target.ts";
-import { flush, isTaken, nameByTime, requireRoom, translateFileError } from "./backup-folder.ts";
+import { isTaken, nameByTime, requireRoom, translateFileError } from "./backup-folder.ts";
 import { findBackup, proveBackup, requireSameBytes } from "./check-backup.ts";
 import type { BackupManifest } from "./manifest.ts";
 import type { Expected } from "./prove.ts";

@@ -3,7 +3,8 @@
 
 import { rmSync } from "node:fs";
 import type { BackupRetention, KeptPer } from "../../../config.ts";
-import { backupFiles, flush, nameByTime, withBackupFolder } from "./backup-folder.ts";
+import { flush } from "../../../flush.ts";
+import { backupFiles, nameByTime, withBackupFolder } from "./backup-folder.ts";
 import { type BackupManifest, listBackups } from "./manifest.ts";
 
 /** What a backup of a schedule is called that is made at this time. */
