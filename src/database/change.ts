@@ -21,19 +21,34 @@ export interface ChangeCount {
   readonly rows: number;
 }
 
-/** How many rows the changes are of. */
-export function countChanges(changes: readonly Change[]): readonly ChangeCount[] {
-  return addUp(
-    changes.map(({ plan, kind, rows }) => ({ type: plan.resource.type, kind, rows: rows.length })),
-  );
+/** Counts added up, those of one type and kind as one. */
+export interface ChangeCounts {
+  add(counts: readonly ChangeCount[]): void;
+  read(): readonly ChangeCount[];
 }
 
-/** The counts, those of one type and kind as one. */
-export function addUp(counts: readonly ChangeCount[]): readonly ChangeCount[] {
-  const sums = new Map<string, ChangeCount>();
-  for (const { type, kind, rows } of counts) {
-    const name = `${kind} ${type}`;
-    sums.set(name, { type, kind, rows: rows + (sums.get(name)?.rows ?? 0) });
-  }
-  return [...sums.values()];
+/** Counts from nothing. */
+export function createChangeCounts(): ChangeCounts {
+  const byType = new Map<string, Map<ChangeKind, number>>();
+  return {
+    add(counts) {
+      for (const { type, kind, rows } of counts) {
+        const byKind = byType.get(type) ?? new Map<ChangeKind, number>();
+        byType.set(type, byKind.set(kind, (byKind.get(kind) ?? 0) + rows));
+      }
+    },
+    read: () =>
+      [...byType].flatMap(([type, byKind]) =>
+        [...byKind].map(([kind, rows]) => ({ type, kind, rows })),
+      ),
+  };
+}
+
+/** How many rows the changes are of. */
+export function countChanges(changes: readonly Change[]): readonly ChangeCount[] {
+  const counts = createChangeCounts();
+  counts.add(
+    changes.map(({ plan, kind, rows }) => ({ type: plan.resource.type, kind, rows: rows.length })),
+  );
+  return counts.read();
 }

@@ -1,6 +1,7 @@
 // Copies the log into the database now and then, though nobody writes: a backup of the main file, or a
 // program that reads it alone, then finds what was written. Waits for nobody.
 
+import type { CheckpointMode } from "../database/checkpoint.ts";
 import { StoreError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
@@ -14,7 +15,7 @@ export interface Checkpoints {
 
 /** What can copy its log. */
 interface Copying {
-  checkpoint(mode: "PASSIVE"): Promise<unknown>;
+  checkpoint(mode: CheckpointMode): Promise<unknown>;
 }
 
 /** Starts them; undefined if they are off. */

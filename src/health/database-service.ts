@@ -12,6 +12,7 @@ import {
   ExplainQueryResponse_Kind as Kind,
   CheckpointDatabaseRequest_Mode as Mode,
 } from "../../gen/protostore/v1/database_service_pb.ts";
+import type { Checkpoint, CheckpointMode } from "../database/checkpoint.ts";
 import type { Explanation, StepKind } from "../database/explanation.ts";
 import { invalidField } from "../errors.ts";
 import { implementService, type Service } from "../handlers/handler.ts";
@@ -24,17 +25,9 @@ export interface DatabaseTools {
   /** Refuses what List would refuse. */
   readonly explainQuery: (request: ExplainRequest) => Promise<Explanation>;
   /** Copies the log into the database, as far as it goes without waiting. */
-  readonly checkpoint: (mode: CheckpointModeName) => Promise<CheckpointResult>;
+  readonly checkpoint: (mode: CheckpointMode) => Promise<Checkpoint>;
   /** Makes a backup of this name, and tells how far it is. */
   readonly backUp: (name: string, signal: AbortSignal) => AsyncIterable<BackupDatabaseResponse>;
-}
-
-type CheckpointModeName = "PASSIVE" | "FULL" | "RESTART" | "TRUNCATE";
-
-interface CheckpointResult {
-  readonly blocked: boolean;
-  readonly frames: number;
-  readonly checkpointedFrames: number;
 }
 
 /** The database service. */
@@ -65,7 +58,7 @@ export function databaseService({
   });
 }
 
-function toModeName(mode: Mode): CheckpointModeName {
+function toModeName(mode: Mode): CheckpointMode {
   switch (mode) {
     case Mode.MODE_UNSPECIFIED:
     case Mode.PASSIVE:

@@ -10,6 +10,7 @@ import type { Limits } from "../../limits.ts";
 import type { Log } from "../../observe/log.ts";
 import { tellAll } from "../../observe/tell-all.ts";
 import type { ChangeCount } from "../change.ts";
+import type { Checkpoint, CheckpointMode } from "../checkpoint.ts";
 import type { CallLimits, Database, QueueLengths } from "../database.ts";
 import type { WorkFigures } from "../figures.ts";
 import type { Statement } from "../sql/statements.ts";
@@ -32,7 +33,7 @@ import { createShortPageReader } from "./readers/short-pages.ts";
 import { endAhead } from "./threads/thread-start.ts";
 import { verifyDatabase } from "./verify/verify.ts";
 import { checkRows, type RowSource } from "./verify/verify-rows.ts";
-import { type Checkpoint, type CheckpointMode, createWalLook } from "./writer/wal.ts";
+import { createWalLook } from "./writer/wal.ts";
 import { startWriter } from "./writer/writer.ts";
 
 export interface SqliteOptions {

@@ -2,12 +2,13 @@
 // not. Runs in the writer thread; must not write to any file but the one that was opened.
 
 import { type ErrorCode, StoreError } from "../../../errors.ts";
+import type { Checkpoint, CheckpointMode } from "../../checkpoint.ts";
 import { type Connection, isSqliteError, readPragma } from "../connection/connection.ts";
 import type { FileGuard } from "../connection/file-guard.ts";
 import { isReadOnlyNow, readOnlyMedia } from "../connection/media.ts";
 import type { Outcome, PendingCommit } from "./commit-transport.ts";
 import type { CommitGroup, Report } from "./group-commit.ts";
-import type { Checkpoint, CheckpointMode, WalKeeper } from "./wal.ts";
+import type { WalKeeper } from "./wal.ts";
 
 /** The writer's care of its files. */
 export interface FileKeeper {

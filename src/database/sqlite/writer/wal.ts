@@ -1,6 +1,7 @@
 // Care of the write-ahead log: it is checkpointed by the server, so that the server knows when.
 // Must not wait for readers: what they still need stays in the log.
 
+import type { Checkpoint, CheckpointMode } from "../../checkpoint.ts";
 import { type Connection, isSqliteError } from "../connection/connection.ts";
 
 /** What the log holds. */
@@ -9,19 +10,6 @@ export interface WalState {
   readonly frames: number;
   /** Frames that are not yet copied into the database file. */
   readonly pendingFrames: number;
-}
-
-/** How far a checkpoint goes, as SQLite names it; here none waits for anybody. */
-export type CheckpointMode = "PASSIVE" | "FULL" | "RESTART" | "TRUNCATE";
-
-/** What a checkpoint did. */
-export interface Checkpoint {
-  /** True if a reader or a writer kept it from going as far as it was asked to. */
-  readonly blocked: boolean;
-  /** Frames (pages) in the log. */
-  readonly frames: number;
-  /** Those of them that are copied into the database file. */
-  readonly checkpointedFrames: number;
 }
 
 /** Watches the log of one write connection. */

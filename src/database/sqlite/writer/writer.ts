@@ -2,7 +2,8 @@
 // groups. Knows no SQL.
 
 import { StoreError } from "../../../errors.ts";
-import { addUp, type ChangeCount } from "../../change.ts";
+import { type ChangeCount, createChangeCounts } from "../../change.ts";
+import type { Checkpoint, CheckpointMode } from "../../checkpoint.ts";
 import type { Commit, CommitOptions, Operation } from "../../database.ts";
 import { endReason } from "../connection/busy-retry.ts";
 import { fromPlainError } from "../threads/thread-errors.ts";
@@ -12,7 +13,6 @@ import {
   packCommits,
   unpackOutcomes,
 } from "./commit-transport.ts";
-import type { Checkpoint, CheckpointMode } from "./wal.ts";
 import type { WriterData, WriterReply } from "./writer-messages.ts";
 import { startWriterWorker, type WriterWorker } from "./writer-worker.ts";
 
@@ -63,7 +63,7 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
   /** Told when nothing waits any more. */
   let onIdle: (() => void) | undefined;
   let lastCheckpointMs: number | undefined;
-  let changes: readonly ChangeCount[] = [];
+  const changes = createChangeCounts();
   let isClosed = false;
   let worker: WriterWorker | undefined = startWorker();
 
@@ -74,7 +74,7 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
   function receive(reply: WriterReply): void {
     switch (reply.kind) {
       case "outcomes":
-        changes = addUp([...changes, ...reply.outcomes.changes]);
+        changes.add(reply.outcomes.changes);
         for (const outcome of unpackOutcomes(reply.outcomes)) {
           const waiting = sent.get(outcome.id);
           sent.delete(outcome.id);
@@ -208,7 +208,7 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
       return queue.length + sent.size;
     },
     get changes() {
-      return changes;
+      return changes.read();
     },
     get lastCheckpointMs() {
       return lastCheckpointMs;
