@@ -24,8 +24,7 @@ import { createHealthMonitor } from "./health/monitor.ts";
 import { type Scrubber, startScrubber } from "./health/scrubber.ts";
 import { readServerStatus } from "./health/server-status.ts";
 import { healthService } from "./health/service.ts";
-import { databaseFamilies } from "./metrics/database-figures.ts";
-import { type FigureSource, figuresOf } from "./metrics/server-figures.ts";
+import type { FigureSource } from "./metrics/server-figures.ts";
 import type { Log } from "./observe/log.ts";
 import { tellAll } from "./observe/tell-all.ts";
 import { explainList } from "./repositories/list.ts";
@@ -213,7 +212,8 @@ async function serveStore(
     await monitor.start();
     const isReflected = reflection !== "off";
     const reflecting = isReflected ? reflectionServices(services.map(({ desc }) => desc)) : [];
-    const calls = config.metricsAddress === undefined ? undefined : await measureCalls();
+    const measuring = config.metricsAddress === undefined ? undefined : await loadFigures();
+    const calls = measuring?.createCallFigures();
     const callLog = config.callLog && (await import("./grpc/call-log.ts"));
     const server = await startServer({
       services: [...services, ...reflecting],
@@ -248,12 +248,12 @@ async function serveStore(
     const pageCount = () => Number(readPragma(database.connection, "page_count"));
     const figures =
       calls &&
-      figuresOf({
+      measuring?.figuresOf({
         isReady,
         calls,
         refusals: () => server.refusals,
         delay: metrics.delay,
-        database: () => databaseFamilies(database, config.database, pageCount),
+        database: () => measuring.databaseFamilies(database, config.database, pageCount),
       });
     return { port: server.port, figures, stop };
   } catch (error) {
@@ -263,10 +263,12 @@ async function serveStore(
   }
 }
 
-/** Loaded only if it is asked for. */
-async function measureCalls() {
+/** Loaded only if figures are asked for. */
+async function loadFigures() {
   const { createCallFigures } = await import("./metrics/call-figures.ts");
-  return createCallFigures();
+  const { databaseFamilies } = await import("./metrics/database-figures.ts");
+  const { figuresOf } = await import("./metrics/server-figures.ts");
+  return { createCallFigures, databaseFamilies, figuresOf };
 }
 
 /** The reasons of errors are of the service that the resource types name. */
