@@ -45,6 +45,8 @@ export interface FileGuard {
   check(): StoreError | undefined;
   /** Looks whether the log is whole, and remembers it for `check` to miss what is lost of it. */
   note(): StoreError | undefined;
+  /** The same after a write of its own, whose frames need not be looked at. */
+  noteOwn(): StoreError | undefined;
   /**
    * Whether the log may be copied into the file that was opened, wherever that is. Not if its content
    * is another, nor if others may use it by another index: then locks would not keep them apart.
@@ -121,10 +123,10 @@ function guardFiles(
   let overwritten: StoreError | undefined;
   let tail: LogTail | undefined;
 
-  function note(): StoreError | undefined {
+  function noteBy(look: (tail: LogTail) => boolean): StoreError | undefined {
     if (log && !overwritten) {
       tail ??= openTail(connection, path);
-      if (!tail.note()) overwritten = problemOf({ file: "log", state: "overwritten" });
+      if (!look(tail)) overwritten = problemOf({ file: "log", state: "overwritten" });
     }
     return overwritten;
   }
@@ -164,7 +166,8 @@ function guardFiles(
     },
     checkDatabase,
     check: () => checkDatabase() ?? checkLog(),
-    note,
+    note: () => noteBy((tail) => tail.note()),
+    noteOwn: () => noteBy((tail) => tail.noteOwn()),
     close() {
       tail?.close();
       tail = undefined;
@@ -202,6 +205,7 @@ function guardImmutable(
     checkDatabase: check,
     check,
     note: () => undefined,
+    noteOwn: () => undefined,
     maySave: () => false,
     close() {},
   };

@@ -5,8 +5,13 @@ import { closeSync, openSync, readSync } from "node:fs";
 
 /** Notices that somebody has cut the log, even if it has grown again since. */
 export interface LogTail {
-  /** Remembers where the log ends. False if it does not reach as far as it should. */
+  /**
+   * Remembers where the log ends. False if one of the frames is missing that it has had since the
+   * last time: what is written after a cut leaves a hole, and the end is there.
+   */
   note(): boolean;
+  /** The same, but looks at the last frame only: for who has written the others. */
+  noteOwn(): boolean;
   /** False if what was remembered is not there any more, and no checkpoint has ended it. */
   isWhole(): boolean;
   close(): void;
@@ -38,34 +43,39 @@ export function watchTail(path: string, pageSize: number, countFrames: () => num
     return isLog ? header.subarray(LOG_SALT, LOG_SALT + SALT_BYTES) : undefined;
   }
 
-  /** What is cut is cut from its end: if the last frame is there, all are. */
-  function hasLastFrame(): boolean {
-    if (frames === 0) return true;
-    const at = HEADER_BYTES + (frames - 1) * (FRAME_HEADER_BYTES + pageSize);
-    if (readSync(file, frame, 0, FRAME_HEADER_BYTES, at) < FRAME_HEADER_BYTES) return false;
-    return frame.subarray(FRAME_SALT, FRAME_SALT + SALT_BYTES).equals(salt);
+  /** Frames are counted from 1. */
+  function hasFrames(from: number, to: number): boolean {
+    for (let each = Math.max(from, 1); each <= to; each++) {
+      const at = HEADER_BYTES + (each - 1) * (FRAME_HEADER_BYTES + pageSize);
+      if (readSync(file, frame, 0, FRAME_HEADER_BYTES, at) < FRAME_HEADER_BYTES) return false;
+      if (!frame.subarray(FRAME_SALT, FRAME_SALT + SALT_BYTES).equals(salt)) return false;
+    }
+    return true;
   }
 
   function look(): boolean {
     const found = readSalt();
     // A log that was begun again has another salt; one that was emptied has no frames.
     if (!found) return countFrames() === 0;
-    return !found.equals(salt) || hasLastFrame();
+    return !found.equals(salt) || hasFrames(frames, frames);
   }
 
-  function note(): boolean {
+  function note(isOwn: boolean): boolean {
+    const known = frames;
     frames = countFrames();
     const found = readSalt();
     if (!found) return frames === 0;
+    const isAnother = !found.equals(salt);
     found.copy(salt);
-    if (hasLastFrame()) return true;
+    if (hasFrames(isOwn ? frames : isAnother ? 1 : known, frames)) return true;
     frames = 0;
     return false;
   }
 
   return {
     // The log may have begun again between two steps of the first attempt.
-    note: () => note() || note(),
+    note: () => note(false) || note(false),
+    noteOwn: () => note(true) || note(true),
     isWhole: () => look() || look(),
     close: () => closeSync(file),
   };

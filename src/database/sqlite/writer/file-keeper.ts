@@ -58,7 +58,8 @@ export function keepFiles(connection: Connection, guard: FileGuard, wal: WalKeep
       isReadOnly &&= isReadOnlyNow(path);
       if (isReadOnly) return report(group.map(({ id }) => ({ id, error: readOnlyMedia() })));
       commitGroup(group, (outcomes, changes) => {
-        if (outcomes.some(({ error }) => !error || isOfFiles(error))) problem = guard.check();
+        if (outcomes.some(({ error }) => !error || isOfFiles(error)))
+          problem = guard.check() ?? guard.noteOwn();
         const told = outcomes.map(nameMedia);
         if (problem) report(told.map(takeBack));
         else report(told, changes);
