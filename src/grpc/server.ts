@@ -148,10 +148,13 @@ async function listenWith(
   for (const http2Server of http2ServersOf(server)) {
     limitTimeouts(http2Server);
     const watch = limitWaits(http2Server, limits, (path) => kinds.get(path), countRefusal);
-    limitStreams(http2Server, limits, errorDomain, countRefusal, (stream, path) => {
-      watch(stream, path);
-      // grpc-js answers them by itself.
-      if (!kinds.has(path)) onUnknown?.();
+    limitStreams(http2Server, limits, errorDomain, countRefusal, {
+      ...watch,
+      onCall(stream, path) {
+        watch.onCall(stream, path);
+        // grpc-js answers them by itself.
+        if (!kinds.has(path)) onUnknown?.();
+      },
     });
     limitSetup(http2Server, limits.connectionSetupTimeoutMs, countRefusal);
   }

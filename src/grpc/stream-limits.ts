@@ -33,8 +33,8 @@ const HEADER_OVERHEAD_BYTES = 32;
 interface Peer {
   calls: number;
   connections: number;
-  /** One of its calls is over. */
-  readonly leave: () => void;
+  /** One of its calls, the stream that it is the listener of, is over. */
+  readonly leave: (this: ServerHttp2Stream) => void;
 }
 
 type OnStream = (
@@ -44,16 +44,19 @@ type OnStream = (
   rawHeaders: readonly string[],
 ) => void;
 
-/**
- * Keeps the calls to a server within the limits; those of an answer that nobody has read yet count.
- * `onCall` is told of each call that is let in.
- */
+/** Is told of the calls that are let in. */
+export interface StreamWatch {
+  onCall(stream: ServerHttp2Stream, path: string): void;
+  onClosed(stream: ServerHttp2Stream): void;
+}
+
+/** Keeps the calls to a server within the limits; those of an answer that nobody has read yet count. */
 export function limitStreams(
   server: Http2Server,
   limits: StreamLimits,
   errorDomain: string,
   countRefusal: CountRefusal,
-  onCall: (stream: ServerHttp2Stream, path: string) => void,
+  watch: StreamWatch,
 ): void {
   const handlers = server.listeners("stream") as OnStream[];
   server.removeAllListeners("stream");
@@ -89,6 +92,7 @@ export function limitStreams(
       leave() {
         calls -= 1;
         peer.calls -= 1;
+        watch.onClosed(this);
       },
     };
     peer.connections += 1;
@@ -103,14 +107,22 @@ export function limitStreams(
 
   function enter(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: readonly string[]) {
     if (sizeOf(raw) > limits.headerBytes) return "headerBytes";
-    if (HEALTH.has(headers[":path"]) || !stream.session) return undefined;
+    if (HEALTH.has(headers[":path"]) || !stream.session) {
+      stream.on("close", onUncountedClosed);
+      return undefined;
+    }
     if (calls >= limits.callsMax) return "callsMax";
     const peer = peerOf(stream.session);
     if (peer.calls >= limits.callsPerPeerMax) return "callsPerPeerMax";
     calls += 1;
     peer.calls += 1;
+    // One listener for all that is to be done: each costs every call.
     stream.on("close", peer.leave);
     return undefined;
+  }
+
+  function onUncountedClosed(this: ServerHttp2Stream): void {
+    watch.onClosed(this);
   }
 
   server.on("stream", ((stream, headers, flags, rawHeaders) => {
@@ -120,7 +132,7 @@ export function limitStreams(
       refuse(stream, refusals[exceeded]);
       return;
     }
-    onCall(stream, headers[":path"] ?? "");
+    watch.onCall(stream, headers[":path"] ?? "");
     for (const handle of handlers) handle(stream, headers, flags, rawHeaders);
   }) satisfies OnStream);
 }

@@ -5,6 +5,7 @@ import { constants, type Http2Server, type ServerHttp2Stream } from "node:http2"
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Limits } from "../limits.ts";
 import type { CountRefusal } from "./refusal-counts.ts";
+import type { StreamWatch } from "./stream-limits.ts";
 
 /** The limits that are kept here. */
 export type TimeoutLimits = Pick<
@@ -31,7 +32,7 @@ type Write = (
 const LOOKS = 10;
 
 /**
- * Ends calls that take longer than the limits; the result is to be told of each call. `kindOf` says
+ * Ends calls that take longer than the limits; the result is to be told of all calls. `kindOf` says
  * which kind of method a path is of; one that is of none is as unary.
  */
 export function limitWaits(
@@ -39,7 +40,7 @@ export function limitWaits(
   { requestTimeoutMs, unreadTimeoutMs, readBytesPerSecond }: TimeoutLimits,
   kindOf: (path: string) => MethodKind | undefined,
   countRefusal: CountRefusal,
-): (stream: ServerHttp2Stream, path: string) => void {
+): StreamWatch {
   /** The calls whose request must end, and when they came: those with one answer, and with many. */
   const unaryMs = new Map<ServerHttp2Stream, number>();
   const answeringMs = new Map<ServerHttp2Stream, number>();
@@ -80,12 +81,6 @@ export function limitWaits(
   const timer = setInterval(look, Math.min(requestTimeoutMs, unreadTimeoutMs) / LOOKS).unref();
   server.once("close", () => clearInterval(timer));
 
-  function forget(this: ServerHttp2Stream): void {
-    unaryMs.delete(this);
-    answeringMs.delete(this);
-    answerUntilMs.delete(this);
-  }
-
   /**
    * Node tells nobody how much of a message has been read; that all of it has, it tells who wrote it.
    * That would cost a call with one answer a tenth of its time: those are looked through.
@@ -102,21 +97,25 @@ export function limitWaits(
     }) satisfies Write as typeof stream.write;
   }
 
-  return (stream, path) => {
-    switch (kindOf(path)) {
-      case undefined:
-      case "unary":
-        unaryMs.set(stream, performance.now());
-        break;
-      case "server_streaming":
-        answeringMs.set(stream, performance.now());
-        watchWrites(stream);
-        break;
-      case "client_streaming":
-      case "bidi_streaming":
-        watchWrites(stream);
-        return;
-    }
-    stream.on("close", forget);
+  return {
+    onCall(stream, path) {
+      switch (kindOf(path)) {
+        case undefined:
+        case "unary":
+          unaryMs.set(stream, performance.now());
+          return;
+        case "server_streaming":
+          answeringMs.set(stream, performance.now());
+          watchWrites(stream);
+          return;
+        case "client_streaming":
+        case "bidi_streaming":
+          watchWrites(stream);
+      }
+    },
+    onClosed(stream) {
+      if (unaryMs.delete(stream)) answerUntilMs.delete(stream);
+      else answeringMs.delete(stream);
+    },
   };
 }
