@@ -6,6 +6,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import type { Limits } from "../limits.ts";
 import type { CountRefusal } from "./refusal-counts.ts";
 import type { StreamWatch } from "./stream-limits.ts";
+import { createStreamPlaces } from "./stream-places.ts";
 
 /** The limits that are kept here. */
 export type TimeoutLimits = Pick<
@@ -17,6 +18,17 @@ export type TimeoutLimits = Pick<
 interface Unread {
   readonly stream: ServerHttp2Stream;
   readonly untilMs: number;
+}
+
+/** A call with one request. */
+interface Call {
+  readonly stream: ServerHttp2Stream;
+  /** When it came. */
+  readonly sinceMs: number;
+  /** The answers of others are watched one by one. */
+  readonly hasOneAnswer: boolean;
+  /** When its answer must have been read, once a look has found it unread. */
+  answerUntilMs?: number;
 }
 
 type MethodKind = DescMethod["methodKind"];
@@ -41,11 +53,8 @@ export function limitWaits(
   kindOf: (path: string) => MethodKind | undefined,
   countRefusal: CountRefusal,
 ): StreamWatch {
-  /** The calls whose request must end, and when they came: those with one answer, and with many. */
-  const unaryMs = new Map<ServerHttp2Stream, number>();
-  const answeringMs = new Map<ServerHttp2Stream, number>();
-  /** When the only answer of a call must have been read: those that a look has found unread. */
-  const answerUntilMs = new Map<ServerHttp2Stream, number>();
+  /** The calls whose request must end. */
+  const calls = createStreamPlaces<Call>();
   /** The messages of streams. */
   const unread = new Set<Unread>();
 
@@ -59,23 +68,18 @@ export function limitWaits(
     return nowMs + unreadTimeoutMs + (bytes / readBytesPerSecond) * 1_000;
   }
 
-  function endIncomplete(calls: ReadonlyMap<ServerHttp2Stream, number>, nowMs: number): void {
-    for (const [stream, sinceMs] of calls) {
-      const isOver = !stream.readableEnded && nowMs - sinceMs >= requestTimeoutMs;
-      if (isOver) end(stream, "requestTimeoutMs");
-    }
+  function lookAt(call: Call, nowMs: number): void {
+    const { stream, sinceMs, hasOneAnswer } = call;
+    const isOver = !stream.readableEnded && nowMs - sinceMs >= requestTimeoutMs;
+    if (isOver) end(stream, "requestTimeoutMs");
+    if (!hasOneAnswer || stream.bufferSize === 0) return;
+    call.answerUntilMs ??= readUntilMs(stream.bufferSize, nowMs);
+    if (nowMs >= call.answerUntilMs) end(stream, "unreadTimeoutMs");
   }
 
   const look = () => {
     const nowMs = performance.now();
-    endIncomplete(unaryMs, nowMs);
-    endIncomplete(answeringMs, nowMs);
-    for (const stream of unaryMs.keys()) {
-      if (stream.bufferSize === 0) continue;
-      const untilMs = answerUntilMs.get(stream) ?? readUntilMs(stream.bufferSize, nowMs);
-      answerUntilMs.set(stream, untilMs);
-      if (nowMs >= untilMs) end(stream, "unreadTimeoutMs");
-    }
+    for (const call of calls.values()) lookAt(call, nowMs);
     for (const { stream, untilMs } of unread) if (nowMs >= untilMs) end(stream, "unreadTimeoutMs");
   };
   const timer = setInterval(look, Math.min(requestTimeoutMs, unreadTimeoutMs) / LOOKS).unref();
@@ -102,10 +106,10 @@ export function limitWaits(
       switch (kindOf(path)) {
         case undefined:
         case "unary":
-          unaryMs.set(stream, performance.now());
+          calls.add(stream, { stream, sinceMs: performance.now(), hasOneAnswer: true });
           return;
         case "server_streaming":
-          answeringMs.set(stream, performance.now());
+          calls.add(stream, { stream, sinceMs: performance.now(), hasOneAnswer: false });
           watchWrites(stream);
           return;
         case "client_streaming":
@@ -113,9 +117,6 @@ export function limitWaits(
           watchWrites(stream);
       }
     },
-    onClosed(stream) {
-      if (unaryMs.delete(stream)) answerUntilMs.delete(stream);
-      else answeringMs.delete(stream);
-    },
+    onClosed: calls.delete,
   };
 }

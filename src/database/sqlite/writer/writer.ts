@@ -52,8 +52,8 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
   const { limits } = data;
   /** Those that wait here. */
   let queue: Waiting[] = [];
-  /** Those that the thread has, by id. */
-  const sent = new Map<number, Waiting>();
+  /** Those that the thread has, by id; made anew for each group, as an old table keeps what was in it. */
+  let sent: Map<number, Waiting> = new Map();
   /** Those that the thread was asked for, by id. */
   const checkpoints = new Map<number, PromiseWithResolvers<Checkpoint>>();
   let [nextId, waitingBytes] = [0, 0];
@@ -121,7 +121,7 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
       if (group.length === 0) continue;
       isCommitting = true;
       onGroup?.(group.length);
-      for (const waiting of group) sent.set(waiting.id, waiting);
+      sent = new Map(group.map((waiting) => [waiting.id, waiting]));
       const portable = packCommits(group);
       worker ??= startWorker();
       worker.send({ kind: "commit", group: portable }, [portable.bytes.buffer]);
