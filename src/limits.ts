@@ -150,6 +150,10 @@ export const LIMITS = {
     64 * 1024 * 1024,
     "How many bytes a backup copies in a second; 0 is as many as it can.",
   ),
+  backupAgeMs: limit(
+    26 * 60 * 60 * 1_000,
+    "How old the newest backup may be before the status says so, if there is a folder for backups; 0 is any age.",
+  ),
 } as const satisfies Record<string, LimitFacts>;
 
 /** The name of a limit. */

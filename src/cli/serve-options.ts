@@ -65,7 +65,7 @@ export function serveOptions(program: Program): readonly Option[] {
     )
       .env("PROTOSTORE_LOG_CALLS")
       .choices(["off", "errors", "all"])
-      .default("off"),
+      .default("errors"),
     new Option("--log-calls-sample <part>", "of all, the part of those that went well")
       .env("PROTOSTORE_LOG_CALLS_SAMPLE")
       .default(0.01)

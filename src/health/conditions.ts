@@ -3,18 +3,21 @@
 
 import { statfs } from "node:fs/promises";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import {
   type DatabaseStatus,
   type DatabaseStatus_Condition,
   DatabaseStatus_ConditionSchema,
   DatabaseStatus_Condition_Kind as Kind,
 } from "../../gen/protostore/v1/database_service_pb.ts";
+import { systemClock } from "../clock.ts";
 import type { Config } from "../config.ts";
 
 type Condition = MessageInitShape<typeof DatabaseStatus_ConditionSchema>;
 
 /** What is known of the server beside its status. */
-export interface ServerSetup extends Pick<Config, "tls" | "access" | "readOnly" | "limits"> {
+export interface ServerSetup
+  extends Pick<Config, "tls" | "access" | "readOnly" | "backups" | "limits"> {
   /** Whether other machines can connect to it. */
   readonly isPublic: boolean;
 }
@@ -24,8 +27,8 @@ const QUEUE_SHARE = 0.8;
 
 /** The conditions of a server that was set up so, now that its status is this. */
 export function findConditions(
-  status: Pick<DatabaseStatus, "wal" | "connection" | "server" | "scrub">,
-  { isPublic, tls, access, readOnly, limits }: ServerSetup,
+  status: Pick<DatabaseStatus, "wal" | "connection" | "server" | "scrub" | "backup">,
+  { isPublic, tls, access, readOnly, backups, limits }: ServerSetup,
   freeBytes: number,
 ): DatabaseStatus_Condition[] {
   const { wal, connection, server, scrub } = status;
@@ -57,8 +60,21 @@ export function findConditions(
       kind: Kind.WRITES_WAITING,
       message: `${queued} commits wait, ${limits.commitQueueMax} can`,
     },
+    backups !== undefined && oldBackup(status.backup, limits.backupAgeMs),
   ];
   return all.flatMap((one) => (one ? [create(DatabaseStatus_ConditionSchema, one)] : []));
+}
+
+/** Undefined if there is a backup that is young enough, or none has to be. */
+function oldBackup(newest: DatabaseStatus["backup"], ageMsMax: number): Condition | undefined {
+  if (ageMsMax === 0) return undefined;
+  if (!newest?.createTime) return { kind: Kind.BACKUP_OLD, message: "there is no backup" };
+  const ageMs = systemClock() - timestampMs(newest.createTime);
+  if (ageMs <= ageMsMax) return undefined;
+  return {
+    kind: Kind.BACKUP_OLD,
+    message: `the newest backup is ${ageMs} ms old, more than ${ageMsMax}`,
+  };
 }
 
 /** The room on the disk of a file, for whoever is not root, in bytes; unlimited if that cannot be asked. */

@@ -291,12 +291,16 @@ test("every process of a server makes them and tells of the newest", async () =>
   const database = join(tempDir(), "x.db");
   const args = ["--database", database, "--processes", "2", "--backup-dir", folder];
   const server = await startServerProcess(...args);
+  const first = connect(server.address);
+  const { conditions } = await first.service(DatabaseService).getDatabaseStatus({});
+  expect(conditions).toMatchObject([{ message: "there is no backup" }]);
+  first.close();
   for (const name of ["a", "b", "c"]) {
     const made = await askForBackup(openClient(server.address), name);
     expect(made).toMatchObject({ name, revision: 0n });
     const connection = connect(server.address);
-    const { backup } = await connection.service(DatabaseService).getDatabaseStatus({});
-    expect(backup).toEqual(made);
+    const status = await connection.service(DatabaseService).getDatabaseStatus({});
+    expect(status).toMatchObject({ backup: made, conditions: [] });
     connection.close();
   }
   const { code, stdout } = await runCli("backup", "--database", database, "--to", folder, "d");

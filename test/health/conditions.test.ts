@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 import { ArtistService } from "../../gen/chinook/v1/artist_pb.ts";
 import {
@@ -33,8 +34,17 @@ const CAUSES: Readonly<
   READ_ONLY_MEDIA: () => kindsOf({ connection: { readOnly: true } }),
   DISK_NEARLY_FULL: () => kindsOf({}, {}, DEFAULT_LIMITS.diskFreeBytes - 1),
   ROWS_DAMAGED: () => kindsOf({ scrub: { findingCount: 1n } }),
+  BACKUP_OLD: () =>
+    kindsOf({ backup: { createTime: ago(DEFAULT_LIMITS.backupAgeMs + 1_000) } }, KEPT),
   WRITES_WAITING: () => kindsOf({ server: { queuedCommits: DEFAULT_LIMITS.commitQueueMax } }),
 };
+
+/** Backups are kept. */
+const KEPT = { backups: { folder: "backups" } } as const;
+
+function ago(ms: number) {
+  return timestampFromMs(Date.now() - ms);
+}
 
 function kindsOf(status: object, setup: Partial<ServerSetup> = {}, freeBytes = PLENTY) {
   const whole = create(DatabaseStatusSchema, { ...WELL, ...status });
@@ -44,6 +54,13 @@ function kindsOf(status: object, setup: Partial<ServerSetup> = {}, freeBytes = P
 test("there are none while all is well", () => {
   expect(kindsOf({})).toEqual([]);
   expect(kindsOf({ connection: { readOnly: true } }, { readOnly: true })).toEqual([]);
+  expect(kindsOf({ backup: { createTime: ago(0) } }, KEPT)).toEqual([]);
+});
+
+test("that there is no backup is told where there should be one, unless any age will do", () => {
+  const limits = { ...DEFAULT_LIMITS, backupAgeMs: 0 };
+  expect(kindsOf({}, KEPT)).toEqual([Kind.BACKUP_OLD]);
+  expect(kindsOf({}, { ...KEPT, limits })).toEqual([]);
 });
 
 test.each(Object.entries(CAUSES))("%s is told, and alone", (kind, cause) => {
