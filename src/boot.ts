@@ -254,6 +254,7 @@ async function serveStore(
         refusals: () => server.refusals,
         delay: metrics.delay,
         database: () => measuring.databaseFamilies(database, config.database, pageCount),
+        backup: backups.newest,
       });
     return { port: server.port, figures, stop };
   } catch (error) {

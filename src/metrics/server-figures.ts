@@ -1,6 +1,8 @@
 // The figures of one server process, and what probes are told of it.
 // Must not know who asks, or how they are sent.
 
+import type { DatabaseStatus_Backup } from "../../gen/protostore/v1/database_service_pb.ts";
+import { backupFamilies } from "./backup-figures.ts";
 import type { CallFigures } from "./call-figures.ts";
 import { counter, type Family, gauge, value } from "./families.ts";
 
@@ -20,6 +22,7 @@ export interface MeasuredServer {
   /** How late the event loop is. */
   readonly delay: () => { readonly p50Ns: number; readonly p99Ns: number; readonly maxNs: number };
   readonly database: () => readonly Family[];
+  readonly backup: () => Promise<DatabaseStatus_Backup | undefined>;
 }
 
 /** All of its figures. */
@@ -50,6 +53,7 @@ export function figuresOf(server: MeasuredServer): FigureSource {
           "max",
         ),
         ...server.database(),
+        ...backupFamilies(await server.backup()),
         ...(await processFamilies()),
       ];
     },

@@ -3,11 +3,15 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 import { ArtistService } from "../../gen/chinook/v1/artist_pb.ts";
+import { openClient } from "../access/support.ts";
+import { askForBackup } from "../backup/support.ts";
 import { startTestService } from "../support/service.ts";
+import { tempDir } from "../support/temp.ts";
 import { outsideTool, REPO_ROOT } from "../support/tools.ts";
-import { ask, parseSamples } from "./scrape.ts";
+import { ask, parseSamples, scrape, sumOf } from "./scrape.ts";
 
 interface Dashboard {
   readonly panels: readonly { readonly targets: readonly { readonly expr: string }[] }[];
@@ -32,7 +36,15 @@ const FIGURE = /\b(?:grpc_server|database|protostore|process)_\w+(?:\{([^}]*)\})
 
 test("every query asks for figures and labels that there are", async () => {
   const limits = { callsPerSecond: 1, callBurst: 2 };
-  const service = await startTestService({ metricsAddress: "127.0.0.1:0", fixtures: true, limits });
+  const service = await startTestService({
+    metricsAddress: "127.0.0.1:0",
+    fixtures: true,
+    limits,
+    backups: { folder: tempDir() },
+  });
+  const before = await scrape(service.metricsPort);
+  expect(before.filter(({ name }) => name.startsWith("protostore_backup"))).toEqual([]);
+  const backup = await askForBackup(openClient(service.address), "new");
   const artists = service.connection.service(ArtistService);
   const calls = Array.from({ length: 4 }, () =>
     artists.createArtist({ artist: { displayName: "New" } }).catch(() => {}),
@@ -40,6 +52,10 @@ test("every query asks for figures and labels that there are", async () => {
   await Promise.all(calls);
   const samples = parseSamples((await ask(service.metricsPort, "/metrics")).text);
 
+  expect(sumOf(samples, "protostore_backup_size_bytes")).toBe(Number(backup?.sizeBytes));
+  expect(sumOf(samples, "protostore_backup_create_timestamp_seconds")).toBe(
+    Number(backup?.createTime && timestampMs(backup.createTime)) / 1_000,
+  );
   const queries = [...dashboardQueries(), ...ruleQueries()];
   expect(queries.length).toBeGreaterThan(25);
   for (const query of queries) {
