@@ -23,6 +23,8 @@ export interface Config {
   readonly callLog?: CallLogging;
   /** Where backups are kept; none can be asked for if absent. */
   readonly backups?: BackupConfig;
+  /** When the file is put in order, as a cron expression in the machine's time; only when asked if absent. */
+  readonly maintenance?: string;
   readonly readOnly: boolean;
   readonly durability: Durability;
   /** How many processes serve on the one port. */

@@ -30,6 +30,7 @@ export interface ServeOptions extends AccessOptions, BackupServeOptions {
   readonly metricsAddress?: string;
   readonly logCalls: CallLogging["calls"];
   readonly logCallsSample: number;
+  readonly maintenance?: string;
   readonly readOnly: boolean;
   readonly durability: Durability;
   readonly strictReads: boolean;
@@ -72,6 +73,10 @@ export function serveOptions(program: Program): readonly Option[] {
       .argParser(parsePart),
     ...accessOptions(),
     ...backupOptions(),
+    new Option(
+      "--maintenance <cron>",
+      'put the file in order at these times, for example "0 3 * * *"',
+    ).env("PROTOSTORE_MAINTENANCE"),
     switchOption("read-only", "refuse every write"),
     new Option(
       "--durability <level>",

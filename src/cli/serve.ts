@@ -53,6 +53,7 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
     ...(options.migrations !== undefined && { migrations: resolve(options.migrations) }),
     ...(options.fixtures && { fixtures: program.fixtures }),
     ...readBackups(options),
+    ...(options.maintenance !== undefined && { maintenance: options.maintenance }),
     limits: {
       migrationLockTimeoutMs: options.lockTimeout,
       scanRowsMax: options.maxScanRows,

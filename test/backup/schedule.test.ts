@@ -165,7 +165,7 @@ test("when one is due", async () => {
   expect(hourly(undefined, NOW)).toBe(NOW);
   expect(hourly(NOW - 5 * HOUR, NOW)).toBe(NOW - 4 * HOUR);
   expect(hourly(NOW + 5 * HOUR, NOW)).toBe(NOW + HOUR);
-  const nightly = await dueByCron("0 3 * * *");
+  const nightly = await dueByCron("0 3 * * *", "--backup-schedule");
   const due = new Date(nightly(undefined, NOW));
   expect([due.getHours(), due.getMinutes()]).toEqual([3, 0]);
   expect(due.getTime()).toBeGreaterThan(NOW);

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file protostore/v1/database_service.proto.
  */
 export const file_protostore_v1_database_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Iq0BChlDaGVja3BvaW50RGF0YWJhc2VSZXF1ZXN0EkAKBG1vZGUYASABKA4yLS5wcm90b3N0b3JlLnYxLkNoZWNrcG9pbnREYXRhYmFzZVJlcXVlc3QuTW9kZUID4EEBIk4KBE1vZGUSFAoQTU9ERV9VTlNQRUNJRklFRBAAEgsKB1BBU1NJVkUQARIICgRGVUxMEAISCwoHUkVTVEFSVBADEgwKCFRSVU5DQVRFEAQiWgoaQ2hlY2twb2ludERhdGFiYXNlUmVzcG9uc2USDwoHYmxvY2tlZBgBIAEoCBIOCgZmcmFtZXMYAiABKAMSGwoTY2hlY2twb2ludGVkX2ZyYW1lcxgDIAEoAyJdChNFeHBsYWluUXVlcnlSZXF1ZXN0EhoKDXJlc291cmNlX3R5cGUYASABKAlCA+BBAhITCgZmaWx0ZXIYAiABKAlCA+BBARIVCghvcmRlcl9ieRgDIAEoCUID4EEBIq0CChRFeHBsYWluUXVlcnlSZXNwb25zZRI3CgVzdGVwcxgBIAMoCzIoLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UuU3RlcBIWCg5lc3RpbWF0ZWRfcm93cxgCIAEoAxIPCgdpbmRleGVkGAMgASgIGmUKBFN0ZXASNgoEa2luZBgBIAEoDjIoLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UuS2luZBIVCg1yZXNvdXJjZV90eXBlGAIgASgJEg4KBmZpZWxkcxgDIAMoCSJMCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIKCgZTRUFSQ0gQARIOCgpTQ0FOX0lOREVYEAISCAoEU0NBThADEggKBFNPUlQQBCKLGQoORGF0YWJhc2VTdGF0dXMSPAoKY29ubmVjdGlvbhgBIAEoCzIoLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuQ29ubmVjdGlvbhI4CgN3YWwYAiABKAsyKy5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLldyaXRlQWhlYWRMb2cSNAoGc2NoZW1hGAMgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TY2hlbWESNgoHc3RvcmFnZRgEIAEoCzIlLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU3RvcmFnZRIQCghyZXZpc2lvbhgFIAEoAxI0CgZzZXJ2ZXIYBiABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNlcnZlchIyCgVzY3J1YhgHIAEoCzIjLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2NydWISMAoEZmlsbBgIIAEoCzIiLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRmlsbBI7Cgpjb25kaXRpb25zGAkgAygLMicucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25kaXRpb24SNAoGYmFja3VwGAwgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5CYWNrdXAamAIKCUNvbmRpdGlvbhI6CgRraW5kGAEgASgOMiwucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25kaXRpb24uS2luZBIPCgdtZXNzYWdlGAIgASgJIr0BCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIWChJJTlNFQ1VSRV9UUkFOU1BPUlQQARIPCgtPUEVOX0FDQ0VTUxACEg0KCUxPR19MQVJHRRADEhYKEkNIRUNLUE9JTlRfU1RBUlZFRBAEEhMKD1JFQURfT05MWV9NRURJQRAFEhQKEERJU0tfTkVBUkxZX0ZVTEwQBhIQCgxST1dTX0RBTUFHRUQQBxISCg5XUklURVNfV0FJVElORxAIGp0BCgZCYWNrdXASDAoEbmFtZRgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcHJvb2ZfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV2aXNpb24YBCABKAMSEgoKc2l6ZV9ieXRlcxgFIAEoAxriAQoKQ29ubmVjdGlvbhIMCgRvcGVuGAEgASgIEhEKCXJlYWRfb25seRgCIAEoCBIUCgxqb3VybmFsX21vZGUYAyABKAkSPgoLc3luY2hyb25vdXMYBCABKA4yKS5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlN5bmNocm9ub3VzEhQKDGZvcmVpZ25fa2V5cxgFIAEoCBIvCgxidXN5X3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoOc3FsaXRlX3ZlcnNpb24YByABKAka7wEKDVdyaXRlQWhlYWRMb2cSEgoKc2l6ZV9ieXRlcxgBIAEoAxIOCgZmcmFtZXMYAiABKAMSFgoOcGVuZGluZ19mcmFtZXMYAyABKAMSOAoUbGFzdF9jaGVja3BvaW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKEm9sZGVzdF9yZWFkZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoEaG9sZBgGIAEoCzIiLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuSG9sZBqBAQoESG9sZBIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0CgZob2xkZXIYAiABKA4yJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkhvbGRlchITCgtwcm9jZXNzX2lkcxgDIAMoAxqxAQoGU2NoZW1hEg8KB3ZlcnNpb24YASABKAMSGAoQZXhwZWN0ZWRfdmVyc2lvbhgCIAEoAxINCgVkaXJ0eRgDIAEoCBITCgtkaWZmZXJlbmNlcxgEIAMoCRIaChJkZXNjcmlwdG9yc19zaGEyNTYYBSABKAkSPAoKZGVyaXZhdGlvbhgGIAEoCzIoLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRGVyaXZhdGlvbhpFCgpEZXJpdmF0aW9uEhEKCXJvd3NfZG9uZRgBIAEoAxISCgpyb3dzX3RvdGFsGAIgASgDEhAKCGZpbmlzaGVkGAMgASgIGo0BCgdTdG9yYWdlEhcKD3BhZ2Vfc2l6ZV9ieXRlcxgBIAEoAxISCgpwYWdlX2NvdW50GAIgASgDEhYKDmZyZWVsaXN0X2NvdW50GAMgASgDEhsKE2RhdGFiYXNlX3NpemVfYnl0ZXMYBCABKAMSIAoYc2hhcmVkX21lbW9yeV9zaXplX2J5dGVzGAUgASgDGvkDCgZTZXJ2ZXISKQoGdXB0aW1lGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj4KEGV2ZW50X2xvb3BfZGVsYXkYAiABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlbGF5cxJDChVtYWluX3RocmVhZF9zdGF0ZW1lbnQYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlbGF5cxIdChVyZXNpZGVudF9tZW1vcnlfYnl0ZXMYBCABKAMSFgoOcXVldWVkX2NvbW1pdHMYBSABKAUSFAoMcXVldWVkX3JlYWRzGAYgASgFEhcKD3VucmVhZGFibGVfcm93cxgHIAEoAxIaChJub3Rfc2VydmluZ19yZWFzb24YCCABKAkSNgoHY2hhbmdlcxgJIAMoCzIlLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuQ2hhbmdlcxJPCg5saW1pdF9yZWZ1c2FscxgKIAMoCzI3LnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2VydmVyLkxpbWl0UmVmdXNhbHNFbnRyeRo0ChJMaW1pdFJlZnVzYWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgDOgI4ARplCgdDaGFuZ2VzEhUKDXJlc291cmNlX3R5cGUYASABKAkSFQoNY3JlYXRlZF9jb3VudBgCIAEoAxIVCg11cGRhdGVkX2NvdW50GAMgASgDEhUKDWRlbGV0ZWRfY291bnQYBCABKAMamAEKBVNjcnViEjIKDmxhc3RfcGFzc190aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglyb3dfY291bnQYAiABKAMSGQoRY2hlY2tlZF9yb3dfY291bnQYAyABKAMSFQoNZmluZGluZ19jb3VudBgEIAEoAxIWCg5yZXNvdXJjZV9uYW1lcxgFIAMoCRqnAQoERmlsbBIyCg5sYXN0X3Bhc3NfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQZmlsbGVkX3Jvd19jb3VudBgCIAEoAxIZChFwZW5kaW5nX3Jvd19jb3VudBgDIAEoAxIWCg5sZWZ0X3Jvd19jb3VudBgEIAEoAxIeChZza2lwcGVkX3Jlc291cmNlX3R5cGVzGAUgAygJGo8BCgZEZWxheXMSJgoDcDUwGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA3A5ORgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNtYXgYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFY291bnQYBCABKAMiVAoLU3luY2hyb25vdXMSGwoXU1lOQ0hST05PVVNfVU5TUEVDSUZJRUQQABIHCgNPRkYQARIKCgZOT1JNQUwQAhIICgRGVUxMEAMSCQoFRVhUUkEQBCJBCgZIb2xkZXISFgoSSE9MREVSX1VOU1BFQ0lGSUVEEAASDAoIT1dOX1JFQUQQARIRCg1PVEhFUl9QUk9DRVNTEAIiKgoVQmFja3VwRGF0YWJhc2VSZXF1ZXN0EhEKBG5hbWUYASABKAlCA+BBASLxAQoWQmFja3VwRGF0YWJhc2VSZXNwb25zZRI6CgVzdGFnZRgBIAEoDjIrLnByb3Rvc3RvcmUudjEuQmFja3VwRGF0YWJhc2VSZXNwb25zZS5TdGFnZRIMCgRkb25lGAIgASgDEg0KBXRvdGFsGAMgASgDEjQKBmJhY2t1cBgEIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuQmFja3VwIkgKBVN0YWdlEhUKEVNUQUdFX1VOU1BFQ0lGSUVEEAASCwoHQ09QWUlORxABEg0KCVZFUklGWUlORxACEgwKCEZJTklTSEVEEAMyuwQKD0RhdGFiYXNlU2VydmljZRJ3ChFHZXREYXRhYmFzZVN0YXR1cxInLnByb3Rvc3RvcmUudjEuR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Gh0ucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cyIagtPkkwIUEhIvdjEvZGF0YWJhc2VTdGF0dXMSmwEKEkNoZWNrcG9pbnREYXRhYmFzZRIoLnByb3Rvc3RvcmUudjEuQ2hlY2twb2ludERhdGFiYXNlUmVxdWVzdBopLnByb3Rvc3RvcmUudjEuQ2hlY2twb2ludERhdGFiYXNlUmVzcG9uc2UiMILT5JMCKjoBKiIlL3YxL2RhdGFiYXNlU3RhdHVzOmNoZWNrcG9pbnREYXRhYmFzZRKAAQoMRXhwbGFpblF1ZXJ5EiIucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXF1ZXN0GiMucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZSIngtPkkwIhEh8vdjEvZGF0YWJhc2VTdGF0dXM6ZXhwbGFpblF1ZXJ5Eo0BCg5CYWNrdXBEYXRhYmFzZRIkLnByb3Rvc3RvcmUudjEuQmFja3VwRGF0YWJhc2VSZXF1ZXN0GiUucHJvdG9zdG9yZS52MS5CYWNrdXBEYXRhYmFzZVJlc3BvbnNlIiyC0+STAiY6ASoiIS92MS9kYXRhYmFzZVN0YXR1czpiYWNrdXBEYXRhYmFzZTABQlsKGWNvbS5leGFtcGxlLnByb3Rvc3RvcmUudjFCFERhdGFiYXNlU2VydmljZVByb3RvUAFaJmV4YW1wbGUuY29tL3Byb3Rvc3RvcmUvdjE7cHJvdG9zdG9yZXYxYgZwcm90bzM", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Iq0BChlDaGVja3BvaW50RGF0YWJhc2VSZXF1ZXN0EkAKBG1vZGUYASABKA4yLS5wcm90b3N0b3JlLnYxLkNoZWNrcG9pbnREYXRhYmFzZVJlcXVlc3QuTW9kZUID4EEBIk4KBE1vZGUSFAoQTU9ERV9VTlNQRUNJRklFRBAAEgsKB1BBU1NJVkUQARIICgRGVUxMEAISCwoHUkVTVEFSVBADEgwKCFRSVU5DQVRFEAQiWgoaQ2hlY2twb2ludERhdGFiYXNlUmVzcG9uc2USDwoHYmxvY2tlZBgBIAEoCBIOCgZmcmFtZXMYAiABKAMSGwoTY2hlY2twb2ludGVkX2ZyYW1lcxgDIAEoAyJdChNFeHBsYWluUXVlcnlSZXF1ZXN0EhoKDXJlc291cmNlX3R5cGUYASABKAlCA+BBAhITCgZmaWx0ZXIYAiABKAlCA+BBARIVCghvcmRlcl9ieRgDIAEoCUID4EEBIq0CChRFeHBsYWluUXVlcnlSZXNwb25zZRI3CgVzdGVwcxgBIAMoCzIoLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UuU3RlcBIWCg5lc3RpbWF0ZWRfcm93cxgCIAEoAxIPCgdpbmRleGVkGAMgASgIGmUKBFN0ZXASNgoEa2luZBgBIAEoDjIoLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UuS2luZBIVCg1yZXNvdXJjZV90eXBlGAIgASgJEg4KBmZpZWxkcxgDIAMoCSJMCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIKCgZTRUFSQ0gQARIOCgpTQ0FOX0lOREVYEAISCAoEU0NBThADEggKBFNPUlQQBCKLGQoORGF0YWJhc2VTdGF0dXMSPAoKY29ubmVjdGlvbhgBIAEoCzIoLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuQ29ubmVjdGlvbhI4CgN3YWwYAiABKAsyKy5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLldyaXRlQWhlYWRMb2cSNAoGc2NoZW1hGAMgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TY2hlbWESNgoHc3RvcmFnZRgEIAEoCzIlLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU3RvcmFnZRIQCghyZXZpc2lvbhgFIAEoAxI0CgZzZXJ2ZXIYBiABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNlcnZlchIyCgVzY3J1YhgHIAEoCzIjLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2NydWISMAoEZmlsbBgIIAEoCzIiLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRmlsbBI7Cgpjb25kaXRpb25zGAkgAygLMicucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25kaXRpb24SNAoGYmFja3VwGAwgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5CYWNrdXAamAIKCUNvbmRpdGlvbhI6CgRraW5kGAEgASgOMiwucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25kaXRpb24uS2luZBIPCgdtZXNzYWdlGAIgASgJIr0BCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIWChJJTlNFQ1VSRV9UUkFOU1BPUlQQARIPCgtPUEVOX0FDQ0VTUxACEg0KCUxPR19MQVJHRRADEhYKEkNIRUNLUE9JTlRfU1RBUlZFRBAEEhMKD1JFQURfT05MWV9NRURJQRAFEhQKEERJU0tfTkVBUkxZX0ZVTEwQBhIQCgxST1dTX0RBTUFHRUQQBxISCg5XUklURVNfV0FJVElORxAIGp0BCgZCYWNrdXASDAoEbmFtZRgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcHJvb2ZfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV2aXNpb24YBCABKAMSEgoKc2l6ZV9ieXRlcxgFIAEoAxriAQoKQ29ubmVjdGlvbhIMCgRvcGVuGAEgASgIEhEKCXJlYWRfb25seRgCIAEoCBIUCgxqb3VybmFsX21vZGUYAyABKAkSPgoLc3luY2hyb25vdXMYBCABKA4yKS5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlN5bmNocm9ub3VzEhQKDGZvcmVpZ25fa2V5cxgFIAEoCBIvCgxidXN5X3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoOc3FsaXRlX3ZlcnNpb24YByABKAka7wEKDVdyaXRlQWhlYWRMb2cSEgoKc2l6ZV9ieXRlcxgBIAEoAxIOCgZmcmFtZXMYAiABKAMSFgoOcGVuZGluZ19mcmFtZXMYAyABKAMSOAoUbGFzdF9jaGVja3BvaW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKEm9sZGVzdF9yZWFkZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoEaG9sZBgGIAEoCzIiLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuSG9sZBqBAQoESG9sZBIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0CgZob2xkZXIYAiABKA4yJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkhvbGRlchITCgtwcm9jZXNzX2lkcxgDIAMoAxqxAQoGU2NoZW1hEg8KB3ZlcnNpb24YASABKAMSGAoQZXhwZWN0ZWRfdmVyc2lvbhgCIAEoAxINCgVkaXJ0eRgDIAEoCBITCgtkaWZmZXJlbmNlcxgEIAMoCRIaChJkZXNjcmlwdG9yc19zaGEyNTYYBSABKAkSPAoKZGVyaXZhdGlvbhgGIAEoCzIoLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRGVyaXZhdGlvbhpFCgpEZXJpdmF0aW9uEhEKCXJvd3NfZG9uZRgBIAEoAxISCgpyb3dzX3RvdGFsGAIgASgDEhAKCGZpbmlzaGVkGAMgASgIGo0BCgdTdG9yYWdlEhcKD3BhZ2Vfc2l6ZV9ieXRlcxgBIAEoAxISCgpwYWdlX2NvdW50GAIgASgDEhYKDmZyZWVsaXN0X2NvdW50GAMgASgDEhsKE2RhdGFiYXNlX3NpemVfYnl0ZXMYBCABKAMSIAoYc2hhcmVkX21lbW9yeV9zaXplX2J5dGVzGAUgASgDGvkDCgZTZXJ2ZXISKQoGdXB0aW1lGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj4KEGV2ZW50X2xvb3BfZGVsYXkYAiABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlbGF5cxJDChVtYWluX3RocmVhZF9zdGF0ZW1lbnQYAyABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlbGF5cxIdChVyZXNpZGVudF9tZW1vcnlfYnl0ZXMYBCABKAMSFgoOcXVldWVkX2NvbW1pdHMYBSABKAUSFAoMcXVldWVkX3JlYWRzGAYgASgFEhcKD3VucmVhZGFibGVfcm93cxgHIAEoAxIaChJub3Rfc2VydmluZ19yZWFzb24YCCABKAkSNgoHY2hhbmdlcxgJIAMoCzIlLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuQ2hhbmdlcxJPCg5saW1pdF9yZWZ1c2FscxgKIAMoCzI3LnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2VydmVyLkxpbWl0UmVmdXNhbHNFbnRyeRo0ChJMaW1pdFJlZnVzYWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgDOgI4ARplCgdDaGFuZ2VzEhUKDXJlc291cmNlX3R5cGUYASABKAkSFQoNY3JlYXRlZF9jb3VudBgCIAEoAxIVCg11cGRhdGVkX2NvdW50GAMgASgDEhUKDWRlbGV0ZWRfY291bnQYBCABKAMamAEKBVNjcnViEjIKDmxhc3RfcGFzc190aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglyb3dfY291bnQYAiABKAMSGQoRY2hlY2tlZF9yb3dfY291bnQYAyABKAMSFQoNZmluZGluZ19jb3VudBgEIAEoAxIWCg5yZXNvdXJjZV9uYW1lcxgFIAMoCRqnAQoERmlsbBIyCg5sYXN0X3Bhc3NfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQZmlsbGVkX3Jvd19jb3VudBgCIAEoAxIZChFwZW5kaW5nX3Jvd19jb3VudBgDIAEoAxIWCg5sZWZ0X3Jvd19jb3VudBgEIAEoAxIeChZza2lwcGVkX3Jlc291cmNlX3R5cGVzGAUgAygJGo8BCgZEZWxheXMSJgoDcDUwGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA3A5ORgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNtYXgYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFY291bnQYBCABKAMiVAoLU3luY2hyb25vdXMSGwoXU1lOQ0hST05PVVNfVU5TUEVDSUZJRUQQABIHCgNPRkYQARIKCgZOT1JNQUwQAhIICgRGVUxMEAMSCQoFRVhUUkEQBCJBCgZIb2xkZXISFgoSSE9MREVSX1VOU1BFQ0lGSUVEEAASDAoIT1dOX1JFQUQQARIRCg1PVEhFUl9QUk9DRVNTEAIiKgoVQmFja3VwRGF0YWJhc2VSZXF1ZXN0EhEKBG5hbWUYASABKAlCA+BBASLxAQoWQmFja3VwRGF0YWJhc2VSZXNwb25zZRI6CgVzdGFnZRgBIAEoDjIrLnByb3Rvc3RvcmUudjEuQmFja3VwRGF0YWJhc2VSZXNwb25zZS5TdGFnZRIMCgRkb25lGAIgASgDEg0KBXRvdGFsGAMgASgDEjQKBmJhY2t1cBgEIAEoCzIkLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuQmFja3VwIkgKBVN0YWdlEhUKEVNUQUdFX1VOU1BFQ0lGSUVEEAASCwoHQ09QWUlORxABEg0KCVZFUklGWUlORxACEgwKCEZJTklTSEVEEAMiLgoXTWFpbnRhaW5EYXRhYmFzZVJlcXVlc3QSEwoGdmFjdXVtGAEgASgIQgPgQQEi6AUKGE1haW50YWluRGF0YWJhc2VSZXNwb25zZRI8CgVzdGFnZRgBIAEoDjItLnByb3Rvc3RvcmUudjEuTWFpbnRhaW5EYXRhYmFzZVJlc3BvbnNlLlN0YWdlEgwKBGRvbmUYAiABKAMSDQoFdG90YWwYAyABKAMSPwoGYmVmb3JlGAQgASgLMi8ucHJvdG9zdG9yZS52MS5NYWludGFpbkRhdGFiYXNlUmVzcG9uc2UuRmlndXJlcxI+CgVhZnRlchgFIAEoCzIvLnByb3Rvc3RvcmUudjEuTWFpbnRhaW5EYXRhYmFzZVJlc3BvbnNlLkZpZ3VyZXMavQEKB0ZpZ3VyZXMSFwoPcGFnZV9zaXplX2J5dGVzGAEgASgDEhIKCnBhZ2VfY291bnQYAiABKAMSFgoOZnJlZWxpc3RfY291bnQYAyABKAMSGwoTZGF0YWJhc2Vfc2l6ZV9ieXRlcxgEIAEoAxIWCg5sb2dfc2l6ZV9ieXRlcxgFIAEoAxI4CgN1c2UYBiABKAsyKy5wcm90b3N0b3JlLnYxLk1haW50YWluRGF0YWJhc2VSZXNwb25zZS5Vc2UalgEKA1VzZRITCgt0YWJsZV9ieXRlcxgBIAEoAxITCgtpbmRleF9ieXRlcxgCIAEoAxIUCgx1bnVzZWRfYnl0ZXMYAyABKAMSHAoUc2NhdHRlcmVkX3BhZ2VfY291bnQYBCABKAMSEwoLaW5kZXhfY291bnQYBSABKAMSHAoUYW5hbHl6ZWRfaW5kZXhfY291bnQYBiABKAMilgEKBVN0YWdlEhUKEVNUQUdFX1VOU1BFQ0lGSUVEEAASDQoJTUVBU1VSSU5HEAESDgoKT1BUSU1JWklORxACEg0KCUFOQUxZWklORxADEgsKB01FUkdJTkcQBBILCgdGUkVFSU5HEAUSDQoJVkFDVVVNSU5HEAYSEQoNQ0hFQ0tQT0lOVElORxAHEgwKCEZJTklTSEVEEAgy0wUKD0RhdGFiYXNlU2VydmljZRJ3ChFHZXREYXRhYmFzZVN0YXR1cxInLnByb3Rvc3RvcmUudjEuR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Gh0ucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cyIagtPkkwIUEhIvdjEvZGF0YWJhc2VTdGF0dXMSmwEKEkNoZWNrcG9pbnREYXRhYmFzZRIoLnByb3Rvc3RvcmUudjEuQ2hlY2twb2ludERhdGFiYXNlUmVxdWVzdBopLnByb3Rvc3RvcmUudjEuQ2hlY2twb2ludERhdGFiYXNlUmVzcG9uc2UiMILT5JMCKjoBKiIlL3YxL2RhdGFiYXNlU3RhdHVzOmNoZWNrcG9pbnREYXRhYmFzZRKAAQoMRXhwbGFpblF1ZXJ5EiIucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXF1ZXN0GiMucHJvdG9zdG9yZS52MS5FeHBsYWluUXVlcnlSZXNwb25zZSIngtPkkwIhEh8vdjEvZGF0YWJhc2VTdGF0dXM6ZXhwbGFpblF1ZXJ5Eo0BCg5CYWNrdXBEYXRhYmFzZRIkLnByb3Rvc3RvcmUudjEuQmFja3VwRGF0YWJhc2VSZXF1ZXN0GiUucHJvdG9zdG9yZS52MS5CYWNrdXBEYXRhYmFzZVJlc3BvbnNlIiyC0+STAiY6ASoiIS92MS9kYXRhYmFzZVN0YXR1czpiYWNrdXBEYXRhYmFzZTABEpUBChBNYWludGFpbkRhdGFiYXNlEiYucHJvdG9zdG9yZS52MS5NYWludGFpbkRhdGFiYXNlUmVxdWVzdBonLnByb3Rvc3RvcmUudjEuTWFpbnRhaW5EYXRhYmFzZVJlc3BvbnNlIi6C0+STAig6ASoiIy92MS9kYXRhYmFzZVN0YXR1czptYWludGFpbkRhdGFiYXNlMAFCWwoZY29tLmV4YW1wbGUucHJvdG9zdG9yZS52MUIURGF0YWJhc2VTZXJ2aWNlUHJvdG9QAVomZXhhbXBsZS5jb20vcHJvdG9zdG9yZS92MTtwcm90b3N0b3JldjFiBnByb3RvMw", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request message for DatabaseService.GetDatabaseStatus.
@@ -1339,6 +1339,273 @@ export const BackupDatabaseResponse_StageSchema: GenEnum<BackupDatabaseResponse_
   enumDesc(file_protostore_v1_database_service, 7, 0);
 
 /**
+ * Request message for DatabaseService.MaintainDatabase.
+ *
+ * @generated from message protostore.v1.MaintainDatabaseRequest
+ */
+export type MaintainDatabaseRequest = Message<"protostore.v1.MaintainDatabaseRequest"> & {
+  /**
+   * Writes the whole file anew, without free pages: needs room for two copies, and
+   * nothing can be written until it is done. Reads go on.
+   *
+   * @generated from field: bool vacuum = 1;
+   */
+  vacuum: boolean;
+};
+
+/**
+ * Describes the message protostore.v1.MaintainDatabaseRequest.
+ * Use `create(MaintainDatabaseRequestSchema)` to create a new message.
+ */
+export const MaintainDatabaseRequestSchema: GenMessage<MaintainDatabaseRequest> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 8);
+
+/**
+ * Response message for DatabaseService.MaintainDatabase.
+ *
+ * @generated from message protostore.v1.MaintainDatabaseResponse
+ */
+export type MaintainDatabaseResponse = Message<"protostore.v1.MaintainDatabaseResponse"> & {
+  /**
+   * What is being done.
+   *
+   * @generated from field: protostore.v1.MaintainDatabaseResponse.Stage stage = 1;
+   */
+  stage: MaintainDatabaseResponse_Stage;
+
+  /**
+   * How much of it is done: tables, full-text indexes, or pages.
+   *
+   * @generated from field: int64 done = 2;
+   */
+  done: bigint;
+
+  /**
+   * How much there is to do.
+   *
+   * @generated from field: int64 total = 3;
+   */
+  total: bigint;
+
+  /**
+   * The figures from before; only in the last response.
+   *
+   * @generated from field: protostore.v1.MaintainDatabaseResponse.Figures before = 4;
+   */
+  before?: MaintainDatabaseResponse_Figures | undefined;
+
+  /**
+   * The figures now; only in the last response.
+   *
+   * @generated from field: protostore.v1.MaintainDatabaseResponse.Figures after = 5;
+   */
+  after?: MaintainDatabaseResponse_Figures | undefined;
+};
+
+/**
+ * Describes the message protostore.v1.MaintainDatabaseResponse.
+ * Use `create(MaintainDatabaseResponseSchema)` to create a new message.
+ */
+export const MaintainDatabaseResponseSchema: GenMessage<MaintainDatabaseResponse> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 9);
+
+/**
+ * How large the database is, and how well it is packed.
+ *
+ * @generated from message protostore.v1.MaintainDatabaseResponse.Figures
+ */
+export type MaintainDatabaseResponse_Figures = Message<"protostore.v1.MaintainDatabaseResponse.Figures"> & {
+  /**
+   * The size of a page, in bytes.
+   *
+   * @generated from field: int64 page_size_bytes = 1;
+   */
+  pageSizeBytes: bigint;
+
+  /**
+   * The pages of the database.
+   *
+   * @generated from field: int64 page_count = 2;
+   */
+  pageCount: bigint;
+
+  /**
+   * The pages that are free.
+   *
+   * @generated from field: int64 freelist_count = 3;
+   */
+  freelistCount: bigint;
+
+  /**
+   * The size of the database file, in bytes.
+   *
+   * @generated from field: int64 database_size_bytes = 4;
+   */
+  databaseSizeBytes: bigint;
+
+  /**
+   * The size of the log file, in bytes.
+   *
+   * @generated from field: int64 log_size_bytes = 5;
+   */
+  logSizeBytes: bigint;
+
+  /**
+   * What the pages are used for; absent if it could not be counted in time.
+   *
+   * @generated from field: protostore.v1.MaintainDatabaseResponse.Use use = 6;
+   */
+  use?: MaintainDatabaseResponse_Use | undefined;
+};
+
+/**
+ * Describes the message protostore.v1.MaintainDatabaseResponse.Figures.
+ * Use `create(MaintainDatabaseResponse_FiguresSchema)` to create a new message.
+ */
+export const MaintainDatabaseResponse_FiguresSchema: GenMessage<MaintainDatabaseResponse_Figures> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 9, 0);
+
+/**
+ * What the pages of a database are used for.
+ *
+ * @generated from message protostore.v1.MaintainDatabaseResponse.Use
+ */
+export type MaintainDatabaseResponse_Use = Message<"protostore.v1.MaintainDatabaseResponse.Use"> & {
+  /**
+   * The bytes of the pages of tables.
+   *
+   * @generated from field: int64 table_bytes = 1;
+   */
+  tableBytes: bigint;
+
+  /**
+   * The bytes of the pages of indexes.
+   *
+   * @generated from field: int64 index_bytes = 2;
+   */
+  indexBytes: bigint;
+
+  /**
+   * The bytes of both that hold nothing.
+   *
+   * @generated from field: int64 unused_bytes = 3;
+   */
+  unusedBytes: bigint;
+
+  /**
+   * The pages that do not lie in the file right after the one before them in
+   * their order.
+   *
+   * @generated from field: int64 scattered_page_count = 4;
+   */
+  scatteredPageCount: bigint;
+
+  /**
+   * The indexes.
+   *
+   * @generated from field: int64 index_count = 5;
+   */
+  indexCount: bigint;
+
+  /**
+   * The indexes that there are statistics of.
+   *
+   * @generated from field: int64 analyzed_index_count = 6;
+   */
+  analyzedIndexCount: bigint;
+};
+
+/**
+ * Describes the message protostore.v1.MaintainDatabaseResponse.Use.
+ * Use `create(MaintainDatabaseResponse_UseSchema)` to create a new message.
+ */
+export const MaintainDatabaseResponse_UseSchema: GenMessage<MaintainDatabaseResponse_Use> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 9, 1);
+
+/**
+ * What is done, one after the other.
+ *
+ * @generated from enum protostore.v1.MaintainDatabaseResponse.Stage
+ */
+export const MaintainDatabaseResponse_Stage = {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: STAGE_UNSPECIFIED = 0;
+   */
+  STAGE_UNSPECIFIED: 0,
+
+  /**
+   * The pages of the database are counted.
+   *
+   * @generated from enum value: MEASURING = 1;
+   */
+  MEASURING: 1,
+
+  /**
+   * SQLite does what it finds due.
+   *
+   * @generated from enum value: OPTIMIZING = 2;
+   */
+  OPTIMIZING: 2,
+
+  /**
+   * The statistics that queries are planned by are made, table by table.
+   *
+   * @generated from enum value: ANALYZING = 3;
+   */
+  ANALYZING: 3,
+
+  /**
+   * The parts of full-text indexes are brought together.
+   *
+   * @generated from enum value: MERGING = 4;
+   */
+  MERGING: 4,
+
+  /**
+   * Free pages are given back to the disk.
+   *
+   * @generated from enum value: FREEING = 5;
+   */
+  FREEING: 5,
+
+  /**
+   * The file is written anew.
+   *
+   * @generated from enum value: VACUUMING = 6;
+   */
+  VACUUMING: 6,
+
+  /**
+   * The log is copied into the database file.
+   *
+   * @generated from enum value: CHECKPOINTING = 7;
+   */
+  CHECKPOINTING: 7,
+
+  /**
+   * All is done.
+   *
+   * @generated from enum value: FINISHED = 8;
+   */
+  FINISHED: 8,
+} as const;
+
+/**
+ * What is done, one after the other.
+ *
+ * @generated from enum protostore.v1.MaintainDatabaseResponse.Stage
+ */
+export type MaintainDatabaseResponse_Stage = (typeof MaintainDatabaseResponse_Stage)[keyof typeof MaintainDatabaseResponse_Stage] | UnknownEnum;
+
+/**
+ * Describes the enum protostore.v1.MaintainDatabaseResponse.Stage.
+ */
+export const MaintainDatabaseResponse_StageSchema: GenEnum<MaintainDatabaseResponse_Stage> = /*@__PURE__*/
+  enumDesc(file_protostore_v1_database_service, 9, 0);
+
+/**
  * Looks after the database that a server stores its messages in.
  *
  * @generated from service protostore.v1.DatabaseService
@@ -1388,6 +1655,19 @@ export const DatabaseService: GenService<{
     methodKind: "server_streaming";
     input: typeof BackupDatabaseRequestSchema;
     output: typeof BackupDatabaseResponseSchema;
+  },
+  /**
+   * Puts the database file in order, in short steps between which writes go on:
+   * statistics for queries, full-text indexes, free pages. Answers with how far it
+   * is, and last with figures from before and after. A call that ends before
+   * leaves the rest undone, which does no harm.
+   *
+   * @generated from rpc protostore.v1.DatabaseService.MaintainDatabase
+   */
+  maintainDatabase: {
+    methodKind: "server_streaming";
+    input: typeof MaintainDatabaseRequestSchema;
+    output: typeof MaintainDatabaseResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_protostore_v1_database_service, 0);
