@@ -1,8 +1,10 @@
 // `protostore maintain`: has a running server put its database file in order, and tells how far it is.
 // Is a client like any other: it never opens the database file.
 
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   DatabaseService,
+  type MaintainDatabaseRequestSchema,
   type MaintainDatabaseResponse,
   type MaintainDatabaseResponse_Figures,
   MaintainDatabaseResponse_Stage as Stage,
@@ -17,11 +19,19 @@ export function maintainCommand() {
     .addOption(switchOption("vacuum", "write the whole file anew: no writes until it is done"))
     .addHelpText("after", "\nExample:\n  $ protostore maintain --address 127.0.0.1:50051")
     .action(({ vacuum, ...server }: ServerOptions & { readonly vacuum: boolean }) =>
-      askServer(server, async (connection) => {
-        const answers = connection.service(DatabaseService).maintainDatabase({ vacuum });
-        for await (const answer of answers) process.stdout.write(linesOf(answer));
-      }),
+      runMaintenance(server, { vacuum }),
     );
+}
+
+/** Has it done, and prints what the server answers. @throws StoreError */
+export function runMaintenance(
+  server: ServerOptions,
+  request: MessageInitShape<typeof MaintainDatabaseRequestSchema>,
+): Promise<void> {
+  return askServer(server, async (connection) => {
+    const answers = connection.service(DatabaseService).maintainDatabase(request);
+    for await (const answer of answers) process.stdout.write(linesOf(answer));
+  });
 }
 
 const WORDS: Readonly<Record<Stage, string>> = {
@@ -33,6 +43,8 @@ const WORDS: Readonly<Record<Stage, string>> = {
   [Stage.FREEING]: "free pages given back",
   [Stage.VACUUMING]: "file written anew",
   [Stage.CHECKPOINTING]: "log copied",
+  [Stage.FORGETTING]: "answers to request ids forgotten",
+  [Stage.REBUILDING]: "full-text indexes made anew",
   [Stage.FINISHED]: "done",
 };
 

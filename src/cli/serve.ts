@@ -46,6 +46,7 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
       callLog: { calls: options.logCalls, sample: options.logCallsSample },
     }),
     ...readAccess(options),
+    secureDelete: options.secureDelete,
     readOnly: options.readOnly,
     durability: options.durability,
     strictReads: options.strictReads,

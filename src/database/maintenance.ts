@@ -5,14 +5,20 @@
 export interface MaintenanceOrder {
   /** Write the whole file anew, which needs room and keeps others from writing. */
   readonly vacuum: boolean;
+  /** Leave nothing of what was deleted, which is a VACUUM and more. */
+  readonly purge?: boolean;
+  /** With that, forget all answers to request ids, and not only expired ones. */
+  readonly forgetRequests?: boolean;
 }
 
 /** What is done, one after the other; what there is nothing to do for is left out. */
 export type MaintenanceStage =
   | "measuring"
+  | "forgetting"
   | "optimizing"
   | "analyzing"
   | "merging"
+  | "rebuilding"
   | "freeing"
   | "vacuuming"
   | "checkpointing";

@@ -63,7 +63,8 @@ export function databaseService({
       return toResponse(await explainQuery({ resourceType, filter, orderBy }));
     },
     backupDatabase: ({ name }, { signal }) => backUp(name, signal),
-    maintainDatabase: ({ vacuum }, { signal }) => maintain({ vacuum }, signal),
+    maintainDatabase: ({ vacuum, purge, forgetRequests }, { signal }) =>
+      maintain({ vacuum, purge, forgetRequests }, signal),
   });
 }
 

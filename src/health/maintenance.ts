@@ -80,6 +80,8 @@ export async function prepareMaintenance(
 
 const STAGES: Readonly<Record<MaintenanceProgress["stage"], Stage>> = {
   measuring: Stage.MEASURING,
+  forgetting: Stage.FORGETTING,
+  rebuilding: Stage.REBUILDING,
   optimizing: Stage.OPTIMIZING,
   analyzing: Stage.ANALYZING,
   merging: Stage.MERGING,

@@ -17,6 +17,7 @@ export interface MaintenanceTools {
   readonly connection: Connection;
   readonly writer: Pick<Writer, "upkeep" | "checkpoint">;
   readonly scans: Pick<Database, "read">;
+  readonly requestRetentionMs: number;
 }
 
 /** Does it, and tells how far it is. */
@@ -53,10 +54,12 @@ export function createMaintenance(tools: MaintenanceTools): Maintain {
 }
 
 async function* maintainOnce(
-  { connection, writer, scans }: MaintenanceTools,
-  { vacuum }: MaintenanceOrder,
+  { connection, writer, scans, requestRetentionMs }: MaintenanceTools,
+  order: MaintenanceOrder,
   signal: AbortSignal,
 ): AsyncGenerator<MaintenanceProgress> {
+  const { purge = false, forgetRequests = false } = order;
+  const vacuum = order.vacuum || purge;
   const progress = (stage: MaintenanceStage, done: number, total: number) => ({
     stage,
     done,
@@ -86,6 +89,14 @@ async function* maintainOnce(
   const before = await measure();
   yield progress("measuring", 1, 1);
 
+  if (purge) {
+    yield progress("forgetting", 0, 1);
+    const beforeMs = forgetRequests ? Number.MAX_SAFE_INTEGER : Date.now() - requestRetentionMs;
+    while (await step({ kind: "forget", beforeMs }));
+    await step({ kind: "forget-samples" });
+    yield progress("forgetting", 1, 1);
+  }
+
   yield progress("optimizing", 0, 1);
   await step({ kind: "optimize" });
   yield progress("optimizing", 1, 1);
@@ -99,10 +110,14 @@ async function* maintainOnce(
 
   const indexes = searchIndexesOf(connection);
   for (const [index, table] of indexes.entries()) {
-    yield progress("merging", index, indexes.length);
-    let isFirst = true;
-    while (await step({ kind: "merge", table, isFirst })) isFirst = false;
-    yield progress("merging", index + 1, indexes.length);
+    const stage = purge ? "rebuilding" : "merging";
+    yield progress(stage, index, indexes.length);
+    if (purge) await step({ kind: "rebuild", table });
+    else {
+      let isFirst = true;
+      while (await step({ kind: "merge", table, isFirst })) isFirst = false;
+    }
+    yield progress(stage, index + 1, indexes.length);
   }
 
   if (vacuum) {
@@ -121,9 +136,14 @@ async function* maintainOnce(
 
   yield progress("checkpointing", 0, 1);
   // What was freed is given back to the disk by the copy of the log.
-  for (let attempt = 1; attempt <= CHECKPOINT_ATTEMPTS; attempt++) {
+  for (let attempt = 1; ; attempt++) {
     const { blocked } = await writer.checkpoint(vacuum ? "TRUNCATE" : "PASSIVE");
     if (!blocked) break;
+    if (attempt >= CHECKPOINT_ATTEMPTS) {
+      if (purge)
+        throw busy("a read transaction keeps the log from being emptied: purge again later");
+      break;
+    }
     await delay(RETRY_MS, undefined, { signal });
   }
   yield progress("checkpointing", 1, 1);

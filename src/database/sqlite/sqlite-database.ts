@@ -42,6 +42,8 @@ export interface SqliteOptions {
   readonly path: string;
   readonly readOnly: boolean;
   readonly durability?: Durability;
+  /** Whether what is deleted is written over at once. */
+  readonly secureDelete?: boolean | undefined;
   /** The URL of the module that exports, as RESOURCES, what the plans are of: threads import it. */
   readonly definitions: string;
   /** The types that an Any may hold to be kept as JSON. */
@@ -95,6 +97,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     limits,
     readOnly,
     durability = "full",
+    secureDelete,
     definitions,
     registry,
     secretSeed,
@@ -108,6 +111,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     path,
     definitions,
     durability,
+    secureDelete,
     limits,
     busyTimeoutMs,
     lockTimeoutMs: limits.writeTimeoutMs,
@@ -147,7 +151,9 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     read: (statements) => scans.read(statements, call),
   });
 
-  const maintenance = writer && createMaintenance({ connection: reading, writer, scans });
+  const { requestRetentionMs } = limits;
+  const maintenance =
+    writer && createMaintenance({ connection: reading, writer, scans, requestRetentionMs });
 
   const database: SqliteDatabase = {
     connection: reading,

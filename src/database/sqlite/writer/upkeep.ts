@@ -5,7 +5,7 @@ import { accessSync, constants, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { StoreError } from "../../../errors.ts";
 import { quoteName } from "../../../schema/sql-name.ts";
-import { type Connection, isBusy, readPragma } from "../connection/connection.ts";
+import { type Connection, isBusy, isSqliteError, readPragma } from "../connection/connection.ts";
 import { waitForLock } from "./lock-wait.ts";
 
 /** One step; `table` is one that the schema has. */
@@ -15,6 +15,12 @@ export type UpkeepStep =
   | { readonly kind: "analyze"; readonly table: string }
   /** Brings the parts of a full-text index together; `isFirst` chooses all parts that there are now. */
   | { readonly kind: "merge"; readonly table: string; readonly isFirst: boolean }
+  /** Makes a full-text index anew from what it is of. */
+  | { readonly kind: "rebuild"; readonly table: string }
+  /** Forgets some answers to request ids from before then, in milliseconds since the epoch. */
+  | { readonly kind: "forget"; readonly beforeMs: number }
+  /** Forgets values that other programs have sampled for the planner of queries. */
+  | { readonly kind: "forget-samples" }
   /** Gives free pages back to the disk, so many at most. */
   | { readonly kind: "free"; readonly pages: number }
   | { readonly kind: "vacuum" };
@@ -23,6 +29,8 @@ export type UpkeepStep =
 const ANALYSIS_ROWS = 1_000;
 /** The pages that are written to a full-text index in one step, about. */
 const MERGE_PAGES = 64;
+/** Answers that are forgotten in one step. */
+const FORGET_ROWS = 500;
 /** FTS5 says by fewer changes than these that there was nothing to do. */
 const MERGE_CHANGES = 2n;
 /** So often a lock is tried for, in about as many milliseconds: then commits go first. */
@@ -60,12 +68,41 @@ function runOnce(connection: Connection, step: UpkeepStep): boolean {
       connection.exec(`INSERT INTO ${name} (${name}, rank) VALUES ('merge', ${pages})`);
       return totalChanges(connection) - before >= MERGE_CHANGES;
     }
+    case "rebuild":
+      rebuild(connection, quoteName(step.table));
+      return false;
+    case "forget":
+      return connection.prepare(FORGET).run(BigInt(step.beforeMs)).changes === FORGET_ROWS;
+    case "forget-samples":
+      if (hasSamples(connection)) connection.exec("DELETE FROM sqlite_stat4");
+      return false;
     case "free":
       connection.pragma(`incremental_vacuum(${step.pages})`);
       return readPragma(connection, "freelist_count") !== 0n;
     case "vacuum":
       vacuum(connection);
       return false;
+  }
+}
+
+/** Not made by our steps: an analysis that is limited takes none. */
+function hasSamples(connection: Connection): boolean {
+  const found = connection.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat4'");
+  return found.get() !== undefined;
+}
+
+const FORGET = `
+  DELETE FROM completed_requests WHERE request_id IN (
+    SELECT request_id FROM completed_requests WHERE completed_at < ? LIMIT ${FORGET_ROWS}
+  )`;
+
+function rebuild(connection: Connection, name: string): void {
+  try {
+    connection.exec(`INSERT INTO ${name} (${name}) VALUES ('rebuild')`);
+  } catch (error) {
+    // One that has no content to be made from loses what was deleted when its parts become one.
+    if (!isSqliteError(error) || !error.message.includes("contentless")) throw error;
+    connection.exec(`INSERT INTO ${name} (${name}) VALUES ('optimize')`);
   }
 }
 

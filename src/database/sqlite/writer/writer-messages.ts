@@ -17,6 +17,8 @@ export interface WriterData extends WriterCode {
   /** The files that it must be. */
   readonly files: StoreFiles;
   readonly durability: Durability;
+  /** Whether what is deleted is written over at once. */
+  readonly secureDelete?: boolean | undefined;
   readonly limits: Limits;
   /** Where it counts its statements; nowhere if absent. */
   readonly cells?: StatementCells | undefined;

@@ -16,6 +16,7 @@ import type { WriterCode } from "../threads/thread-start.ts";
 import { packOutcomes, unpackCommits } from "./commit-transport.ts";
 import { type FileKeeper, keepFiles } from "./file-keeper.ts";
 import { createCommitter, type Report } from "./group-commit.ts";
+import { writeOverDeleted } from "./secure-delete.ts";
 import { guardIfFree } from "./table-guards.ts";
 import { runUpkeep } from "./upkeep.ts";
 import { keepWal } from "./wal.ts";
@@ -58,11 +59,15 @@ function fail(error: unknown): void {
   port.close();
 }
 
-function write({ path, files, durability, limits, cells }: WriterData, known: ThreadPlans): void {
+function write(
+  { path, files, durability, secureDelete, limits, cells }: WriterData,
+  known: ThreadPlans,
+): void {
   const { plans, registry, clock } = known;
   const { busyTimeoutMs } = limits;
   const { connection, guard } = openGuarded(path, { busyTimeoutMs, known: files });
   setUp(connection, durability);
+  if (secureDelete) writeOverDeleted(connection);
   useSchemaStore(registry, connection);
   const wal = keepWal(connection, limits.walSizeBytes);
   guardIfFree(connection, plans);
