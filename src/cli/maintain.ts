@@ -48,9 +48,15 @@ const WORDS: Readonly<Record<Stage, string>> = {
   [Stage.FINISHED]: "done",
 };
 
-function linesOf({ stage, done, total, before, after }: MaintainDatabaseResponse): string {
+function linesOf({
+  stage,
+  done,
+  total,
+  previousFigures,
+  currentFigures,
+}: MaintainDatabaseResponse): string {
   if (stage !== Stage.FINISHED) return `${WORDS[stage]}: ${done} of ${total}\n`;
-  return `${[describe("before", before), describe("after", after)].flat().join("\n")}\n`;
+  return `${[describe("before", previousFigures), describe("after", currentFigures)].flat().join("\n")}\n`;
 }
 
 function describe(

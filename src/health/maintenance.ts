@@ -94,7 +94,10 @@ const STAGES: Readonly<Record<MaintenanceProgress["stage"], Stage>> = {
 function toResponse(progress: MaintenanceProgress): MaintainDatabaseResponse {
   const stage = STAGES[progress.stage];
   if (progress.stage === "finished") {
-    const figures = { before: toFigures(progress.before), after: toFigures(progress.after) };
+    const figures = {
+      previousFigures: toFigures(progress.before),
+      currentFigures: toFigures(progress.after),
+    };
     return create(MaintainDatabaseResponseSchema, { stage, ...figures });
   }
   const counts = { done: BigInt(progress.done), total: BigInt(progress.total) };

@@ -30,7 +30,7 @@ async function maintain(connection: Connection, vacuum = false) {
     answers.push(answer);
   }
   const last = answers.at(-1);
-  const { before, after } = last ?? {};
+  const { previousFigures: before, currentFigures: after } = last ?? {};
   if (last?.stage !== Stage.FINISHED || !before || !after) throw new Error("it did not finish");
   return { before, after, stages: new Set(answers.map(({ stage }) => stage)) };
 }
