@@ -108,7 +108,10 @@ export function createBackups(
       const { folder, intervalMs, schedule, keep = [] } = backups ?? {};
       if (!backups || folder === undefined) return undefined;
       if (intervalMs === undefined && schedule === undefined) return undefined;
-      const due = schedule === undefined ? dueEvery(intervalMs ?? 0) : await dueByCron(schedule);
+      const due =
+        schedule === undefined
+          ? dueEvery(intervalMs ?? 0)
+          : await dueByCron(schedule, "--backup-schedule");
       const config: BackupScheduleConfig = {
         log,
         async lastMs() {

@@ -20,6 +20,7 @@ import { type Checkpoints, startCheckpoints } from "./health/checkpoints.ts";
 import { findConditions, freeBytesAt } from "./health/conditions.ts";
 import { databaseService } from "./health/database-service.ts";
 import { type Filler, startFiller } from "./health/filler.ts";
+import { maintainFor, prepareMaintenance } from "./health/maintenance.ts";
 import { createHealthMonitor } from "./health/monitor.ts";
 import { type Scrubber, startScrubber } from "./health/scrubber.ts";
 import { readServerStatus } from "./health/server-status.ts";
@@ -203,10 +204,16 @@ async function serveStore(
         explainQuery: (request) => explainList(database, plans, request),
         checkpoint: database.checkpoint,
         backUp: backups.make,
+        maintain: (order, signal) => maintainFor(database, order, signal),
       }),
       healthService(monitor),
     ];
     const startSchedule = await backups.prepareSchedule(log);
+    const startMaintenance = await prepareMaintenance(
+      database,
+      readOnly ? undefined : config.maintenance,
+      log,
+    );
     await database.opened();
     signal.throwIfAborted();
     await monitor.start();
@@ -231,7 +238,7 @@ async function serveStore(
       onStopping: monitor.stop,
     });
     serving = server;
-    const schedule = startSchedule?.();
+    const schedules = [startSchedule?.(), startMaintenance?.()];
     scrubber = startScrubber({ database, plans, limits, log });
     const version = () => readPragma(database.connection, "data_version");
     if (!readOnly) {
@@ -239,7 +246,7 @@ async function serveStore(
       checkpoints = startCheckpoints(database, limits, log);
     }
     const stop = async () => {
-      const passes = [schedule, scrubber, filler, checkpoints];
+      const passes = [...schedules, scrubber, filler, checkpoints];
       await Promise.all([...passes.map((pass) => pass?.stop()), server.stop()]);
       admission.close();
       await closeStore(store);

@@ -23,6 +23,10 @@ export interface Config {
   readonly callLog?: CallLogging;
   /** Where backups are kept; none can be asked for if absent. */
   readonly backups?: BackupConfig;
+  /** When the file is put in order, as a cron expression in the machine's time; only when asked if absent. */
+  readonly maintenance?: string;
+  /** Whether what is deleted is written over in the file at once; false if absent. */
+  readonly secureDelete?: boolean;
   readonly readOnly: boolean;
   readonly durability: Durability;
   /** How many processes serve on the one port. */

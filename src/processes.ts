@@ -209,8 +209,10 @@ export async function runServerChild(
     const limits = isFirst ? config.limits : { ...config.limits, ...off };
     // Any of them makes a backup that it is asked for.
     const backups = !isFirst && config.backups && { backups: { folder: config.backups.folder } };
+    const { maintenance, ...others } = config;
+    const own = isFirst ? config : others;
     const service = await startUnlessStopped(signal, () =>
-      start({ ...config, ...backups, database, address, secretSeed, limits }, signal),
+      start({ ...own, ...backups, database, address, secretSeed, limits }, signal),
     );
     if (service) {
       if (service.figures) await answer(service.figures);

@@ -46,6 +46,8 @@ function commandsOf(program: Program): Commands {
     restore: async () => (await import("./restore.ts")).restoreCommand(program),
     config: async () => (await import("./config.ts")).configCommand(program),
     checkpoint: async () => (await import("./checkpoint.ts")).checkpointCommand(),
+    maintain: async () => (await import("./maintain.ts")).maintainCommand(),
+    purge: async () => (await import("./purge.ts")).purgeCommand(),
     token: async () => (await import("./token.ts")).tokenCommand(),
     status: async () => (await import("./status.ts")).statusCommand(),
   };

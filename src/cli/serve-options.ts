@@ -30,6 +30,8 @@ export interface ServeOptions extends AccessOptions, BackupServeOptions {
   readonly metricsAddress?: string;
   readonly logCalls: CallLogging["calls"];
   readonly logCallsSample: number;
+  readonly maintenance?: string;
+  readonly secureDelete: boolean;
   readonly readOnly: boolean;
   readonly durability: Durability;
   readonly strictReads: boolean;
@@ -72,6 +74,11 @@ export function serveOptions(program: Program): readonly Option[] {
       .argParser(parsePart),
     ...accessOptions(),
     ...backupOptions(),
+    new Option(
+      "--maintenance <cron>",
+      'put the file in order at these times, for example "0 3 * * *"',
+    ).env("PROTOSTORE_MAINTENANCE"),
+    switchOption("secure-delete", "write over what is deleted, in the file and search indexes"),
     switchOption("read-only", "refuse every write"),
     new Option(
       "--durability <level>",

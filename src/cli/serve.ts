@@ -46,6 +46,7 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
       callLog: { calls: options.logCalls, sample: options.logCallsSample },
     }),
     ...readAccess(options),
+    secureDelete: options.secureDelete,
     readOnly: options.readOnly,
     durability: options.durability,
     strictReads: options.strictReads,
@@ -53,6 +54,7 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
     ...(options.migrations !== undefined && { migrations: resolve(options.migrations) }),
     ...(options.fixtures && { fixtures: program.fixtures }),
     ...readBackups(options),
+    ...(options.maintenance !== undefined && { maintenance: options.maintenance }),
     limits: {
       migrationLockTimeoutMs: options.lockTimeout,
       scanRowsMax: options.maxScanRows,

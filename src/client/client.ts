@@ -1,9 +1,11 @@
 // Typed clients from the same descriptors that the server is made of.
-// Unary methods only so far.
+// Methods whose request is a stream are not there so far.
 
 import {
   create,
   type DescMessage,
+  type DescMethod,
+  type DescMethodServerStreaming,
   type DescMethodUnary,
   type DescService,
   fromBinary,
@@ -51,10 +53,22 @@ export type UnaryMethods<S extends GenServiceMethods> = {
   >;
 };
 
+type StreamMethod<I extends DescMessage, O extends DescMessage> = (
+  request: MessageInitShape<I>,
+  options?: Pick<CallOptions, "timeoutMs">,
+) => AsyncIterable<MessageShape<O>>;
+
+/** The methods of a service that answer with a stream; who leaves it ends the call. */
+export type StreamMethods<S extends GenServiceMethods> = {
+  readonly [K in keyof S as S[K]["methodKind"] extends "server_streaming"
+    ? K
+    : never]: StreamMethod<S[K]["input"], S[K]["output"]>;
+};
+
 /** A connection to a server. */
 export interface Connection {
   /** The methods of a service of the server; each throws RpcError. */
-  service<S extends GenServiceMethods>(desc: GenService<S>): UnaryMethods<S>;
+  service<S extends GenServiceMethods>(desc: GenService<S>): UnaryMethods<S> & StreamMethods<S>;
   close(): void;
 }
 
@@ -88,15 +102,26 @@ export function connect(address: string, { tls, token }: ConnectOptions = {}): C
   });
   return {
     service(desc) {
-      const methods = (desc as DescService).methods.flatMap((method) =>
-        method.methodKind === "unary"
-          ? [[method.localName, unaryMethod(channel, method as DescMethodUnary, token)]]
-          : [],
-      );
+      const methods = (desc as DescService).methods.map((method) => [
+        method.localName,
+        methodOf(channel, method, token),
+      ]);
       return Object.fromEntries(methods);
     },
     close: () => channel.close(),
   };
+}
+
+function methodOf(channel: Channel, method: DescMethod, token: string | undefined) {
+  switch (method.methodKind) {
+    case "unary":
+      return unaryMethod(channel, method as DescMethodUnary, token);
+    case "server_streaming":
+      return streamMethod(channel, method as DescMethodServerStreaming, token);
+    case "client_streaming":
+    case "bidi_streaming":
+      return undefined;
+  }
 }
 
 function unaryMethod(
@@ -107,14 +132,12 @@ function unaryMethod(
   const path = `/${method.parent.typeName}/${method.name}`;
   return (init, { timeoutMs = DEFAULT_TIMEOUT_MS, onMetadata } = {}) =>
     new Promise((resolve, reject) => {
-      const metadata = new Metadata();
-      if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
       const call = channel.makeUnaryRequest(
         path,
         (request: Uint8Array) => Buffer.from(request),
         (response: Buffer) => fromBinary(method.output, response),
         toBinary(method.input, create(method.input, init)),
-        metadata,
+        metadataOf(token),
         { deadline: Date.now() + timeoutMs },
         (error, response) =>
           response ? resolve(response) : reject(new RpcError(error as ServiceError)),
@@ -123,6 +146,38 @@ function unaryMethod(
         call.on("metadata", (metadata: Metadata) => onMetadata(toMap(metadata)));
       }
     });
+}
+
+/** A stream may last: it has a deadline only if it is given one. */
+function streamMethod(
+  channel: Channel,
+  method: DescMethodServerStreaming,
+  token: string | undefined,
+): StreamMethod<DescMessage, DescMessage> {
+  const path = `/${method.parent.typeName}/${method.name}`;
+  return async function* (init, { timeoutMs } = {}) {
+    const call = channel.makeServerStreamRequest(
+      path,
+      (request: Uint8Array) => Buffer.from(request),
+      (response: Buffer) => fromBinary(method.output, response),
+      toBinary(method.input, create(method.input, init)),
+      metadataOf(token),
+      timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
+    );
+    try {
+      yield* call;
+    } catch (error) {
+      throw new RpcError(error as ServiceError);
+    } finally {
+      call.cancel();
+    }
+  };
+}
+
+function metadataOf(token: string | undefined): Metadata {
+  const metadata = new Metadata();
+  if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
+  return metadata;
 }
 
 function toMap(metadata: Metadata): ReadonlyMap<string, string> {

@@ -12,6 +12,16 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal, ref: false });
 }
 
+/** The clock may be set while it waits, and a timer has no more than 24 days. */
+const LOOK_MS = 60_000;
+
+/** Resolves at a time, in milliseconds since the epoch; rejects when `signal` aborts. */
+export async function waitUntil(timeMs: number, signal: AbortSignal): Promise<void> {
+  for (let nowMs = Date.now(); nowMs < timeMs; nowMs = Date.now()) {
+    await pause(Math.min(timeMs - nowMs, LOOK_MS), signal);
+  }
+}
+
 /** Does it until it succeeds, or fails with a code that will last, or with what is no StoreError. */
 export async function patiently<T>(
   action: () => Promise<T>,

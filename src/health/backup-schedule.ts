@@ -3,7 +3,7 @@
 
 import { StoreError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
-import { pause } from "./background.ts";
+import { pause, waitUntil } from "./background.ts";
 
 /** What a schedule is made of. */
 export interface BackupScheduleConfig {
@@ -28,8 +28,6 @@ export type Due = (lastMs: number | undefined, nowMs: number) => number;
 const [FIRST_RETRY_MS, LAST_RETRY_MS] = [60_000, 3_600_000];
 /** How long to wait for one that somebody has asked for. */
 const RUNNING_RETRY_MS = 2_000;
-/** The clock may be set while it waits, and a timer has no more than 24 days. */
-const LOOK_MS = 60_000;
 
 /** One that comes that long after the one before, or now if there was none. */
 export function dueEvery(intervalMs: number): Due {
@@ -37,15 +35,15 @@ export function dueEvery(intervalMs: number): Due {
   return (lastMs, nowMs) => (lastMs === undefined ? nowMs : Math.min(lastMs, nowMs) + intervalMs);
 }
 
-/** @throws StoreError INVALID_CONFIG if it is no cron expression that comes up again. */
-export async function dueByCron(expression: string): Promise<Due> {
+/** When `option` says. @throws StoreError INVALID_CONFIG if it is no cron expression that comes up again. */
+export async function dueByCron(expression: string, option: string): Promise<Due> {
   const { Cron } = await import("croner");
   try {
     const cron = new Cron(expression, { paused: true });
     if (!cron.nextRun()) throw new RangeError("it never comes up again");
     return (_lastMs, nowMs) => cron.nextRun(new Date(nowMs))?.getTime() ?? Number.POSITIVE_INFINITY;
   } catch (cause) {
-    const message = `--backup-schedule "${expression}": ${(cause as Error).message}`;
+    const message = `${option} "${expression}": ${(cause as Error).message}`;
     throw new StoreError("INVALID_CONFIG", message, { cause });
   }
 }
@@ -55,12 +53,6 @@ export function startBackupSchedule(due: Due, config: BackupScheduleConfig): Bac
   const { lastMs, make, removeExpired, log } = config;
   const stopping = new AbortController();
   const { signal } = stopping;
-
-  async function waitUntil(timeMs: number): Promise<void> {
-    for (let nowMs = Date.now(); nowMs < timeMs; nowMs = Date.now()) {
-      await pause(Math.min(timeMs - nowMs, LOOK_MS), signal);
-    }
-  }
 
   async function makePatiently(): Promise<void> {
     let retryMs = FIRST_RETRY_MS;
@@ -85,7 +77,7 @@ export function startBackupSchedule(due: Due, config: BackupScheduleConfig): Bac
   async function run(): Promise<void> {
     try {
       for (;;) {
-        await waitUntil(due(await lastMs(), Date.now()));
+        await waitUntil(due(await lastMs(), Date.now()), signal);
         await makePatiently();
         try {
           const names = await removeExpired();

@@ -10,10 +10,12 @@ import {
   type ExplainQueryResponse,
   ExplainQueryResponseSchema,
   ExplainQueryResponse_Kind as Kind,
+  type MaintainDatabaseResponse,
   CheckpointDatabaseRequest_Mode as Mode,
 } from "../../gen/protostore/v1/database_service_pb.ts";
 import type { Checkpoint, CheckpointMode } from "../database/checkpoint.ts";
 import type { Explanation, StepKind } from "../database/explanation.ts";
+import type { MaintenanceOrder } from "../database/maintenance.ts";
 import { invalidField } from "../errors.ts";
 import { implementService, type Service } from "../handlers/handler.ts";
 import type { ExplainRequest } from "../repositories/list.ts";
@@ -28,6 +30,11 @@ export interface DatabaseTools {
   readonly checkpoint: (mode: CheckpointMode) => Promise<Checkpoint>;
   /** Makes a backup of this name, and tells how far it is. */
   readonly backUp: (name: string, signal: AbortSignal) => AsyncIterable<BackupDatabaseResponse>;
+  /** Puts the file in order, and tells how far it is. */
+  readonly maintain: (
+    order: MaintenanceOrder,
+    signal: AbortSignal,
+  ) => AsyncIterable<MaintainDatabaseResponse>;
 }
 
 /** The database service. */
@@ -36,6 +43,7 @@ export function databaseService({
   explainQuery,
   checkpoint,
   backUp,
+  maintain,
 }: DatabaseTools): Service {
   return implementService(DatabaseService, {
     async getDatabaseStatus(_request, context) {
@@ -55,6 +63,8 @@ export function databaseService({
       return toResponse(await explainQuery({ resourceType, filter, orderBy }));
     },
     backupDatabase: ({ name }, { signal }) => backUp(name, signal),
+    maintainDatabase: ({ vacuum, purge, forgetRequests }, { signal }) =>
+      maintain({ vacuum, purge, forgetRequests }, signal),
   });
 }
 

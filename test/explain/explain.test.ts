@@ -207,6 +207,7 @@ test("DatabaseService answers with it", async () => {
     readStatus: unasked,
     checkpoint: unasked,
     backUp: async function* () {},
+    maintain: async function* () {},
     explainQuery: async (request) => {
       seen.push(request);
       return {

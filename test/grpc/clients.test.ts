@@ -58,6 +58,7 @@ async function serveSome(): Promise<string> {
     explainQuery: unasked,
     checkpoint: unasked,
     backUp: async function* () {},
+    maintain: async function* () {},
   });
   const reflection = reflectionServices([health.desc, database.desc, CustomerService]);
   const services = [health, database, customers, ...reflection];

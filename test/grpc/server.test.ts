@@ -138,6 +138,7 @@ test("a closed gate refuses all but what tells why", async () => {
         explainQuery: () => Promise.reject(new Error("is not asked")),
         checkpoint: () => Promise.reject(new Error("is not asked")),
         backUp: async function* () {},
+        maintain: async function* () {},
       }),
       ...reflection,
     ],

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file protostore/v1/database_service.proto.
  */
 export const file_protostore_v1_database_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Iq0BChlDaGVja3BvaW50RGF0YWJhc2VSZXF1ZXN0EkAKBG1vZGUYASABKA4yLS5wcm90b3N0b3JlLnYxLkNoZWNrcG9pbnREYXRhYmFzZVJlcXVlc3QuTW9kZUID4EEBIk4KBE1vZGUSFAoQTU9ERV9VTlNQRUNJRklFRBAAEgsKB1BBU1NJVkUQARIICgRGVUxMEAISCwoHUkVTVEFSVBADEgwKCFRSVU5DQVRFEAQiWgoaQ2hlY2twb2ludERhdGFiYXNlUmVzcG9uc2USDwoHYmxvY2tlZBgBIAEoCBIOCgZmcmFtZXMYAiABKAMSGwoTY2hlY2twb2ludGVkX2ZyYW1lcxgDIAEoAyJdChNFeHBsYWluUXVlcnlSZXF1ZXN0EhoKDXJlc291cmNlX3R5cGUYASABKAlCA+BBAhITCgZmaWx0ZXIYAiABKAlCA+BBARIVCghvcmRlcl9ieRgDIAEoCUID4EEBIq0CChRFeHBsYWluUXVlcnlSZXNwb25zZRI3CgVzdGVwcxgBIAMoCzIoLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UuU3RlcBIWCg5lc3RpbWF0ZWRfcm93cxgCIAEoAxIPCgdpbmRleGVkGAMgASgIGmUKBFN0ZXASNgoEa2luZBgBIAEoDjIoLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UuS2luZBIVCg1yZXNvdXJjZV90eXBlGAIgASgJEg4KBmZpZWxkcxgDIAMoCSJMCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIKCgZTRUFSQ0gQARIOCgpTQ0FOX0lOREVYEAISCAoEU0NBThADEggKBFNPUlQQBCKbGQoORGF0YWJhc2VTdGF0dXMSPAoKY29ubmVjdGlvbhgBIAEoCzIoLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuQ29ubmVjdGlvbhI4CgN3YWwYAiABKAsyKy5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLldyaXRlQWhlYWRMb2cSNAoGc2NoZW1hGAMgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TY2hlbWESNgoHc3RvcmFnZRgEIAEoCzIlLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU3RvcmFnZRIQCghyZXZpc2lvbhgFIAEoAxI0CgZzZXJ2ZXIYBiABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNlcnZlchIyCgVzY3J1YhgHIAEoCzIjLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2NydWISMAoEZmlsbBgIIAEoCzIiLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRmlsbBI7Cgpjb25kaXRpb25zGAkgAygLMicucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25kaXRpb24SNAoGYmFja3VwGAwgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5CYWNrdXAaqAIKCUNvbmRpdGlvbhI6CgRraW5kGAEgASgOMiwucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25kaXRpb24uS2luZBIPCgdtZXNzYWdlGAIgASgJIs0BCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIWChJJTlNFQ1VSRV9UUkFOU1BPUlQQARIPCgtPUEVOX0FDQ0VTUxACEg0KCUxPR19MQVJHRRADEhYKEkNIRUNLUE9JTlRfU1RBUlZFRBAEEhMKD1JFQURfT05MWV9NRURJQRAFEhQKEERJU0tfTkVBUkxZX0ZVTEwQBhIQCgxST1dTX0RBTUFHRUQQBxISCg5XUklURVNfV0FJVElORxAIEg4KCkJBQ0tVUF9PTEQQCRqdAQoGQmFja3VwEgwKBG5hbWUYASABKAkSLwoLY3JlYXRlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnByb29mX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHJldmlzaW9uGAQgASgDEhIKCnNpemVfYnl0ZXMYBSABKAMa4gEKCkNvbm5lY3Rpb24SDAoEb3BlbhgBIAEoCBIRCglyZWFkX29ubHkYAiABKAgSFAoMam91cm5hbF9tb2RlGAMgASgJEj4KC3N5bmNocm9ub3VzGAQgASgOMikucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TeW5jaHJvbm91cxIUCgxmb3JlaWduX2tleXMYBSABKAgSLwoMYnVzeV90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhYKDnNxbGl0ZV92ZXJzaW9uGAcgASgJGu8BCg1Xcml0ZUFoZWFkTG9nEhIKCnNpemVfYnl0ZXMYASABKAMSDgoGZnJhbWVzGAIgASgDEhYKDnBlbmRpbmdfZnJhbWVzGAMgASgDEjgKFGxhc3RfY2hlY2twb2ludF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJvbGRlc3RfcmVhZGVyX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKBGhvbGQYBiABKAsyIi5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkhvbGQagQEKBEhvbGQSLgoKc3RhcnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNAoGaG9sZGVyGAIgASgOMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Ib2xkZXISEwoLcHJvY2Vzc19pZHMYAyADKAMasQEKBlNjaGVtYRIPCgd2ZXJzaW9uGAEgASgDEhgKEGV4cGVjdGVkX3ZlcnNpb24YAiABKAMSDQoFZGlydHkYAyABKAgSEwoLZGlmZmVyZW5jZXMYBCADKAkSGgoSZGVzY3JpcHRvcnNfc2hhMjU2GAUgASgJEjwKCmRlcml2YXRpb24YBiABKAsyKC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlcml2YXRpb24aRQoKRGVyaXZhdGlvbhIRCglyb3dzX2RvbmUYASABKAMSEgoKcm93c190b3RhbBgCIAEoAxIQCghmaW5pc2hlZBgDIAEoCBqNAQoHU3RvcmFnZRIXCg9wYWdlX3NpemVfYnl0ZXMYASABKAMSEgoKcGFnZV9jb3VudBgCIAEoAxIWCg5mcmVlbGlzdF9jb3VudBgDIAEoAxIbChNkYXRhYmFzZV9zaXplX2J5dGVzGAQgASgDEiAKGHNoYXJlZF9tZW1vcnlfc2l6ZV9ieXRlcxgFIAEoAxr5AwoGU2VydmVyEikKBnVwdGltZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI+ChBldmVudF9sb29wX2RlbGF5GAIgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5EZWxheXMSQwoVbWFpbl90aHJlYWRfc3RhdGVtZW50GAMgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5EZWxheXMSHQoVcmVzaWRlbnRfbWVtb3J5X2J5dGVzGAQgASgDEhYKDnF1ZXVlZF9jb21taXRzGAUgASgFEhQKDHF1ZXVlZF9yZWFkcxgGIAEoBRIXCg91bnJlYWRhYmxlX3Jvd3MYByABKAMSGgoSbm90X3NlcnZpbmdfcmVhc29uGAggASgJEjYKB2NoYW5nZXMYCSADKAsyJS5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkNoYW5nZXMSTwoObGltaXRfcmVmdXNhbHMYCiADKAsyNy5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNlcnZlci5MaW1pdFJlZnVzYWxzRW50cnkaNAoSTGltaXRSZWZ1c2Fsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAzoCOAEaZQoHQ2hhbmdlcxIVCg1yZXNvdXJjZV90eXBlGAEgASgJEhUKDWNyZWF0ZWRfY291bnQYAiABKAMSFQoNdXBkYXRlZF9jb3VudBgDIAEoAxIVCg1kZWxldGVkX2NvdW50GAQgASgDGpgBCgVTY3J1YhIyCg5sYXN0X3Bhc3NfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcm93X2NvdW50GAIgASgDEhkKEWNoZWNrZWRfcm93X2NvdW50GAMgASgDEhUKDWZpbmRpbmdfY291bnQYBCABKAMSFgoOcmVzb3VyY2VfbmFtZXMYBSADKAkapwEKBEZpbGwSMgoObGFzdF9wYXNzX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKEGZpbGxlZF9yb3dfY291bnQYAiABKAMSGQoRcGVuZGluZ19yb3dfY291bnQYAyABKAMSFgoObGVmdF9yb3dfY291bnQYBCABKAMSHgoWc2tpcHBlZF9yZXNvdXJjZV90eXBlcxgFIAMoCRqPAQoGRGVsYXlzEiYKA3A1MBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNwOTkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDbWF4GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWNvdW50GAQgASgDIlQKC1N5bmNocm9ub3VzEhsKF1NZTkNIUk9OT1VTX1VOU1BFQ0lGSUVEEAASBwoDT0ZGEAESCgoGTk9STUFMEAISCAoERlVMTBADEgkKBUVYVFJBEAQiQQoGSG9sZGVyEhYKEkhPTERFUl9VTlNQRUNJRklFRBAAEgwKCE9XTl9SRUFEEAESEQoNT1RIRVJfUFJPQ0VTUxACIioKFUJhY2t1cERhdGFiYXNlUmVxdWVzdBIRCgRuYW1lGAEgASgJQgPgQQEi8QEKFkJhY2t1cERhdGFiYXNlUmVzcG9uc2USOgoFc3RhZ2UYASABKA4yKy5wcm90b3N0b3JlLnYxLkJhY2t1cERhdGFiYXNlUmVzcG9uc2UuU3RhZ2USDAoEZG9uZRgCIAEoAxINCgV0b3RhbBgDIAEoAxI0CgZiYWNrdXAYBCABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkJhY2t1cCJICgVTdGFnZRIVChFTVEFHRV9VTlNQRUNJRklFRBAAEgsKB0NPUFlJTkcQARINCglWRVJJRllJTkcQAhIMCghGSU5JU0hFRBADMrsECg9EYXRhYmFzZVNlcnZpY2USdwoRR2V0RGF0YWJhc2VTdGF0dXMSJy5wcm90b3N0b3JlLnYxLkdldERhdGFiYXNlU3RhdHVzUmVxdWVzdBodLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMiGoLT5JMCFBISL3YxL2RhdGFiYXNlU3RhdHVzEpsBChJDaGVja3BvaW50RGF0YWJhc2USKC5wcm90b3N0b3JlLnYxLkNoZWNrcG9pbnREYXRhYmFzZVJlcXVlc3QaKS5wcm90b3N0b3JlLnYxLkNoZWNrcG9pbnREYXRhYmFzZVJlc3BvbnNlIjCC0+STAio6ASoiJS92MS9kYXRhYmFzZVN0YXR1czpjaGVja3BvaW50RGF0YWJhc2USgAEKDEV4cGxhaW5RdWVyeRIiLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVxdWVzdBojLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UiJ4LT5JMCIRIfL3YxL2RhdGFiYXNlU3RhdHVzOmV4cGxhaW5RdWVyeRKNAQoOQmFja3VwRGF0YWJhc2USJC5wcm90b3N0b3JlLnYxLkJhY2t1cERhdGFiYXNlUmVxdWVzdBolLnByb3Rvc3RvcmUudjEuQmFja3VwRGF0YWJhc2VSZXNwb25zZSIsgtPkkwImOgEqIiEvdjEvZGF0YWJhc2VTdGF0dXM6YmFja3VwRGF0YWJhc2UwAUJbChljb20uZXhhbXBsZS5wcm90b3N0b3JlLnYxQhREYXRhYmFzZVNlcnZpY2VQcm90b1ABWiZleGFtcGxlLmNvbS9wcm90b3N0b3JlL3YxO3Byb3Rvc3RvcmV2MWIGcHJvdG8z", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiRwcm90b3N0b3JlL3YxL2RhdGFiYXNlX3NlcnZpY2UucHJvdG8SDXByb3Rvc3RvcmUudjEiGgoYR2V0RGF0YWJhc2VTdGF0dXNSZXF1ZXN0Iq0BChlDaGVja3BvaW50RGF0YWJhc2VSZXF1ZXN0EkAKBG1vZGUYASABKA4yLS5wcm90b3N0b3JlLnYxLkNoZWNrcG9pbnREYXRhYmFzZVJlcXVlc3QuTW9kZUID4EEBIk4KBE1vZGUSFAoQTU9ERV9VTlNQRUNJRklFRBAAEgsKB1BBU1NJVkUQARIICgRGVUxMEAISCwoHUkVTVEFSVBADEgwKCFRSVU5DQVRFEAQiWgoaQ2hlY2twb2ludERhdGFiYXNlUmVzcG9uc2USDwoHYmxvY2tlZBgBIAEoCBIOCgZmcmFtZXMYAiABKAMSGwoTY2hlY2twb2ludGVkX2ZyYW1lcxgDIAEoAyJdChNFeHBsYWluUXVlcnlSZXF1ZXN0EhoKDXJlc291cmNlX3R5cGUYASABKAlCA+BBAhITCgZmaWx0ZXIYAiABKAlCA+BBARIVCghvcmRlcl9ieRgDIAEoCUID4EEBIq0CChRFeHBsYWluUXVlcnlSZXNwb25zZRI3CgVzdGVwcxgBIAMoCzIoLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UuU3RlcBIWCg5lc3RpbWF0ZWRfcm93cxgCIAEoAxIPCgdpbmRleGVkGAMgASgIGmUKBFN0ZXASNgoEa2luZBgBIAEoDjIoLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UuS2luZBIVCg1yZXNvdXJjZV90eXBlGAIgASgJEg4KBmZpZWxkcxgDIAMoCSJMCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIKCgZTRUFSQ0gQARIOCgpTQ0FOX0lOREVYEAISCAoEU0NBThADEggKBFNPUlQQBCKbGQoORGF0YWJhc2VTdGF0dXMSPAoKY29ubmVjdGlvbhgBIAEoCzIoLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuQ29ubmVjdGlvbhI4CgN3YWwYAiABKAsyKy5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLldyaXRlQWhlYWRMb2cSNAoGc2NoZW1hGAMgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TY2hlbWESNgoHc3RvcmFnZRgEIAEoCzIlLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU3RvcmFnZRIQCghyZXZpc2lvbhgFIAEoAxI0CgZzZXJ2ZXIYBiABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNlcnZlchIyCgVzY3J1YhgHIAEoCzIjLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuU2NydWISMAoEZmlsbBgIIAEoCzIiLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMuRmlsbBI7Cgpjb25kaXRpb25zGAkgAygLMicucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25kaXRpb24SNAoGYmFja3VwGAwgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5CYWNrdXAaqAIKCUNvbmRpdGlvbhI6CgRraW5kGAEgASgOMiwucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Db25kaXRpb24uS2luZBIPCgdtZXNzYWdlGAIgASgJIs0BCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIWChJJTlNFQ1VSRV9UUkFOU1BPUlQQARIPCgtPUEVOX0FDQ0VTUxACEg0KCUxPR19MQVJHRRADEhYKEkNIRUNLUE9JTlRfU1RBUlZFRBAEEhMKD1JFQURfT05MWV9NRURJQRAFEhQKEERJU0tfTkVBUkxZX0ZVTEwQBhIQCgxST1dTX0RBTUFHRUQQBxISCg5XUklURVNfV0FJVElORxAIEg4KCkJBQ0tVUF9PTEQQCRqdAQoGQmFja3VwEgwKBG5hbWUYASABKAkSLwoLY3JlYXRlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnByb29mX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHJldmlzaW9uGAQgASgDEhIKCnNpemVfYnl0ZXMYBSABKAMa4gEKCkNvbm5lY3Rpb24SDAoEb3BlbhgBIAEoCBIRCglyZWFkX29ubHkYAiABKAgSFAoMam91cm5hbF9tb2RlGAMgASgJEj4KC3N5bmNocm9ub3VzGAQgASgOMikucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5TeW5jaHJvbm91cxIUCgxmb3JlaWduX2tleXMYBSABKAgSLwoMYnVzeV90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhYKDnNxbGl0ZV92ZXJzaW9uGAcgASgJGu8BCg1Xcml0ZUFoZWFkTG9nEhIKCnNpemVfYnl0ZXMYASABKAMSDgoGZnJhbWVzGAIgASgDEhYKDnBlbmRpbmdfZnJhbWVzGAMgASgDEjgKFGxhc3RfY2hlY2twb2ludF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJvbGRlc3RfcmVhZGVyX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKBGhvbGQYBiABKAsyIi5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkhvbGQagQEKBEhvbGQSLgoKc3RhcnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNAoGaG9sZGVyGAIgASgOMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5Ib2xkZXISEwoLcHJvY2Vzc19pZHMYAyADKAMasQEKBlNjaGVtYRIPCgd2ZXJzaW9uGAEgASgDEhgKEGV4cGVjdGVkX3ZlcnNpb24YAiABKAMSDQoFZGlydHkYAyABKAgSEwoLZGlmZmVyZW5jZXMYBCADKAkSGgoSZGVzY3JpcHRvcnNfc2hhMjU2GAUgASgJEjwKCmRlcml2YXRpb24YBiABKAsyKC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkRlcml2YXRpb24aRQoKRGVyaXZhdGlvbhIRCglyb3dzX2RvbmUYASABKAMSEgoKcm93c190b3RhbBgCIAEoAxIQCghmaW5pc2hlZBgDIAEoCBqNAQoHU3RvcmFnZRIXCg9wYWdlX3NpemVfYnl0ZXMYASABKAMSEgoKcGFnZV9jb3VudBgCIAEoAxIWCg5mcmVlbGlzdF9jb3VudBgDIAEoAxIbChNkYXRhYmFzZV9zaXplX2J5dGVzGAQgASgDEiAKGHNoYXJlZF9tZW1vcnlfc2l6ZV9ieXRlcxgFIAEoAxr5AwoGU2VydmVyEikKBnVwdGltZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI+ChBldmVudF9sb29wX2RlbGF5GAIgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5EZWxheXMSQwoVbWFpbl90aHJlYWRfc3RhdGVtZW50GAMgASgLMiQucHJvdG9zdG9yZS52MS5EYXRhYmFzZVN0YXR1cy5EZWxheXMSHQoVcmVzaWRlbnRfbWVtb3J5X2J5dGVzGAQgASgDEhYKDnF1ZXVlZF9jb21taXRzGAUgASgFEhQKDHF1ZXVlZF9yZWFkcxgGIAEoBRIXCg91bnJlYWRhYmxlX3Jvd3MYByABKAMSGgoSbm90X3NlcnZpbmdfcmVhc29uGAggASgJEjYKB2NoYW5nZXMYCSADKAsyJS5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkNoYW5nZXMSTwoObGltaXRfcmVmdXNhbHMYCiADKAsyNy5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLlNlcnZlci5MaW1pdFJlZnVzYWxzRW50cnkaNAoSTGltaXRSZWZ1c2Fsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAzoCOAEaZQoHQ2hhbmdlcxIVCg1yZXNvdXJjZV90eXBlGAEgASgJEhUKDWNyZWF0ZWRfY291bnQYAiABKAMSFQoNdXBkYXRlZF9jb3VudBgDIAEoAxIVCg1kZWxldGVkX2NvdW50GAQgASgDGpgBCgVTY3J1YhIyCg5sYXN0X3Bhc3NfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcm93X2NvdW50GAIgASgDEhkKEWNoZWNrZWRfcm93X2NvdW50GAMgASgDEhUKDWZpbmRpbmdfY291bnQYBCABKAMSFgoOcmVzb3VyY2VfbmFtZXMYBSADKAkapwEKBEZpbGwSMgoObGFzdF9wYXNzX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKEGZpbGxlZF9yb3dfY291bnQYAiABKAMSGQoRcGVuZGluZ19yb3dfY291bnQYAyABKAMSFgoObGVmdF9yb3dfY291bnQYBCABKAMSHgoWc2tpcHBlZF9yZXNvdXJjZV90eXBlcxgFIAMoCRqPAQoGRGVsYXlzEiYKA3A1MBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNwOTkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDbWF4GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWNvdW50GAQgASgDIlQKC1N5bmNocm9ub3VzEhsKF1NZTkNIUk9OT1VTX1VOU1BFQ0lGSUVEEAASBwoDT0ZGEAESCgoGTk9STUFMEAISCAoERlVMTBADEgkKBUVYVFJBEAQiQQoGSG9sZGVyEhYKEkhPTERFUl9VTlNQRUNJRklFRBAAEgwKCE9XTl9SRUFEEAESEQoNT1RIRVJfUFJPQ0VTUxACIioKFUJhY2t1cERhdGFiYXNlUmVxdWVzdBIRCgRuYW1lGAEgASgJQgPgQQEi8QEKFkJhY2t1cERhdGFiYXNlUmVzcG9uc2USOgoFc3RhZ2UYASABKA4yKy5wcm90b3N0b3JlLnYxLkJhY2t1cERhdGFiYXNlUmVzcG9uc2UuU3RhZ2USDAoEZG9uZRgCIAEoAxINCgV0b3RhbBgDIAEoAxI0CgZiYWNrdXAYBCABKAsyJC5wcm90b3N0b3JlLnYxLkRhdGFiYXNlU3RhdHVzLkJhY2t1cCJICgVTdGFnZRIVChFTVEFHRV9VTlNQRUNJRklFRBAAEgsKB0NPUFlJTkcQARINCglWRVJJRllJTkcQAhIMCghGSU5JU0hFRBADImAKF01haW50YWluRGF0YWJhc2VSZXF1ZXN0EhMKBnZhY3V1bRgBIAEoCEID4EEBEhIKBXB1cmdlGAIgASgIQgPgQQESHAoPZm9yZ2V0X3JlcXVlc3RzGAMgASgIQgPgQQEinAYKGE1haW50YWluRGF0YWJhc2VSZXNwb25zZRI8CgVzdGFnZRgBIAEoDjItLnByb3Rvc3RvcmUudjEuTWFpbnRhaW5EYXRhYmFzZVJlc3BvbnNlLlN0YWdlEgwKBGRvbmUYAiABKAMSDQoFdG90YWwYAyABKAMSSQoQcHJldmlvdXNfZmlndXJlcxgEIAEoCzIvLnByb3Rvc3RvcmUudjEuTWFpbnRhaW5EYXRhYmFzZVJlc3BvbnNlLkZpZ3VyZXMSSAoPY3VycmVudF9maWd1cmVzGAUgASgLMi8ucHJvdG9zdG9yZS52MS5NYWludGFpbkRhdGFiYXNlUmVzcG9uc2UuRmlndXJlcxq9AQoHRmlndXJlcxIXCg9wYWdlX3NpemVfYnl0ZXMYASABKAMSEgoKcGFnZV9jb3VudBgCIAEoAxIWCg5mcmVlbGlzdF9jb3VudBgDIAEoAxIbChNkYXRhYmFzZV9zaXplX2J5dGVzGAQgASgDEhYKDmxvZ19zaXplX2J5dGVzGAUgASgDEjgKA3VzZRgGIAEoCzIrLnByb3Rvc3RvcmUudjEuTWFpbnRhaW5EYXRhYmFzZVJlc3BvbnNlLlVzZRqWAQoDVXNlEhMKC3RhYmxlX2J5dGVzGAEgASgDEhMKC2luZGV4X2J5dGVzGAIgASgDEhQKDHVudXNlZF9ieXRlcxgDIAEoAxIcChRzY2F0dGVyZWRfcGFnZV9jb3VudBgEIAEoAxITCgtpbmRleF9jb3VudBgFIAEoAxIcChRhbmFseXplZF9pbmRleF9jb3VudBgGIAEoAyK2AQoFU3RhZ2USFQoRU1RBR0VfVU5TUEVDSUZJRUQQABINCglNRUFTVVJJTkcQARIOCgpPUFRJTUlaSU5HEAISDQoJQU5BTFlaSU5HEAMSCwoHTUVSR0lORxAEEgsKB0ZSRUVJTkcQBRINCglWQUNVVU1JTkcQBhIRCg1DSEVDS1BPSU5USU5HEAcSDAoIRklOSVNIRUQQCBIOCgpGT1JHRVRUSU5HEAkSDgoKUkVCVUlMRElORxAKMtMFCg9EYXRhYmFzZVNlcnZpY2USdwoRR2V0RGF0YWJhc2VTdGF0dXMSJy5wcm90b3N0b3JlLnYxLkdldERhdGFiYXNlU3RhdHVzUmVxdWVzdBodLnByb3Rvc3RvcmUudjEuRGF0YWJhc2VTdGF0dXMiGoLT5JMCFBISL3YxL2RhdGFiYXNlU3RhdHVzEpsBChJDaGVja3BvaW50RGF0YWJhc2USKC5wcm90b3N0b3JlLnYxLkNoZWNrcG9pbnREYXRhYmFzZVJlcXVlc3QaKS5wcm90b3N0b3JlLnYxLkNoZWNrcG9pbnREYXRhYmFzZVJlc3BvbnNlIjCC0+STAio6ASoiJS92MS9kYXRhYmFzZVN0YXR1czpjaGVja3BvaW50RGF0YWJhc2USgAEKDEV4cGxhaW5RdWVyeRIiLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVxdWVzdBojLnByb3Rvc3RvcmUudjEuRXhwbGFpblF1ZXJ5UmVzcG9uc2UiJ4LT5JMCIRIfL3YxL2RhdGFiYXNlU3RhdHVzOmV4cGxhaW5RdWVyeRKNAQoOQmFja3VwRGF0YWJhc2USJC5wcm90b3N0b3JlLnYxLkJhY2t1cERhdGFiYXNlUmVxdWVzdBolLnByb3Rvc3RvcmUudjEuQmFja3VwRGF0YWJhc2VSZXNwb25zZSIsgtPkkwImOgEqIiEvdjEvZGF0YWJhc2VTdGF0dXM6YmFja3VwRGF0YWJhc2UwARKVAQoQTWFpbnRhaW5EYXRhYmFzZRImLnByb3Rvc3RvcmUudjEuTWFpbnRhaW5EYXRhYmFzZVJlcXVlc3QaJy5wcm90b3N0b3JlLnYxLk1haW50YWluRGF0YWJhc2VSZXNwb25zZSIugtPkkwIoOgEqIiMvdjEvZGF0YWJhc2VTdGF0dXM6bWFpbnRhaW5EYXRhYmFzZTABQlsKGWNvbS5leGFtcGxlLnByb3Rvc3RvcmUudjFCFERhdGFiYXNlU2VydmljZVByb3RvUAFaJmV4YW1wbGUuY29tL3Byb3Rvc3RvcmUvdjE7cHJvdG9zdG9yZXYxYgZwcm90bzM", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request message for DatabaseService.GetDatabaseStatus.
@@ -1346,6 +1346,304 @@ export const BackupDatabaseResponse_StageSchema: GenEnum<BackupDatabaseResponse_
   enumDesc(file_protostore_v1_database_service, 7, 0);
 
 /**
+ * Request message for DatabaseService.MaintainDatabase.
+ *
+ * @generated from message protostore.v1.MaintainDatabaseRequest
+ */
+export type MaintainDatabaseRequest = Message<"protostore.v1.MaintainDatabaseRequest"> & {
+  /**
+   * Writes the whole file anew, without free pages: needs room for two copies, and
+   * nothing can be written until it is done. Reads go on.
+   *
+   * @generated from field: bool vacuum = 1;
+   */
+  vacuum: boolean;
+
+  /**
+   * Leaves nothing of what was deleted in the file or its log: `vacuum`, and
+   * full-text indexes that are made anew, expired answers to request ids that are
+   * forgotten, a log that is emptied. Fails if any of it cannot be done.
+   *
+   * @generated from field: bool purge = 2;
+   */
+  purge: boolean;
+
+  /**
+   * With `purge`, forgets all answers to request ids: a request that is sent
+   * again is carried out again.
+   *
+   * @generated from field: bool forget_requests = 3;
+   */
+  forgetRequests: boolean;
+};
+
+/**
+ * Describes the message protostore.v1.MaintainDatabaseRequest.
+ * Use `create(MaintainDatabaseRequestSchema)` to create a new message.
+ */
+export const MaintainDatabaseRequestSchema: GenMessage<MaintainDatabaseRequest> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 8);
+
+/**
+ * Response message for DatabaseService.MaintainDatabase.
+ *
+ * @generated from message protostore.v1.MaintainDatabaseResponse
+ */
+export type MaintainDatabaseResponse = Message<"protostore.v1.MaintainDatabaseResponse"> & {
+  /**
+   * What is being done.
+   *
+   * @generated from field: protostore.v1.MaintainDatabaseResponse.Stage stage = 1;
+   */
+  stage: MaintainDatabaseResponse_Stage;
+
+  /**
+   * How much of it is done: tables, full-text indexes, or pages.
+   *
+   * @generated from field: int64 done = 2;
+   */
+  done: bigint;
+
+  /**
+   * How much there is to do.
+   *
+   * @generated from field: int64 total = 3;
+   */
+  total: bigint;
+
+  /**
+   * The figures from before; only in the last response.
+   *
+   * @generated from field: protostore.v1.MaintainDatabaseResponse.Figures previous_figures = 4;
+   */
+  previousFigures?: MaintainDatabaseResponse_Figures | undefined;
+
+  /**
+   * The figures now; only in the last response.
+   *
+   * @generated from field: protostore.v1.MaintainDatabaseResponse.Figures current_figures = 5;
+   */
+  currentFigures?: MaintainDatabaseResponse_Figures | undefined;
+};
+
+/**
+ * Describes the message protostore.v1.MaintainDatabaseResponse.
+ * Use `create(MaintainDatabaseResponseSchema)` to create a new message.
+ */
+export const MaintainDatabaseResponseSchema: GenMessage<MaintainDatabaseResponse> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 9);
+
+/**
+ * How large the database is, and how well it is packed.
+ *
+ * @generated from message protostore.v1.MaintainDatabaseResponse.Figures
+ */
+export type MaintainDatabaseResponse_Figures = Message<"protostore.v1.MaintainDatabaseResponse.Figures"> & {
+  /**
+   * The size of a page, in bytes.
+   *
+   * @generated from field: int64 page_size_bytes = 1;
+   */
+  pageSizeBytes: bigint;
+
+  /**
+   * The pages of the database.
+   *
+   * @generated from field: int64 page_count = 2;
+   */
+  pageCount: bigint;
+
+  /**
+   * The pages that are free.
+   *
+   * @generated from field: int64 freelist_count = 3;
+   */
+  freelistCount: bigint;
+
+  /**
+   * The size of the database file, in bytes.
+   *
+   * @generated from field: int64 database_size_bytes = 4;
+   */
+  databaseSizeBytes: bigint;
+
+  /**
+   * The size of the log file, in bytes.
+   *
+   * @generated from field: int64 log_size_bytes = 5;
+   */
+  logSizeBytes: bigint;
+
+  /**
+   * What the pages are used for; absent if it could not be counted in time.
+   *
+   * @generated from field: protostore.v1.MaintainDatabaseResponse.Use use = 6;
+   */
+  use?: MaintainDatabaseResponse_Use | undefined;
+};
+
+/**
+ * Describes the message protostore.v1.MaintainDatabaseResponse.Figures.
+ * Use `create(MaintainDatabaseResponse_FiguresSchema)` to create a new message.
+ */
+export const MaintainDatabaseResponse_FiguresSchema: GenMessage<MaintainDatabaseResponse_Figures> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 9, 0);
+
+/**
+ * What the pages of a database are used for.
+ *
+ * @generated from message protostore.v1.MaintainDatabaseResponse.Use
+ */
+export type MaintainDatabaseResponse_Use = Message<"protostore.v1.MaintainDatabaseResponse.Use"> & {
+  /**
+   * The bytes of the pages of tables.
+   *
+   * @generated from field: int64 table_bytes = 1;
+   */
+  tableBytes: bigint;
+
+  /**
+   * The bytes of the pages of indexes.
+   *
+   * @generated from field: int64 index_bytes = 2;
+   */
+  indexBytes: bigint;
+
+  /**
+   * The bytes of both that hold nothing.
+   *
+   * @generated from field: int64 unused_bytes = 3;
+   */
+  unusedBytes: bigint;
+
+  /**
+   * The pages that do not lie in the file right after the one before them in
+   * their order.
+   *
+   * @generated from field: int64 scattered_page_count = 4;
+   */
+  scatteredPageCount: bigint;
+
+  /**
+   * The indexes.
+   *
+   * @generated from field: int64 index_count = 5;
+   */
+  indexCount: bigint;
+
+  /**
+   * The indexes that there are statistics of.
+   *
+   * @generated from field: int64 analyzed_index_count = 6;
+   */
+  analyzedIndexCount: bigint;
+};
+
+/**
+ * Describes the message protostore.v1.MaintainDatabaseResponse.Use.
+ * Use `create(MaintainDatabaseResponse_UseSchema)` to create a new message.
+ */
+export const MaintainDatabaseResponse_UseSchema: GenMessage<MaintainDatabaseResponse_Use> = /*@__PURE__*/
+  messageDesc(file_protostore_v1_database_service, 9, 1);
+
+/**
+ * What is done, one after the other.
+ *
+ * @generated from enum protostore.v1.MaintainDatabaseResponse.Stage
+ */
+export const MaintainDatabaseResponse_Stage = {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: STAGE_UNSPECIFIED = 0;
+   */
+  STAGE_UNSPECIFIED: 0,
+
+  /**
+   * The pages of the database are counted.
+   *
+   * @generated from enum value: MEASURING = 1;
+   */
+  MEASURING: 1,
+
+  /**
+   * SQLite does what it finds due.
+   *
+   * @generated from enum value: OPTIMIZING = 2;
+   */
+  OPTIMIZING: 2,
+
+  /**
+   * The statistics that queries are planned by are made, table by table.
+   *
+   * @generated from enum value: ANALYZING = 3;
+   */
+  ANALYZING: 3,
+
+  /**
+   * The parts of full-text indexes are brought together.
+   *
+   * @generated from enum value: MERGING = 4;
+   */
+  MERGING: 4,
+
+  /**
+   * Free pages are given back to the disk.
+   *
+   * @generated from enum value: FREEING = 5;
+   */
+  FREEING: 5,
+
+  /**
+   * The file is written anew.
+   *
+   * @generated from enum value: VACUUMING = 6;
+   */
+  VACUUMING: 6,
+
+  /**
+   * The log is copied into the database file.
+   *
+   * @generated from enum value: CHECKPOINTING = 7;
+   */
+  CHECKPOINTING: 7,
+
+  /**
+   * All is done.
+   *
+   * @generated from enum value: FINISHED = 8;
+   */
+  FINISHED: 8,
+
+  /**
+   * Answers to request ids are forgotten.
+   *
+   * @generated from enum value: FORGETTING = 9;
+   */
+  FORGETTING: 9,
+
+  /**
+   * Full-text indexes are made anew.
+   *
+   * @generated from enum value: REBUILDING = 10;
+   */
+  REBUILDING: 10,
+} as const;
+
+/**
+ * What is done, one after the other.
+ *
+ * @generated from enum protostore.v1.MaintainDatabaseResponse.Stage
+ */
+export type MaintainDatabaseResponse_Stage = (typeof MaintainDatabaseResponse_Stage)[keyof typeof MaintainDatabaseResponse_Stage] | UnknownEnum;
+
+/**
+ * Describes the enum protostore.v1.MaintainDatabaseResponse.Stage.
+ */
+export const MaintainDatabaseResponse_StageSchema: GenEnum<MaintainDatabaseResponse_Stage> = /*@__PURE__*/
+  enumDesc(file_protostore_v1_database_service, 9, 0);
+
+/**
  * Looks after the database that a server stores its messages in.
  *
  * @generated from service protostore.v1.DatabaseService
@@ -1395,6 +1693,19 @@ export const DatabaseService: GenService<{
     methodKind: "server_streaming";
     input: typeof BackupDatabaseRequestSchema;
     output: typeof BackupDatabaseResponseSchema;
+  },
+  /**
+   * Puts the database file in order, in short steps between which writes go on:
+   * statistics for queries, full-text indexes, free pages. Answers with how far it
+   * is, and last with figures from before and after. A call that ends before
+   * leaves the rest undone, which does no harm.
+   *
+   * @generated from rpc protostore.v1.DatabaseService.MaintainDatabase
+   */
+  maintainDatabase: {
+    methodKind: "server_streaming";
+    input: typeof MaintainDatabaseRequestSchema;
+    output: typeof MaintainDatabaseResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_protostore_v1_database_service, 0);

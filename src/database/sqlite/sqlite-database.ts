@@ -13,6 +13,7 @@ import type { ChangeCount } from "../change.ts";
 import type { Checkpoint, CheckpointMode } from "../checkpoint.ts";
 import type { CallLimits, Database, QueueLengths } from "../database.ts";
 import type { WorkFigures } from "../figures.ts";
+import type { MaintenanceOrder, MaintenanceProgress } from "../maintenance.ts";
 import type { Statement } from "../sql/statements.ts";
 import { type Connection, translateSqliteError } from "./connection/connection.ts";
 import { type Guarded, openGuarded } from "./connection/file-guard.ts";
@@ -25,6 +26,7 @@ import { createListCosts } from "./inspect/list-costs.ts";
 import { type HoldWatch, watchHold } from "./inspect/log-hold.ts";
 import { createSchemaView } from "./inspect/schema-view.ts";
 import { unindexedFields } from "./inspect/unindexed.ts";
+import { createMaintenance } from "./maintain.ts";
 import { createListReader } from "./readers/lists.ts";
 import { createPointReader } from "./readers/point-reader.ts";
 import { createReaderPool } from "./readers/reader-pool.ts";
@@ -40,6 +42,8 @@ export interface SqliteOptions {
   readonly path: string;
   readonly readOnly: boolean;
   readonly durability?: Durability;
+  /** Whether what is deleted is written over at once. */
+  readonly secureDelete?: boolean | undefined;
   /** The URL of the module that exports, as RESOURCES, what the plans are of: threads import it. */
   readonly definitions: string;
   /** The types that an Any may hold to be kept as JSON. */
@@ -72,6 +76,11 @@ export interface SqliteDatabase extends Database {
   readonly logHold: HoldWatch;
   /** Copies the log into the database file, as far as the mode says and others allow. @throws StoreError */
   checkpoint(mode: CheckpointMode): Promise<Checkpoint>;
+  /**
+   * Puts the file in order, in steps between which commits go on; ends after one when `signal` aborts.
+   * @throws StoreError DATABASE_BUSY if it is done already, DISK_FULL
+   */
+  maintain(order: MaintenanceOrder, signal: AbortSignal): AsyncGenerator<MaintenanceProgress>;
   /** Why nothing can be written now though all can be read. */
   writeRefusal(): StoreError | undefined;
   /** Resolves when the database can be written, if it is to be. @throws StoreError */
@@ -88,6 +97,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     limits,
     readOnly,
     durability = "full",
+    secureDelete,
     definitions,
     registry,
     secretSeed,
@@ -101,6 +111,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     path,
     definitions,
     durability,
+    secureDelete,
     limits,
     busyTimeoutMs,
     lockTimeoutMs: limits.writeTimeoutMs,
@@ -140,6 +151,10 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     read: (statements) => scans.read(statements, call),
   });
 
+  const { requestRetentionMs } = limits;
+  const maintenance =
+    writer && createMaintenance({ connection: reading, writer, scans, requestRetentionMs });
+
   const database: SqliteDatabase = {
     connection: reading,
     logHold,
@@ -152,6 +167,10 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     async checkpoint(mode) {
       if (!writer) throw readOnlyMode();
       return writer.checkpoint(mode);
+    },
+    maintain(order, signal) {
+      if (!maintenance) throw readOnlyMode();
+      return maintenance(order, signal);
     },
     writeRefusal() {
       lookAtMedia();

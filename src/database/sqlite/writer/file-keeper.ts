@@ -18,6 +18,8 @@ export interface FileKeeper {
   afterCommit(): number | undefined;
   /** Copies the log, as far as the mode says. @throws StoreError if the files are not as they should be. */
   checkpoint(mode: CheckpointMode): Checkpoint;
+  /** Runs what writes and is no commit. @throws StoreError if the files are not as they should be. */
+  change<T>(action: () => T): T;
   /** Looks again, and saves what can be saved. */
   mend(): void;
 }
@@ -39,6 +41,11 @@ export function keepFiles(connection: Connection, guard: FileGuard, wal: WalKeep
     if (!problem) isSaved = false;
     else if (problem.code !== "DATABASE_REPLACED") setMode(connection);
     else if (!isSaved && guard.maySave()) isSaved = save();
+  }
+
+  function refuseIfLost(): void {
+    const found = guard.check() ?? (isReadOnlyNow(path) ? readOnlyMedia() : undefined);
+    if (found) throw found;
   }
 
   function save(): boolean {
@@ -77,9 +84,18 @@ export function keepFiles(connection: Connection, guard: FileGuard, wal: WalKeep
       }
     },
     checkpoint(mode) {
-      const found = guard.check() ?? (isReadOnlyNow(path) ? readOnlyMedia() : undefined);
-      if (found) throw found;
+      refuseIfLost();
       return wal.checkpoint(mode);
+    },
+    change(action) {
+      refuseIfLost();
+      problem = guard.note();
+      if (problem) throw problem;
+      try {
+        return action();
+      } finally {
+        problem = guard.check() ?? guard.noteOwn();
+      }
     },
     mend,
   };

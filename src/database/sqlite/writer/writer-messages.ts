@@ -9,6 +9,7 @@ import type { StatementCells } from "../connection/statement-figures.ts";
 import type { PlainError } from "../threads/thread-errors.ts";
 import type { WriterCode } from "../threads/thread-start.ts";
 import type { PortableCommits, PortableOutcomes } from "./commit-transport.ts";
+import type { UpkeepStep } from "./upkeep.ts";
 
 /** What the writer thread opens, when it has loaded: its first message. */
 export interface WriterData extends WriterCode {
@@ -16,6 +17,8 @@ export interface WriterData extends WriterCode {
   /** The files that it must be. */
   readonly files: StoreFiles;
   readonly durability: Durability;
+  /** Whether what is deleted is written over at once. */
+  readonly secureDelete?: boolean | undefined;
   readonly limits: Limits;
   /** Where it counts its statements; nowhere if absent. */
   readonly cells?: StatementCells | undefined;
@@ -26,6 +29,8 @@ export type WriterRequest =
   | { readonly kind: "commit"; readonly group: PortableCommits }
   /** Answered by `checkpoint-done`. */
   | { readonly kind: "checkpoint"; readonly id: number; readonly mode: CheckpointMode }
+  /** Answered by `upkeep-done`. */
+  | { readonly kind: "upkeep"; readonly id: number; readonly step: UpkeepStep }
   /** The files are not as they should be: save what can be. */
   | "mend"
   | "close";
@@ -39,4 +44,6 @@ export type WriterReply =
   | { readonly kind: "group-done" }
   | { readonly kind: "checkpointed"; readonly atMs: number }
   | { readonly kind: "checkpoint-done"; readonly id: number; readonly result: Checkpoint }
-  | { readonly kind: "checkpoint-failed"; readonly id: number; readonly error: PlainError };
+  | { readonly kind: "checkpoint-failed"; readonly id: number; readonly error: PlainError }
+  | { readonly kind: "upkeep-done"; readonly id: number; readonly hasMore: boolean }
+  | { readonly kind: "upkeep-failed"; readonly id: number; readonly error: PlainError };

@@ -16,7 +16,9 @@ import type { WriterCode } from "../threads/thread-start.ts";
 import { packOutcomes, unpackCommits } from "./commit-transport.ts";
 import { type FileKeeper, keepFiles } from "./file-keeper.ts";
 import { createCommitter, type Report } from "./group-commit.ts";
+import { writeOverDeleted } from "./secure-delete.ts";
 import { guardIfFree } from "./table-guards.ts";
+import { runUpkeep } from "./upkeep.ts";
 import { keepWal } from "./wal.ts";
 import type { WriterData, WriterReply, WriterRequest } from "./writer-messages.ts";
 
@@ -57,11 +59,15 @@ function fail(error: unknown): void {
   port.close();
 }
 
-function write({ path, files, durability, limits, cells }: WriterData, known: ThreadPlans): void {
+function write(
+  { path, files, durability, secureDelete, limits, cells }: WriterData,
+  known: ThreadPlans,
+): void {
   const { plans, registry, clock } = known;
   const { busyTimeoutMs } = limits;
   const { connection, guard } = openGuarded(path, { busyTimeoutMs, known: files });
   setUp(connection, durability);
+  if (secureDelete) writeOverDeleted(connection);
   useSchemaStore(registry, connection);
   const wal = keepWal(connection, limits.walSizeBytes);
   guardIfFree(connection, plans);
@@ -91,6 +97,7 @@ function write({ path, files, durability, limits, cells }: WriterData, known: Th
     }
     if (request === "mend") return keeper.mend();
     if (request.kind === "checkpoint") return checkpoint(keeper, request);
+    if (request.kind === "upkeep") return upkeep(connection, keeper, request);
     keeper.commit(commitGroup, unpackCommits(request.group, plans), report);
     tell({ kind: "group-done" });
     // After the answers: nobody waits for it.
@@ -110,6 +117,21 @@ function checkpoint(
       tell({ kind: "checkpointed", atMs: Date.now() });
   } catch (error) {
     tell({ kind: "checkpoint-failed", id, error: toPlainError(translateSqliteError(error)) });
+  }
+}
+
+function upkeep(
+  connection: Connection,
+  keeper: FileKeeper,
+  { id, step }: Extract<WriterRequest, { kind: "upkeep" }>,
+): void {
+  try {
+    const hasMore = keeper.change(() => runUpkeep(connection, step));
+    tell({ kind: "upkeep-done", id, hasMore });
+    const atMs = keeper.afterCommit();
+    if (atMs !== undefined) tell({ kind: "checkpointed", atMs });
+  } catch (error) {
+    tell({ kind: "upkeep-failed", id, error: toPlainError(translateSqliteError(error)) });
   }
 }
 

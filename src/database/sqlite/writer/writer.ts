@@ -13,6 +13,7 @@ import {
   packCommits,
   unpackOutcomes,
 } from "./commit-transport.ts";
+import type { UpkeepStep } from "./upkeep.ts";
 import type { WriterData, WriterReply } from "./writer-messages.ts";
 import { startWriterWorker, type WriterWorker } from "./writer-worker.ts";
 
@@ -24,6 +25,8 @@ export interface Writer {
   commit(operations: readonly Operation[], options?: CommitOptions): Promise<Commit>;
   /** Copies the log, after the commits that the thread has. @throws StoreError */
   checkpoint(mode: CheckpointMode): Promise<Checkpoint>;
+  /** Does a step of maintenance between two groups of commits. True if more may be done. @throws StoreError */
+  upkeep(step: UpkeepStep): Promise<boolean>;
   /** The commits that have no answer yet. */
   readonly queued: number;
   /** How much was changed since the start. */
@@ -56,6 +59,7 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
   let sent: Map<number, Waiting> = new Map();
   /** Those that the thread was asked for, by id. */
   const checkpoints = new Map<number, PromiseWithResolvers<Checkpoint>>();
+  const upkeeps = new Map<number, PromiseWithResolvers<boolean>>();
   let [nextId, waitingBytes] = [0, 0];
   /** While the thread commits one group, the next gathers here. */
   let isCommitting = false;
@@ -98,6 +102,14 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
         checkpoints.get(reply.id)?.reject(fromPlainError(reply.error));
         checkpoints.delete(reply.id);
         return;
+      case "upkeep-done":
+        upkeeps.get(reply.id)?.resolve(reply.hasMore);
+        upkeeps.delete(reply.id);
+        return;
+      case "upkeep-failed":
+        upkeeps.get(reply.id)?.reject(fromPlainError(reply.error));
+        upkeeps.delete(reply.id);
+        return;
     }
   }
 
@@ -111,6 +123,8 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
     for (const waiting of lost) waiting.reject(error);
     for (const { reject } of checkpoints.values()) reject(error);
     checkpoints.clear();
+    for (const { reject } of upkeeps.values()) reject(error);
+    upkeeps.clear();
     onIdle?.();
   }
 
@@ -201,6 +215,16 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
       checkpoints.set(id, answer);
       worker ??= startWorker();
       worker.send({ kind: "checkpoint", id, mode });
+      return answer.promise;
+    },
+
+    async upkeep(step) {
+      if (isClosed) throw closed();
+      const id = nextId++;
+      const answer = Promise.withResolvers<boolean>();
+      upkeeps.set(id, answer);
+      worker ??= startWorker();
+      worker.send({ kind: "upkeep", id, step });
       return answer.promise;
     },
 
