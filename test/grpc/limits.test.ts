@@ -8,7 +8,7 @@ import {
   constants,
 } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
-import { create } from "@bufbuild/protobuf";
+import { create, type DescMethod } from "@bufbuild/protobuf";
 import { type Client, Metadata, status } from "@grpc/grpc-js";
 import { expect, onTestFinished, test } from "vitest";
 import { ArtistSchema, ArtistService } from "../../gen/chinook/v1/artist_pb.ts";
@@ -54,7 +54,10 @@ function openSession(address: string): ClientHttp2Session {
 }
 
 /** A call whose answer is not read. */
-function callWithoutReading(session: ClientHttp2Session, method = getArtist): ClientHttp2Stream {
+function callWithoutReading(
+  session: ClientHttp2Session,
+  method: DescMethod = getArtist,
+): ClientHttp2Stream {
   const stream = session.request({
     ":method": "POST",
     ":path": methodPath(method),
@@ -184,6 +187,38 @@ test("a client that reads nothing of its answer loses its call, and one that rea
   expect(idle.rstCode).toBe(constants.NGHTTP2_CANCEL);
   expect(slow.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
   expect(read).toBeGreaterThan(large.length);
+  expect(server.refusals.get("unreadTimeoutMs")).toBe(1);
+});
+
+test("of streams the same: who reads nothing of a message loses its call", async () => {
+  const messages = 20;
+  const watched = implementService(Health, {
+    check: async () => create(HealthCheckResponseSchema),
+    list: async () => ({ $typeName: "grpc.health.v1.HealthListResponse", statuses: {} }),
+    watch: async function* () {
+      for (let each = 0; each < messages; each++) {
+        yield create(HealthCheckResponseSchema, { status: 1 });
+      }
+    },
+  });
+  const server = await serve({ services: [watched], limits: { unreadTimeoutMs: 2_000 } });
+  const session = openSession(server.address);
+  // Less than one message.
+  session.settings({ initialWindowSize: 4 });
+  await once(session, "localSettings");
+  const idle = callWithoutReading(session, Health.method.watch);
+  idle.pause();
+  const slow = callWithoutReading(session, Health.method.watch);
+  let read = 0;
+  slow.on("data", (chunk: Buffer) => {
+    read += chunk.length;
+    slow.pause();
+    setTimeout(() => slow.resume(), 10);
+  });
+  await until(() => idle.closed && slow.closed);
+  expect(idle.rstCode).toBe(constants.NGHTTP2_CANCEL);
+  expect(slow.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
+  expect(read).toBe(messages * 7);
   expect(server.refusals.get("unreadTimeoutMs")).toBe(1);
 });
 
