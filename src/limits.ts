@@ -142,6 +142,10 @@ export const LIMITS = {
     1_000,
     "How long a call may take that is no stream before it is logged as slow, if calls are logged.",
   ),
+  callLinesPerSecond: limit(
+    100,
+    "How many calls are logged in a second, beyond which they are counted only, if calls are logged.",
+  ),
   walSizeBytes: limit(
     64 * 1024 * 1024,
     "The write-ahead log is cut to this size, in bytes, when it is reset.",

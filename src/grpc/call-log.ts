@@ -22,10 +22,11 @@ const SERVERS_OWN: ReadonlySet<status> = new Set([
 export function logCallsTo(
   log: Log,
   { calls, sample }: CallLogging,
-  { slowCallMs }: Pick<Limits, "slowCallMs">,
+  { slowCallMs, callLinesPerSecond }: Pick<Limits, "slowCallMs" | "callLinesPerSecond">,
   random: () => number = Math.random,
 ): OnFinished | undefined {
   if (calls === "off") return undefined;
+  const mayWrite = boundLines(log, callLinesPerSecond);
   return (call) => {
     const { method, error, startMs } = call;
     const durationMs = performance.now() - startMs;
@@ -39,9 +40,29 @@ export function logCallsTo(
       const isOneOfMany = code === status.OK || error?.code === "OVERLOADED";
       if (isOneOfMany && random() >= sample) return;
     }
+    if (!mayWrite()) return;
     const line = factsOf(call, status[code] ?? String(code), durationMs);
     if (isSlow || isFailure) log.warn(line, isFailure ? "call failed" : "slow call");
     else log.info(line, "call");
+  };
+}
+
+/** False for a line too many in its second; how many those were is told when it is over. */
+function boundLines(log: Log, perSecond: number): () => boolean {
+  let [lines, leftOut] = [0, 0];
+  const end = () => {
+    if (leftOut > 0) log.warn({ calls: leftOut }, "more calls than have a line");
+    lines = 0;
+    leftOut = 0;
+  };
+  return () => {
+    if (lines + leftOut === 0) setTimeout(end, 1_000).unref();
+    if (lines >= perSecond) {
+      leftOut += 1;
+      return false;
+    }
+    lines += 1;
+    return true;
   };
 }
 

@@ -150,6 +150,19 @@ test("a line tells method, status, reason, sizes, caller and trace", async () =>
   expect(callsIn(server)[1]?.responseBytes).toBe(0);
 });
 
+test("in a second there are no more lines than may be, and the others are counted", async () => {
+  const limits = ["--limit", "slowCallMs=0", "--limit", "callLinesPerSecond=2"];
+  const server = await start(...limits);
+  const calls = 20;
+  for (let call = 0; call < calls; call++) await get(server, "artists/1");
+  const leftOut = () => linesOf(server).flatMap(({ calls: count }) => count ?? []);
+  const sum = () => leftOut().reduce((all: number, count) => all + Number(count), 0);
+  await vi.waitFor(() => expect(callsIn(server).length + sum()).toBe(calls), PATIENCE);
+  expect(leftOut()).not.toEqual([]);
+  // Two in each second that any call came in.
+  expect(callsIn(server).length).toBeLessThanOrEqual(2 * (leftOut().length + 1));
+});
+
 test("slow calls are told, and of the others none if only errors are", async () => {
   const server = await start("--log-calls", "errors", "--limit", "slowCallMs=0");
   await get(server, "artists/1");
