@@ -59,6 +59,7 @@ export function drawSoak(path: string, samples: readonly SoakSample[]): void {
   const height = TOP + ROWS.length * (HEIGHT + GAP);
   const axis = `<text x="${WIDTH}" y="${height - 14}" text-anchor="end">${end.toFixed(0)} minutes</text>`;
   const size = `width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}"`;
-  const body = [`<style>${STYLE}</style>`, ...rows, axis].join("\n");
+  const title = "<title>A server's memory, descriptors and log over time</title>";
+  const body = [title, `<style>${STYLE}</style>`, ...rows, axis].join("\n");
   writeFileSync(path, `<svg xmlns="http://www.w3.org/2000/svg" ${size}>\n${body}\n</svg>\n`);
 }
