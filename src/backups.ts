@@ -19,13 +19,9 @@ import { type BackupManifest, listBackups } from "./database/sqlite/backup/manif
 import { isScheduled, removeExpired, scheduledName } from "./database/sqlite/backup/retention.ts";
 import type { Definition } from "./definition.ts";
 import { StoreError } from "./errors.ts";
-import {
-  type BackupSchedule,
-  type BackupScheduleConfig,
-  dueByCron,
-  dueEvery,
-  startBackupSchedule,
-} from "./health/backup-schedule.ts";
+import type { BackgroundTask } from "./health/background.ts";
+import { type BackupScheduleConfig, startBackupSchedule } from "./health/backup-schedule.ts";
+import { dueByCron, dueEvery } from "./health/due-times.ts";
 import type { Log } from "./observe/log.ts";
 
 /** What a server does with its backups. */
@@ -38,7 +34,7 @@ export interface Backups {
    * What starts the schedule; undefined if there is none.
    * @throws StoreError INVALID_CONFIG
    */
-  prepareSchedule(log: Log): Promise<(() => BackupSchedule) | undefined>;
+  prepareSchedule(log: Log): Promise<(() => BackgroundTask) | undefined>;
 }
 
 /** The backups of the server that `config` is of. */

@@ -16,7 +16,8 @@ import type { RunningServer } from "./grpc/server.ts";
 import { createRowFaults } from "./handlers/row-faults.ts";
 import { assembleServices, createHandlerTools, implement } from "./handlers/services.ts";
 import { storeMethods } from "./handlers/store-service.ts";
-import { type Checkpoints, startCheckpoints } from "./health/checkpoints.ts";
+import type { BackgroundTask } from "./health/background.ts";
+import { startCheckpoints } from "./health/checkpoints.ts";
 import { findConditions, freeBytesAt } from "./health/conditions.ts";
 import { databaseService } from "./health/database-service.ts";
 import { type Filler, startFiller } from "./health/filler.ts";
@@ -170,7 +171,7 @@ async function serveStore(
   let serving: RunningServer | undefined;
   let scrubber: Scrubber | undefined;
   let filler: Filler | undefined;
-  let checkpoints: Checkpoints | undefined;
+  let checkpoints: BackgroundTask | undefined;
   try {
     // Loaded while the writer thread starts.
     const { startServer } = await import("./grpc/server.ts");

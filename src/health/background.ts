@@ -1,11 +1,36 @@
-// What the passes over all rows have in common that go on beside the calls: they rest, and try again
-// what could not be done for a while. Knows nothing of what they do.
+// What all has in common that goes on beside the calls until the server stops: it rests, and tries again
+// what could not be done for a while. Knows nothing of what is done.
 
 import { setTimeout as delay } from "node:timers/promises";
 import { type ErrorCode, StoreError } from "../errors.ts";
+import type { Log } from "../observe/log.ts";
 
 /** How long to wait after what failed, for example because too many others wait. */
 const RETRY_MS = 1_000;
+
+/** Something that goes on until it is stopped. */
+export interface BackgroundTask {
+  /** Resolves when nothing is being done. */
+  stop(): Promise<void>;
+}
+
+/** Starts `run`, which `stopping` ends; if it ends by itself, `message` says so in the log. */
+export function runInBackground(
+  run: () => Promise<void>,
+  stopping: AbortController,
+  log: Log,
+  message: string,
+): BackgroundTask {
+  const ended = run().catch((error: unknown) => {
+    if (!stopping.signal.aborted) log.error({ err: error }, message);
+  });
+  return {
+    async stop() {
+      stopping.abort();
+      await ended;
+    },
+  };
+}
 
 /** Rejects when `signal` aborts; keeps no process alive. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -5,13 +5,7 @@ import type { CheckpointMode } from "../database/checkpoint.ts";
 import { StoreError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
-import { pause } from "./background.ts";
-
-/** The copies of a server. */
-export interface Checkpoints {
-  /** Resolves when none is under way. */
-  stop(): Promise<void>;
-}
+import { type BackgroundTask, pause, runInBackground } from "./background.ts";
 
 /** What can copy its log. */
 interface Copying {
@@ -23,7 +17,7 @@ export function startCheckpoints(
   database: Copying,
   { checkpointIntervalMs }: Pick<Limits, "checkpointIntervalMs">,
   log: Log,
-): Checkpoints | undefined {
+): BackgroundTask | undefined {
   if (checkpointIntervalMs === 0) return undefined;
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -41,13 +35,5 @@ export function startCheckpoints(
     }
   }
 
-  const ended = run().catch((error: unknown) => {
-    if (!signal.aborted) log.error({ err: error }, "the log is not copied any more but by writes");
-  });
-  return {
-    async stop() {
-      stopping.abort();
-      await ended;
-    },
-  };
+  return runInBackground(run, stopping, log, "the log is not copied any more but by writes");
 }

@@ -13,7 +13,7 @@ import { type ErrorCode, StoreError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
-import { patiently, pause } from "./background.ts";
+import { type BackgroundTask, patiently, pause, runInBackground } from "./background.ts";
 import { createTriedRows } from "./tried-rows.ts";
 
 /** What a filler is made of. */
@@ -27,9 +27,7 @@ export interface FillerConfig {
 }
 
 /** A filler that runs until it is stopped. */
-export interface Filler {
-  /** Resolves when it reads and writes no more. */
-  stop(): Promise<void>;
+export interface Filler extends BackgroundTask {
   status(): DatabaseStatus_Fill;
 }
 
@@ -171,27 +169,19 @@ export function startFiller(config: FillerConfig): Filler | undefined {
 
   async function run(): Promise<void> {
     let seen: unknown;
-    try {
-      await pause(Math.min(START_MS, limits.fillPauseMs), signal);
-      for (;;) {
-        const version = versionOf(config);
-        const isChanged = version === undefined || version !== seen;
-        if (isChanged) await runPass();
-        seen = version;
-        const restMs = isChanged ? (last?.looked ?? 0) * lookMs * RESTS_PER_LOOK : 0;
-        await pause(Math.max(limits.fillPauseMs, restMs), signal);
-      }
-    } catch (error) {
-      if (!signal.aborted) log.error({ err: error }, "the filler has ended");
+    await pause(Math.min(START_MS, limits.fillPauseMs), signal);
+    for (;;) {
+      const version = versionOf(config);
+      const isChanged = version === undefined || version !== seen;
+      if (isChanged) await runPass();
+      seen = version;
+      const restMs = isChanged ? (last?.looked ?? 0) * lookMs * RESTS_PER_LOOK : 0;
+      await pause(Math.max(limits.fillPauseMs, restMs), signal);
     }
   }
 
-  const ended = run();
   return {
-    async stop() {
-      stopping.abort();
-      await ended;
-    },
+    ...runInBackground(run, stopping, log, "the filler has ended"),
     status() {
       return create(DatabaseStatus_FillSchema, {
         ...(last && { lastPassTime: timestampFromMs(last.endedMs) }),

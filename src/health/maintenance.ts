@@ -13,18 +13,12 @@ import type {
   MaintenanceProgress,
 } from "../database/maintenance.ts";
 import type { Log } from "../observe/log.ts";
-import { waitUntil } from "./background.ts";
-import { dueByCron } from "./backup-schedule.ts";
+import { type BackgroundTask, runInBackground, waitUntil } from "./background.ts";
+import { dueByCron } from "./due-times.ts";
 
 /** What can be put in order. */
 export interface Maintainable {
   maintain(order: MaintenanceOrder, signal: AbortSignal): AsyncGenerator<MaintenanceProgress>;
-}
-
-/** A schedule that runs until it is stopped. */
-export interface MaintenanceSchedule {
-  /** Resolves when nothing is being done. */
-  stop(): Promise<void>;
 }
 
 /** Does it for a caller. */
@@ -44,7 +38,7 @@ export async function prepareMaintenance(
   database: Maintainable,
   schedule: string | undefined,
   log: Log,
-): Promise<(() => MaintenanceSchedule) | undefined> {
+): Promise<(() => BackgroundTask) | undefined> {
   if (schedule === undefined) return undefined;
   const due = await dueByCron(schedule, "--maintenance");
 
@@ -66,15 +60,7 @@ export async function prepareMaintenance(
       }
     }
 
-    const ended = run().catch((error: unknown) => {
-      if (!signal.aborted) log.error({ err: error }, "the schedule of maintenance has ended");
-    });
-    return {
-      async stop() {
-        stopping.abort();
-        await ended;
-      },
-    };
+    return runInBackground(run, stopping, log, "the schedule of maintenance has ended");
   };
 }
 

@@ -12,7 +12,7 @@ import { type FindingSummary, summarizeFindings } from "../database/finding.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
-import { patiently, pause } from "./background.ts";
+import { type BackgroundTask, patiently, pause, runInBackground } from "./background.ts";
 
 /** What a scrubber is made of. */
 export interface ScrubberConfig {
@@ -23,9 +23,7 @@ export interface ScrubberConfig {
 }
 
 /** A scrubber that runs until it is stopped. */
-export interface Scrubber {
-  /** Resolves when it reads no more. */
-  stop(): Promise<void>;
+export interface Scrubber extends BackgroundTask {
   status(): DatabaseStatus_Scrub;
 }
 
@@ -70,22 +68,14 @@ export function startScrubber(config: ScrubberConfig): Scrubber | undefined {
   }
 
   async function run(): Promise<void> {
-    try {
-      for (;;) {
-        await pause(limits.scrubPauseMs, signal);
-        await runPass();
-      }
-    } catch (error) {
-      if (!signal.aborted) log.error({ err: error }, "the scrubber has ended");
+    for (;;) {
+      await pause(limits.scrubPauseMs, signal);
+      await runPass();
     }
   }
 
-  const ended = run();
   return {
-    async stop() {
-      stopping.abort();
-      await ended;
-    },
+    ...runInBackground(run, stopping, log, "the scrubber has ended"),
     status() {
       const found = last && last.found.total > current.found.total ? last.found : current.found;
       return create(DatabaseStatus_ScrubSchema, {

@@ -14,7 +14,7 @@ import {
   removeExpired,
   scheduledName,
 } from "../../src/database/sqlite/backup/retention.ts";
-import { dueByCron, dueEvery } from "../../src/health/backup-schedule.ts";
+import { dueByCron, dueEvery } from "../../src/health/due-times.ts";
 import { openClient } from "../access/support.ts";
 import { openDatabase } from "../database/writer.ts";
 import { runCli, startServerProcess } from "../service/cli.ts";
