@@ -6,12 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { create, toBinary } from "@bufbuild/protobuf";
-import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import { ArtistService } from "../gen/chinook/v1/artist_pb.ts";
-import { Health, HealthCheckRequestSchema } from "../gen/health/v1/health_pb.ts";
+import { Health } from "../gen/health/v1/health_pb.ts";
 import { DatabaseService } from "../gen/protostore/v1/database_service_pb.ts";
-import { ExportRequestSchema, StoreService } from "../gen/protostore/v1/store_service_pb.ts";
+import { StoreService } from "../gen/protostore/v1/store_service_pb.ts";
 import { connect, RpcError } from "../src/client/client.ts";
 import { freePort, memoryMb, type RunningServer, startServer } from "./processes.ts";
 import { quantile } from "./quantile.ts";
@@ -41,6 +40,7 @@ const FIXTURES = 40;
 const WATCHES = 20;
 const EXPORTED = { resourceType: "chinook.example.com/Artist" };
 const EXPORT_MS = 5_000;
+const RETRY_MS = 1_000;
 
 const directory = mkdtempSync(join(flags.directory, "soak-"));
 const database = join(directory, "soak.db");
@@ -58,7 +58,6 @@ const server = startServer(
   join(directory, "server.log"),
 );
 const connection = connect(address);
-const streams = new Client(address, credentials.createInsecure());
 const artists = connection.service(ArtistService);
 
 const outcomes = new Map<string, number>();
@@ -70,12 +69,11 @@ await untilServing();
 const began = performance.now();
 const elapsedMinutes = () => (performance.now() - began) / 60_000;
 console.log(`${minutes} minutes, ${writesPerSecond} writes/s, a backup every ${flags.backup}`);
-for (let index = 0; index < WATCHES; index++) watchHealth();
+for (let index = 0; index < WATCHES; index++) void watchHealth();
 const samples = await Promise.all([takeSamples(server), keepCalling(), keepExporting()]).then(
   ([taken]) => taken,
 );
 report(samples);
-streams.close();
 connection.close();
 await server.stop();
 rmSync(directory, { recursive: true });
@@ -96,13 +94,17 @@ function count(outcome: string): void {
   outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
 }
 
+function outcomeOf(error: unknown): string {
+  return (error instanceof RpcError ? status[error.code] : undefined) ?? String(error);
+}
+
 async function call<T>(kind: string, promise: Promise<T>): Promise<T | undefined> {
   try {
     const answer = await promise;
     count(`${kind} OK`);
     return answer;
   } catch (error) {
-    count(`${kind} ${error instanceof RpcError ? status[error.code] : String(error)}`);
+    count(`${kind} ${outcomeOf(error)}`);
     return undefined;
   }
 }
@@ -138,38 +140,28 @@ async function read(index: number): Promise<void> {
   else await call("Get", artists.getArtist({ name: `artists/${1 + (index % FIXTURES)}` }));
 }
 
-function asIs(bytes: Buffer): Buffer {
-  return bytes;
-}
-
-function watchHealth(): void {
-  const request = Buffer.from(toBinary(HealthCheckRequestSchema, create(HealthCheckRequestSchema)));
-  const path = `/${Health.typeName}/${Health.method.watch.name}`;
-  const stream = streams.makeServerStreamRequest(path, asIs, asIs, request);
-  stream.on("data", () => count("Watch OK"));
-  stream.on("error", (error: ServiceError) => {
-    if (isOver) return;
-    count(`Watch ${status[error.code]}`);
-    // A connection has an age: its streams end with it, and are opened again.
-    setTimeout(watchHealth, 1_000);
-  });
+/** A connection has an age: its streams end with it, and are opened again. */
+async function watchHealth(): Promise<void> {
+  while (!isOver) {
+    try {
+      for await (const _ of connection.service(Health).watch({})) count("Watch OK");
+    } catch (error) {
+      if (!isOver) count(`Watch ${outcomeOf(error)}`);
+    }
+    await sleep(RETRY_MS);
+  }
 }
 
 async function keepExporting(): Promise<void> {
-  const request = Buffer.from(toBinary(ExportRequestSchema, create(ExportRequestSchema, EXPORTED)));
-  const path = `/${StoreService.typeName}/${StoreService.method.export.name}`;
+  const { export: exportAll } = connection.service(StoreService);
   while (!isOver) {
-    await new Promise<void>((resolve) => {
-      const stream = streams.makeServerStreamRequest(path, asIs, asIs, request);
-      stream.on("data", () => {});
-      stream.on("error", () => {});
-      stream.on("status", ({ code }) => {
-        count(`Export ${status[code]}`);
-        resolve();
-      });
-    });
+    await call("Export", drain(exportAll(EXPORTED)));
     await sleep(EXPORT_MS);
   }
+}
+
+async function drain(answers: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of answers);
 }
 
 async function takeSamples({ pids }: RunningServer): Promise<readonly SoakSample[]> {

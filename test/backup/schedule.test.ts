@@ -17,7 +17,7 @@ import {
 import { dueByCron, dueEvery } from "../../src/health/due-times.ts";
 import { openClient } from "../access/support.ts";
 import { openDatabase } from "../database/writer.ts";
-import { runCli, startServerProcess } from "../service/cli.ts";
+import { logged, runCli, startServerProcess } from "../service/cli.ts";
 import { startTestService } from "../support/service.ts";
 import { tempDir } from "../support/temp.ts";
 import { askForBackup, backUp } from "./support.ts";
@@ -149,11 +149,7 @@ test("of several processes one has the schedule, and the next server goes on wit
   const [folder, database] = [tempDir(), join(tempDir(), "x.db")];
   const args = ["--database", database, "--backup-dir", folder];
   const server = await startServerProcess(...args, "--processes", "2", "--backup-interval", "1s");
-  const pids = () => {
-    const lines = server.output().stderr.split("\n").slice(0, -1);
-    const found = lines.map((line) => JSON.parse(line) as { pid: number; msg: string });
-    return found.filter(({ msg }) => msg === "made a backup").map(({ pid }) => pid);
-  };
+  const pids = () => logged(server, "made a backup");
   await expect.poll(() => pids().length, PATIENT).toBeGreaterThan(2);
   expect(new Set(pids()).size).toBe(1);
   await server.end("SIGTERM");

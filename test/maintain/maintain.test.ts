@@ -12,7 +12,7 @@ import {
   MaintainDatabaseResponse_Stage as Stage,
 } from "../../gen/protostore/v1/database_service_pb.ts";
 import type { Connection } from "../../src/client/client.ts";
-import { runCli, startServerProcess } from "../service/cli.ts";
+import { logged, runCli, startServerProcess } from "../service/cli.ts";
 import { canMount, mountMemory } from "../service/mounts.ts";
 import { failureOf, openSql } from "../service/support.ts";
 import { startTestService } from "../support/service.ts";
@@ -176,11 +176,7 @@ test("a server that only reads refuses it", async () => {
 test("of several processes one has the schedule, and the command asks any", LONG, async () => {
   const args = ["--database", join(tempDir(), "x.db"), "--processes", "2"];
   const server = await startServerProcess(...args, "--maintenance", "* * * * * *");
-  const pids = () => {
-    const lines = server.output().stderr.split("\n").slice(0, -1);
-    const found = lines.map((line) => JSON.parse(line) as { pid: number; msg: string });
-    return found.filter(({ msg }) => msg === "put the file in order").map(({ pid }) => pid);
-  };
+  const pids = () => logged(server, "put the file in order");
   await expect.poll(() => pids().length, PATIENT).toBeGreaterThan(2);
   expect(new Set(pids()).size).toBe(1);
   await server.end("SIGTERM");

@@ -8,20 +8,13 @@ import { METHODS } from "../../src/chinook/methods.ts";
 import { RESOURCES } from "../../src/chinook/resources.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { tempDir } from "../support/temp.ts";
-import { type ServerProcess, startServerProcess } from "./cli.ts";
+import { logOf, type ServerProcess, startServerProcess } from "./cli.ts";
 
 const MARKER = "XyzzyMarker";
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const PATIENCE = { timeout: 20_000 };
 
-type Line = Readonly<Record<string, unknown>>;
-
-function linesOf(server: ServerProcess): readonly Line[] {
-  const lines = server.output().stderr.split("\n").slice(0, -1);
-  return lines.map((line): Line => JSON.parse(line));
-}
-
-const callsIn = (server: ServerProcess) => linesOf(server).filter(({ method }) => method);
+const callsIn = (server: ServerProcess) => logOf(server).filter(({ method }) => method);
 
 function start(...args: readonly string[]): Promise<ServerProcess> {
   const database = join(tempDir(), "store.db");
@@ -66,7 +59,7 @@ const asIs = (bytes: Buffer) => bytes;
 test("no line has a text of a request or its metadata, whatever the method and the level", async () => {
   const server = await start("--log-calls", "all", "--log-calls-sample", "1");
   process.kill(server.pid, "SIGUSR2");
-  await vi.waitFor(() => expect(linesOf(server).at(-1)).toMatchObject({ logLevel: "debug" }));
+  await vi.waitFor(() => expect(logOf(server).at(-1)).toMatchObject({ logLevel: "debug" }));
   const client = new Client(server.address, credentials.createInsecure());
   onTestFinished(() => client.close());
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
@@ -113,7 +106,7 @@ test("no line has a text of a request or its metadata, whatever the method and t
   expect(server.output().stderr.toLowerCase()).not.toContain(MARKER.toLowerCase());
 
   process.kill(server.pid, "SIGUSR2");
-  await vi.waitFor(() => expect(linesOf(server).at(-1)).toMatchObject({ logLevel: "info" }));
+  await vi.waitFor(() => expect(logOf(server).at(-1)).toMatchObject({ logLevel: "info" }));
 }, 60_000);
 
 /** Calls GetArtist, with a trace. */
@@ -155,7 +148,7 @@ test("in a second there are no more lines than may be, and the others are counte
   const server = await start(...limits);
   const calls = 20;
   for (let call = 0; call < calls; call++) await get(server, "artists/1");
-  const leftOut = () => linesOf(server).flatMap(({ calls: count }) => count ?? []);
+  const leftOut = () => logOf(server).flatMap(({ calls: count }) => count ?? []);
   const sum = () => leftOut().reduce((all: number, count) => all + Number(count), 0);
   await vi.waitFor(() => expect(callsIn(server).length + sum()).toBe(calls), PATIENCE);
   expect(leftOut()).not.toEqual([]);

@@ -42,6 +42,19 @@ export interface ServerProcess {
   end(signal: NodeJS.Signals): Promise<Ended>;
 }
 
+/** The lines of its log so far. */
+export function logOf(server: ServerProcess): readonly Readonly<Record<string, unknown>>[] {
+  const lines = server.output().stderr.split("\n").slice(0, -1);
+  return lines.map((line) => JSON.parse(line));
+}
+
+/** The process ids behind each line of the log that says `message`. */
+export function logged(server: ServerProcess, message: string): readonly number[] {
+  return logOf(server)
+    .filter(({ msg }) => msg === message)
+    .map(({ pid }) => Number(pid));
+}
+
 /** Runs `protostore serve ARGS` on a free port; killed with the test if it is not ended before. */
 export async function startServerProcess(...args: readonly string[]): Promise<ServerProcess> {
   const serve = ["src/main.ts", "serve", "--address", "127.0.0.1:0", ...args];

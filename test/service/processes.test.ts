@@ -15,7 +15,7 @@ import {
 import { DatabaseService } from "../../gen/protostore/v1/database_service_pb.ts";
 import { type Connection, connect, RpcError } from "../../src/client/client.ts";
 import { tempDir } from "../support/temp.ts";
-import { runCli, type ServerProcess, startServerProcess } from "./cli.ts";
+import { logged, runCli, type ServerProcess, startServerProcess } from "./cli.ts";
 import { openSql } from "./support.ts";
 
 const PATIENCE = { timeout: 60_000 };
@@ -30,15 +30,6 @@ async function startTwo(...args: readonly string[]): Promise<Served> {
   const database = join(tempDir(), "store.db");
   const server = await startServerProcess("--processes", "2", "--database", database, ...args);
   return { server, database };
-}
-
-/** The process ids behind each line of the log that says `message`. */
-function logged(server: ServerProcess, message: string): number[] {
-  const lines = server.output().stderr.split("\n").slice(0, -1);
-  return lines
-    .map((line) => JSON.parse(line) as { pid: number; msg: string })
-    .filter(({ msg }) => msg === message)
-    .map(({ pid }) => pid);
 }
 
 /** Connections of their own, opened one after the other: of two, each is with another process. */
