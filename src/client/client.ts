@@ -129,13 +129,10 @@ function unaryMethod(
   method: DescMethodUnary,
   token: string | undefined,
 ): UnaryMethod<DescMessage, DescMessage> {
-  const path = `/${method.parent.typeName}/${method.name}`;
   return (init, { timeoutMs = DEFAULT_TIMEOUT_MS, onMetadata } = {}) =>
     new Promise((resolve, reject) => {
       const call = channel.makeUnaryRequest(
-        path,
-        (request: Uint8Array) => Buffer.from(request),
-        (response: Buffer) => fromBinary(method.output, response),
+        ...wireOf(method),
         toBinary(method.input, create(method.input, init)),
         metadataOf(token),
         { deadline: Date.now() + timeoutMs },
@@ -154,12 +151,9 @@ function streamMethod(
   method: DescMethodServerStreaming,
   token: string | undefined,
 ): StreamMethod<DescMessage, DescMessage> {
-  const path = `/${method.parent.typeName}/${method.name}`;
   return async function* (init, { timeoutMs } = {}) {
     const call = channel.makeServerStreamRequest(
-      path,
-      (request: Uint8Array) => Buffer.from(request),
-      (response: Buffer) => fromBinary(method.output, response),
+      ...wireOf(method),
       toBinary(method.input, create(method.input, init)),
       metadataOf(token),
       timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
@@ -172,6 +166,15 @@ function streamMethod(
       call.cancel();
     }
   };
+}
+
+/** Where the requests of a method go, and how requests and answers are on their way. */
+function wireOf({ parent, name, output }: DescMethod) {
+  return [
+    `/${parent.typeName}/${name}`,
+    (request: Uint8Array) => Buffer.from(request),
+    (response: Buffer) => fromBinary(output, response),
+  ] as const;
 }
 
 function metadataOf(token: string | undefined): Metadata {

@@ -1,19 +1,11 @@
 // A folder of backups: what a backup may be called, where its files are, the lock on the folder, and
 // what an interrupted backup has left. Must not open a database but the lock.
 
-import {
-  closeSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  statfsSync,
-  statSync,
-} from "node:fs";
+import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { invalidField, StoreError } from "../../../errors.ts";
 import { isBusy, isSqliteError } from "../connection/connection.ts";
+import { freeBytesOf } from "../connection/media.ts";
 import { openLock } from "../migrate/lock.ts";
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
@@ -110,9 +102,8 @@ const SPARE_BYTES = 64 * 1024 * 1024;
 
 /** @throws StoreError DISK_FULL if a copy of `bytes` would fill the disk of `folder`. */
 export function requireRoom(folder: string, bytes: number, dataFolder: string): void {
-  const { bavail, bsize } = statfsSync(folder);
   const isDataDisk = statSync(folder).dev === statSync(dataFolder).dev;
-  if (bavail * bsize < bytes + (isDataDisk ? SPARE_BYTES : 0)) throw noRoom();
+  if (freeBytesOf(folder) < bytes + (isDataDisk ? SPARE_BYTES : 0)) throw noRoom();
 }
 
 /** True if there is anything of that name, be it a link to nothing. */

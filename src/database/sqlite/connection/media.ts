@@ -1,7 +1,8 @@
-// Knows whether files can be written where a database is, and how it is read where none can be.
+// Knows whether files can be written where a database is, what room there is, and how it is read where none
+// can be.
 // Must not open the database or its index: to close them again would drop SQLite's locks.
 
-import { accessSync, closeSync, constants, openSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { StoreError } from "../../../errors.ts";
@@ -77,4 +78,10 @@ function sizeOf(path: string): number | undefined {
 /** The name by which SQLite opens `path` as a file that nobody changes. */
 export function immutableName(path: string): string {
   return `${pathToFileURL(path).href}?immutable=1`;
+}
+
+/** The room on the disk of a folder for whoever is not root, in bytes. */
+export function freeBytesOf(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
 }

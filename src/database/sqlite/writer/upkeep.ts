@@ -1,11 +1,12 @@
 // The steps of maintenance that write. Runs in the writer thread, and each is short enough for commits to
 // go on between two of them; only VACUUM is not. Must not decide which are needed.
 
-import { accessSync, constants, statfsSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { StoreError } from "../../../errors.ts";
 import { quoteName } from "../../../schema/sql-name.ts";
 import { type Connection, isBusy, isSqliteError, readPragma } from "../connection/connection.ts";
+import { freeBytesOf } from "../connection/media.ts";
 import { waitForLock } from "./lock-wait.ts";
 
 /** One step; `table` is one that the schema has. */
@@ -123,7 +124,7 @@ function requireRoom(connection: Connection): void {
   const bytes = Number(pages * (readPragma(connection, "page_size") as bigint));
   const folder = dirname(connection.name);
   const temporary = temporaryFolder();
-  if (freeBytes(folder) >= 2 * bytes && freeBytes(temporary) >= bytes) return;
+  if (freeBytesOf(folder) >= 2 * bytes && freeBytesOf(temporary) >= bytes) return;
   const message = `VACUUM needs ${2 * bytes} bytes free, twice the database`;
   throw new StoreError("DISK_FULL", message);
 }
@@ -142,11 +143,6 @@ function isFolder(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-function freeBytes(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize;
 }
 
 function totalChanges(connection: Connection): bigint {

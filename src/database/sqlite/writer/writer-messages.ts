@@ -24,12 +24,18 @@ export interface WriterData extends WriterCode {
   readonly cells?: StatementCells | undefined;
 }
 
+/** What is asked for by itself, and what it is answered with. */
+export interface WriterAnswers {
+  readonly checkpoint: Checkpoint;
+  /** Whether there may be more of the kind to do. */
+  readonly upkeep: boolean;
+}
+
 /** What the writer thread is asked to do after that, in this order. */
 export type WriterRequest =
   | { readonly kind: "commit"; readonly group: PortableCommits }
-  /** Answered by `checkpoint-done`. */
+  /** Answered by `answered` or `refused`, as is the next one. */
   | { readonly kind: "checkpoint"; readonly id: number; readonly mode: CheckpointMode }
-  /** Answered by `upkeep-done`. */
   | { readonly kind: "upkeep"; readonly id: number; readonly step: UpkeepStep }
   /** The files are not as they should be: save what can be. */
   | "mend"
@@ -43,7 +49,9 @@ export type WriterReply =
   /** Every commit of the group has its outcome. */
   | { readonly kind: "group-done" }
   | { readonly kind: "checkpointed"; readonly atMs: number }
-  | { readonly kind: "checkpoint-done"; readonly id: number; readonly result: Checkpoint }
-  | { readonly kind: "checkpoint-failed"; readonly id: number; readonly error: PlainError }
-  | { readonly kind: "upkeep-done"; readonly id: number; readonly hasMore: boolean }
-  | { readonly kind: "upkeep-failed"; readonly id: number; readonly error: PlainError };
+  | {
+      readonly kind: "answered";
+      readonly id: number;
+      readonly answer: WriterAnswers[keyof WriterAnswers];
+    }
+  | { readonly kind: "refused"; readonly id: number; readonly error: PlainError };

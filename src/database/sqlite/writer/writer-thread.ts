@@ -20,7 +20,7 @@ import { writeOverDeleted } from "./secure-delete.ts";
 import { guardIfFree } from "./table-guards.ts";
 import { runUpkeep } from "./upkeep.ts";
 import { keepWal } from "./wal.ts";
-import type { WriterData, WriterReply, WriterRequest } from "./writer-messages.ts";
+import type { WriterAnswers, WriterData, WriterReply, WriterRequest } from "./writer-messages.ts";
 
 /** As much as a List response has beside the one message of its page. */
 const LIST_RESPONSE_BYTES = 1_024;
@@ -110,14 +110,12 @@ function checkpoint(
   keeper: FileKeeper,
   { id, mode }: Extract<WriterRequest, { kind: "checkpoint" }>,
 ): void {
-  try {
+  answer(id, () => {
     const result = keeper.checkpoint(mode);
-    tell({ kind: "checkpoint-done", id, result });
     if (result.checkpointedFrames === result.frames)
       tell({ kind: "checkpointed", atMs: Date.now() });
-  } catch (error) {
-    tell({ kind: "checkpoint-failed", id, error: toPlainError(translateSqliteError(error)) });
-  }
+    return result;
+  });
 }
 
 function upkeep(
@@ -125,13 +123,19 @@ function upkeep(
   keeper: FileKeeper,
   { id, step }: Extract<WriterRequest, { kind: "upkeep" }>,
 ): void {
-  try {
+  answer(id, () => {
     const hasMore = keeper.change(() => runUpkeep(connection, step));
-    tell({ kind: "upkeep-done", id, hasMore });
     const atMs = keeper.afterCommit();
     if (atMs !== undefined) tell({ kind: "checkpointed", atMs });
+    return hasMore;
+  });
+}
+
+function answer(id: number, action: () => WriterAnswers[keyof WriterAnswers]): void {
+  try {
+    tell({ kind: "answered", id, answer: action() });
   } catch (error) {
-    tell({ kind: "upkeep-failed", id, error: toPlainError(translateSqliteError(error)) });
+    tell({ kind: "refused", id, error: toPlainError(translateSqliteError(error)) });
   }
 }
 

@@ -14,7 +14,7 @@ import {
   unpackOutcomes,
 } from "./commit-transport.ts";
 import type { UpkeepStep } from "./upkeep.ts";
-import type { WriterData, WriterReply } from "./writer-messages.ts";
+import type { WriterAnswers, WriterData, WriterReply, WriterRequest } from "./writer-messages.ts";
 import { startWriterWorker, type WriterWorker } from "./writer-worker.ts";
 
 /** Commits operations in the writer thread. */
@@ -57,9 +57,8 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
   let queue: Waiting[] = [];
   /** Those that the thread has, by id; made anew for each group, as an old table keeps what was in it. */
   let sent: Map<number, Waiting> = new Map();
-  /** Those that the thread was asked for, by id. */
-  const checkpoints = new Map<number, PromiseWithResolvers<Checkpoint>>();
-  const upkeeps = new Map<number, PromiseWithResolvers<boolean>>();
+  /** What else the thread was asked, by id. */
+  const asked = new Map<number, PromiseWithResolvers<WriterAnswers[keyof WriterAnswers]>>();
   let [nextId, waitingBytes] = [0, 0];
   /** While the thread commits one group, the next gathers here. */
   let isCommitting = false;
@@ -94,21 +93,13 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
       case "checkpointed":
         lastCheckpointMs = reply.atMs;
         return;
-      case "checkpoint-done":
-        checkpoints.get(reply.id)?.resolve(reply.result);
-        checkpoints.delete(reply.id);
+      case "answered":
+        asked.get(reply.id)?.resolve(reply.answer);
+        asked.delete(reply.id);
         return;
-      case "checkpoint-failed":
-        checkpoints.get(reply.id)?.reject(fromPlainError(reply.error));
-        checkpoints.delete(reply.id);
-        return;
-      case "upkeep-done":
-        upkeeps.get(reply.id)?.resolve(reply.hasMore);
-        upkeeps.delete(reply.id);
-        return;
-      case "upkeep-failed":
-        upkeeps.get(reply.id)?.reject(fromPlainError(reply.error));
-        upkeeps.delete(reply.id);
+      case "refused":
+        asked.get(reply.id)?.reject(fromPlainError(reply.error));
+        asked.delete(reply.id);
         return;
     }
   }
@@ -121,10 +112,8 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
     waitingBytes = 0;
     isCommitting = false;
     for (const waiting of lost) waiting.reject(error);
-    for (const { reject } of checkpoints.values()) reject(error);
-    checkpoints.clear();
-    for (const { reject } of upkeeps.values()) reject(error);
-    upkeeps.clear();
+    for (const { reject } of asked.values()) reject(error);
+    asked.clear();
     onIdle?.();
   }
 
@@ -141,6 +130,18 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
       worker.send({ kind: "commit", group: portable }, [portable.bytes.buffer]);
     }
     if (!isCommitting) onIdle?.();
+  }
+
+  async function ask<Kind extends keyof WriterAnswers>(
+    request: (id: number) => Extract<WriterRequest, { kind: Kind }>,
+  ): Promise<WriterAnswers[Kind]> {
+    if (isClosed) throw closed();
+    const id = nextId++;
+    const answer = Promise.withResolvers<WriterAnswers[keyof WriterAnswers]>();
+    asked.set(id, answer);
+    worker ??= startWorker();
+    worker.send(request(id));
+    return (await answer.promise) as WriterAnswers[Kind];
   }
 
   /** The oldest commits, at least one, as many as may share a transaction. */
@@ -208,25 +209,8 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
       });
     },
 
-    async checkpoint(mode) {
-      if (isClosed) throw closed();
-      const id = nextId++;
-      const answer = Promise.withResolvers<Checkpoint>();
-      checkpoints.set(id, answer);
-      worker ??= startWorker();
-      worker.send({ kind: "checkpoint", id, mode });
-      return answer.promise;
-    },
-
-    async upkeep(step) {
-      if (isClosed) throw closed();
-      const id = nextId++;
-      const answer = Promise.withResolvers<boolean>();
-      upkeeps.set(id, answer);
-      worker ??= startWorker();
-      worker.send({ kind: "upkeep", id, step });
-      return answer.promise;
-    },
+    checkpoint: (mode) => ask<"checkpoint">((id) => ({ kind: "checkpoint", id, mode })),
+    upkeep: (step) => ask<"upkeep">((id) => ({ kind: "upkeep", id, step })),
 
     get queued() {
       return queue.length + sent.size;
