@@ -1,5 +1,5 @@
 // `protostore verify`: proves that every row of a database says the same three ways.
-// Writes nothing unless it is told to repair; what is checked is in ../database/sqlite/verify/verify.ts.
+// Writes nothing unless it is told to repair; what is checked is in ../database/sql/verify/verify.ts.
 
 import { Command } from "commander";
 import type { Finding } from "../database/finding.ts";

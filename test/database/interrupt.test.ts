@@ -9,6 +9,7 @@ import { createSearchRepository } from "../../src/chinook/search/search-reposito
 import type { Database } from "../../src/database/database.ts";
 import { CONTINUE_FUNCTION } from "../../src/database/sql/interrupt.ts";
 import { compileList } from "../../src/database/sql/list-statements.ts";
+import { createListReader } from "../../src/database/sql/read/lists.ts";
 import type { Statement } from "../../src/database/sql/statements.ts";
 import {
   type Connection,
@@ -16,7 +17,6 @@ import {
 } from "../../src/database/sqlite/connection/connection.ts";
 import { sqliteDialect } from "../../src/database/sqlite/dialect/sqlite-dialect.ts";
 import { explainDetails } from "../../src/database/sqlite/inspect/explain.ts";
-import { createListReader } from "../../src/database/sqlite/readers/lists.ts";
 import { createReader } from "../../src/database/sqlite/readers/reader.ts";
 import { StoreError } from "../../src/errors.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
@@ -26,7 +26,7 @@ import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { runService, type TestService } from "../support/service.ts";
 
-const FACTS = { dialect: sqliteDialect(false) };
+const FACTS = { dialect: sqliteDialect("UTF-8") };
 
 const PLANS = planResources(RESOURCES);
 const ROWS = 1_500;
@@ -54,9 +54,8 @@ beforeAll(async () => {
     if (checks === endAt) throw new StoreError("CANCELLED", "the call is over");
   });
   const page: Database["page"] = async (request) => reader.page(request);
-  const shortPage = async () => undefined;
   database = {
-    list: createListReader({ limits: DEFAULT_LIMITS, factsOf: () => FACTS, shortPage, page }),
+    list: createListReader({ factsOf: () => FACTS, page }),
     page,
     read: async (statements: readonly Statement[]) => reader.read(statements),
   } as Database;

@@ -7,14 +7,15 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ItemForm } from "../../src/database/page-request.ts";
+import { createItemWriter } from "../../src/database/sql/read/item-bytes.ts";
 import { itemColumns, type Statement } from "../../src/database/sql/statements.ts";
 import { insertChild, insertResource } from "../../src/database/sql/write-statements.ts";
 import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
+import { runSteps } from "../../src/database/sqlite/connection/run-steps.ts";
 import { createStatementRunner } from "../../src/database/sqlite/connection/statement-runner.ts";
-import { createItemWriter } from "../../src/database/sqlite/readers/item-bytes.ts";
 import { createReader, type Reader } from "../../src/database/sqlite/readers/reader.ts";
 import { createWireReader } from "../../src/database/sqlite/readers/wires.ts";
 import { applyReadMask, resolveReadMask } from "../../src/query/read-mask.ts";
@@ -258,8 +259,10 @@ test.for(["UTF-8", "UTF-16le", "UTF-16be"])(
         insert.run(key, bytes, REVISION, checksumOf(bytes, key, REVISION));
       });
       const rows = blobs.map(({ length }, index) => ({ key: BigInt(index + 1), length })).reverse();
-      const readWires = createWireReader(other, createStatementRunner(other));
-      const found = readWires(plan, rows).map((bytes) => Buffer.from(bytes as Uint8Array));
+      const read = createWireReader(other)(plan, rows);
+      const found = runSteps(createStatementRunner(other), read).map((bytes) =>
+        Buffer.from(bytes as Uint8Array),
+      );
       expect(found).toEqual(blobs.map((bytes) => Buffer.from(bytes)).reverse());
       other.close();
     });

@@ -4,12 +4,9 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { ListRequest } from "../../src/database/list-request.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
-import { selectJoinedPage } from "../../src/database/sqlite/readers/row-statements.ts";
-import {
-  createShortPageReader,
-  type ShortPageRequest,
-} from "../../src/database/sqlite/readers/short-pages.ts";
+import { createShortPageReader } from "../../src/database/sqlite/readers/short-pages.ts";
 import { checksumOf } from "../../src/schema/checksum.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 
@@ -62,13 +59,19 @@ describe.for(["UTF-8", "UTF-16le"])(`short pages of a %s database (SEED=${SEED})
       }
 
       const after = from === undefined ? undefined : rows[from]?.[0];
-      const request: ShortPageRequest = {
-        joined: selectJoinedPage(PLAN, after, ROW_BYTES_MAX, pageSize + 1),
+      const request: ListRequest = {
+        plan: PLAN,
+        order: [],
+        skip: 0,
+        after: after === undefined ? undefined : [after],
+        includeTotalSize: false,
         pageSize,
         pageBytes: PAGE_BYTES,
+        itemBytesMax: PAGE_BYTES,
         item: { field: 300 },
       };
-      const page = await createShortPageReader(connection)(request);
+      const limits = { shortPageRows: 20, shortPageRowBytes: ROW_BYTES_MAX };
+      const page = await createShortPageReader(connection, limits)(request);
       connection.close();
 
       const inOrder = rows.toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -2,8 +2,8 @@
 
 import { expect, test } from "vitest";
 import type { Explanation } from "../../src/database/explanation.ts";
+import { refuseScan } from "../../src/database/sql/refuse-scan.ts";
 import { createListCosts } from "../../src/database/sqlite/inspect/list-costs.ts";
-import { refuseScan } from "../../src/database/sqlite/inspect/query-plan.ts";
 import { createSchemaView } from "../../src/database/sqlite/inspect/schema-view.ts";
 import { databaseService } from "../../src/health/database-service.ts";
 import { explainList } from "../../src/repositories/list.ts";

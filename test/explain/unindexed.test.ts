@@ -2,28 +2,29 @@
 // named by message and field.
 
 import { describe, expect, onTestFinished, test } from "vitest";
+import { findUnindexed } from "../../src/database/sql/unindexed.ts";
 import type { Connection } from "../../src/database/sqlite/connection/connection.ts";
 import { openEmptyCopy } from "../../src/database/sqlite/inspect/explain.ts";
-import { createSchemaView } from "../../src/database/sqlite/inspect/schema-view.ts";
-import { findUnindexed } from "../../src/database/sqlite/inspect/unindexed.ts";
+import { explainOver } from "../../src/database/sqlite/inspect/unindexed.ts";
 import { fill, INDEXED, migrated, PLANS } from "./support.ts";
 
-function look(connection: Connection, plans = PLANS): readonly string[] {
+async function look(connection: Connection, plans = PLANS): Promise<readonly string[]> {
   const tables = plans.flatMap((plan) => [plan, ...plan.children]).map(({ table }) => table);
   const copy = openEmptyCopy(connection, tables);
   onTestFinished(() => {
     copy.close();
   });
-  const view = createSchemaView(copy);
-  return plans.flatMap((plan) => findUnindexed(plan, copy, view));
+  const explain = explainOver(copy);
+  const found = await Promise.all(plans.map((plan) => findUnindexed(plan, explain)));
+  return found.flat();
 }
 
 test("with the indexes of the migrations nothing is found, also after ANALYZE of few rows", async () => {
   const opened = await migrated();
-  expect(look(opened.connection)).toEqual([]);
+  expect(await look(opened.connection)).toEqual([]);
   await fill(opened);
   opened.connection.exec("ANALYZE");
-  expect(look(opened.connection)).toEqual([]);
+  expect(await look(opened.connection)).toEqual([]);
 });
 
 describe("a dropped index is named", () => {
@@ -35,10 +36,12 @@ describe("a dropped index is named", () => {
     const hasOrder = connection
       .prepare("SELECT 1 FROM sqlite_schema WHERE name = ?")
       .get(`${name}_order`);
-    expect(look(connection)).toEqual([`${subject} ${hasOrder ? "filter" : "filter and order_by"}`]);
+    expect(await look(connection)).toEqual([
+      `${subject} ${hasOrder ? "filter" : "filter and order_by"}`,
+    ]);
     if (!hasOrder) return;
     connection.exec(`DROP INDEX ${name}_order`);
-    expect(look(connection)).toEqual([`${subject} filter and order_by`]);
+    expect(await look(connection)).toEqual([`${subject} filter and order_by`]);
   });
 });
 
@@ -54,7 +57,7 @@ test.each([
     DROP INDEX tracks_isrc_order; DROP INDEX tracks_isrc; ALTER TABLE tracks DROP COLUMN isrc;
     ${column} CREATE INDEX tracks_isrc ON tracks (${column ? "isrc" : "data"});
   `);
-  expect(look(connection)).toEqual([
+  expect(await look(connection)).toEqual([
     "chinook.v1.Track.isrc: no index serves it in filter and order_by",
   ]);
 });
@@ -62,7 +65,7 @@ test.each([
 test("a partial index does not serve", async () => {
   const { connection } = await migrated();
   connection.exec("DROP INDEX tracks_bpm; CREATE INDEX tracks_bpm ON tracks (bpm) WHERE bpm > 100");
-  expect(look(connection)).toEqual([
+  expect(await look(connection)).toEqual([
     "chinook.v1.Track.bpm: no index serves it in filter and order_by",
   ]);
 });
@@ -74,7 +77,7 @@ test("a path that leads to nothing is named", async () => {
     1,
   );
   const name = plans[0]?.desc.typeName;
-  expect(look(connection, plans)).toEqual([
+  expect(await look(connection, plans)).toEqual([
     `${name}.nothing: no index serves it in filter and order_by`,
     `${name}.title.more: no index serves it in filter and order_by`,
   ]);
@@ -83,5 +86,5 @@ test("a path that leads to nothing is named", async () => {
 test("an index behind which rows are still sorted does not serve an order", async () => {
   const { connection } = await migrated();
   connection.exec("DROP INDEX tracks_bpm; CREATE INDEX tracks_bpm ON tracks (bpm, Milliseconds)");
-  expect(look(connection)).toEqual(["chinook.v1.Track.bpm: no index serves it in order_by"]);
+  expect(await look(connection)).toEqual(["chinook.v1.Track.bpm: no index serves it in order_by"]);
 });

@@ -19,11 +19,11 @@ import { RESOURCES } from "../../src/chinook/resources.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { Change } from "../../src/database/change.ts";
 import type { CommitOptions, Database, Operation } from "../../src/database/database.ts";
+import type { Outcome, PendingCommit } from "../../src/database/sql/write/group.ts";
 import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
-import type { Outcome, PendingCommit } from "../../src/database/sqlite/writer/commit-transport.ts";
 import { createCommitter } from "../../src/database/sqlite/writer/group-commit.ts";
 import { loadFixtures } from "../../src/fixtures.ts";
 import { reflectionServices } from "../../src/grpc/reflection.ts";

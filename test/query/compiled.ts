@@ -14,7 +14,7 @@ import { checkOrder } from "../../src/query/order/checker.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 
 /** What tables are in that say nothing else. */
-const UTF8 = sqliteDialect(false);
+const UTF8 = sqliteDialect("UTF-8");
 
 /** A filter as SQL. */
 export interface CompiledFilter {

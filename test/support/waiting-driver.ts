@@ -25,6 +25,7 @@ import {
   createStatementRunner,
   type StatementRunner,
 } from "../../src/database/sqlite/connection/statement-runner.ts";
+import { rowDialect } from "../../src/database/sqlite/dialect/row-dialect.ts";
 import { readForeignCode } from "../../src/database/sqlite/writer/foreign-code.ts";
 import type { CommitterOptions } from "../../src/database/sqlite/writer/group-commit.ts";
 
@@ -114,7 +115,7 @@ async function commitOnce(
     const revision = (before as bigint) + (isSeen(operations) ? 1n : 0n);
     const tx: Transaction = {
       ...options,
-      encoding: "UTF-8",
+      dialect: rowDialect(connection),
       revision,
       now: timestamp(options.clock),
       nextKeys: new Map(),

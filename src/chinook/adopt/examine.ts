@@ -3,11 +3,13 @@
 
 import type { Registry } from "@bufbuild/protobuf";
 import { type FindingSummary, summarizeFindings } from "../../database/finding.ts";
+import { verifyDatabase } from "../../database/sql/verify/verify.ts";
 import type { Connection } from "../../database/sqlite/connection/connection.ts";
+import { dialectOf } from "../../database/sqlite/dialect/sqlite-dialect.ts";
 import { createSchemaProbe } from "../../database/sqlite/inspect/schema-probe.ts";
+import { WHOLE_CHECKS } from "../../database/sqlite/inspect/whole-checks.ts";
 import type { MigrationFile } from "../../database/sqlite/migrate/files.ts";
 import { createReader } from "../../database/sqlite/readers/reader.ts";
-import { verifyDatabase } from "../../database/sqlite/verify/verify.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 
 /** How many findings of each kind are told. */
@@ -29,9 +31,12 @@ export async function examineAdopted(
   if (error) throw error;
   const reader = createReader(connection, registry);
   const source = {
+    dialect: dialectOf(connection),
     read: async (...[statements]: Parameters<typeof reader.read>) => reader.read(statements),
   };
   const found = summarizeFindings(FIRST_MAX);
-  for await (const step of verifyDatabase(source, plans, registry)) found.add(step.findings);
+  for await (const step of verifyDatabase(source, plans, registry, WHOLE_CHECKS)) {
+    found.add(step.findings);
+  }
   return found.summary();
 }

@@ -1,9 +1,11 @@
 // What SQL says otherwise in each database, as far as filters, orders and statements need it. The rest
 // of their text is the same everywhere. Each driver has its own.
 
+import type { TextEncoding } from "../../schema/text-bytes.ts";
 import type { TimeFormat } from "../../schema/time-format.ts";
 import type { Leaf } from "../../schema/types/leaf.ts";
 import type { Fragment } from "./filter/fragment.ts";
+import type { SortTerm } from "./order/keyset.ts";
 
 /** A value at a path of a JSON text. */
 export interface JsonPath {
@@ -19,11 +21,23 @@ export interface JsonPath {
 /** A value in JSON: at a path, or one of the elements that `jsonEach` gives. */
 export type JsonPlace = JsonPath | { readonly kind: "element"; readonly alias: string };
 
+/** How rows are found by a list of keys, and what their cells are in bytes. */
+export interface RowDialect {
+  /** How the database keeps its texts. */
+  readonly encoding: TextEncoding;
+  /** True of the rows that have one of the keys in the column; the list is one parameter. */
+  keysIn(column: string, keys: readonly bigint[]): Fragment;
+  /** SQL for about how many bytes a cell has. */
+  byteLength(column: string): string;
+  /** SQL for the bytes of a text; NULL of what is none, or if the driver changes no text on the way. */
+  textBytes(column: string): string;
+}
+
 /**
  * The hooks take and give SQL expressions, unless they say otherwise. None of those expressions raises
  * an error, whatever another program has written: it is NULL where there is no value that can be read.
  */
-export interface Dialect {
+export interface Dialect extends RowDialect {
   /** True if the text in a column is JSON. */
   isJson(column: string): string;
   /** `object`, `array`, `text`, `integer`, `real`, `true`, `false` or `null`; NULL if nothing is there. */
@@ -43,6 +57,8 @@ export interface Dialect {
   isValue(column: string, leaf: Leaf): string | undefined;
   /** True of integers, where a column or JSON may have text as well. */
   isInteger(sql: string): string;
+  /** True where a bool column has a word or number for this. */
+  isBool(column: string, value: boolean): Fragment;
   /** 1 or 0 for the words and numbers that are bools. */
   boolValue(column: string): string;
   /** The instant of a time in text, `YYYY-MM-DD HH:MM:SS.nnnnnnnnn` in UTC. */
@@ -57,6 +73,8 @@ export interface Dialect {
   toInteger(sql: string): string;
   /** The number as a double. */
   toDouble(sql: string): string;
+  /** The place of the first character of a part in a text, from 1 on; 0 if it is not in it. */
+  indexOf(sql: string, part: string): string;
   /** The literal above all doubles. */
   readonly infinity: string;
 
@@ -74,7 +92,7 @@ export interface Dialect {
   contains(column: string, text: string): Fragment;
 
   /** A term of ORDER BY: what is NULL comes before all values, or after them if it is descending. */
-  orderTerm(expression: string, isDescending: boolean): string;
+  orderTerm(term: SortTerm): string;
   /** A condition that is true of every row, and ends the statement when nobody waits for it any more. */
   interruptible(key: string): string;
 }

@@ -12,7 +12,7 @@ import {
   unreadableFields,
 } from "../../schema/row.ts";
 import { damagedBytes, type RowFault } from "../../schema/row-fault.ts";
-import type { TextEncoding } from "../../schema/text-bytes.ts";
+import type { RowDialect } from "./dialect.ts";
 import { selectByKeys, selectSizes } from "./key-statements.ts";
 import type { WholeRow } from "./row-set.ts";
 import { allRows, type Steps } from "./steps.ts";
@@ -32,8 +32,7 @@ const REBUILT_BYTES = 4 * 1024 * 1024;
 /** What rows are rebuilt with. */
 export interface RebuildSource {
   readonly registry: Registry;
-  /** How the database keeps its texts. */
-  readonly encoding: TextEncoding;
+  readonly dialect: RowDialect;
 }
 
 /**
@@ -41,14 +40,14 @@ export interface RebuildSource {
  * are left out if the mask has no need of them.
  */
 export function* rebuildByKeys(
-  { registry, encoding }: RebuildSource,
+  { registry, dialect }: RebuildSource,
   plan: ResourcePlan,
   keys: readonly bigint[],
   mask: ReadMask,
 ): Steps<Map<bigint, Rebuilt>> {
   const rebuilt = new Map<bigint, Rebuilt>();
-  for (const some of yield* keysTogether(plan, keys)) {
-    for (const whole of yield* readWholeRows(plan, selectByKeys(plan, some), encoding)) {
+  for (const some of yield* keysTogether(plan, keys, dialect)) {
+    for (const whole of yield* readWholeRows(plan, selectByKeys(plan, some, dialect), dialect)) {
       rebuilt.set(whole.row.key, rebuildWhole(plan, registry, whole, mask));
     }
   }
@@ -59,11 +58,13 @@ export function* rebuildByKeys(
 function* keysTogether(
   plan: ResourcePlan,
   keys: readonly bigint[],
+  dialect: RowDialect,
 ): Steps<readonly (readonly bigint[])[]> {
   if (keys.length === 1) return [keys];
   const together: bigint[][] = [];
   let bytes = 0;
-  for (const [key, size] of (yield* allRows(selectSizes(plan, keys))) as [bigint, bigint][]) {
+  const sizes = yield* allRows(selectSizes(plan, keys, dialect));
+  for (const [key, size] of sizes as [bigint, bigint][]) {
     const some = together.at(-1);
     if (some && bytes + Number(size) <= REBUILT_BYTES) {
       some.push(key);

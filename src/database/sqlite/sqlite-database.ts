@@ -14,27 +14,30 @@ import type { Checkpoint, CheckpointMode } from "../checkpoint.ts";
 import type { CallLimits, Database, QueueLengths } from "../database.ts";
 import type { WorkFigures } from "../figures.ts";
 import type { MaintenanceOrder, MaintenanceProgress } from "../maintenance.ts";
+import { createListReader } from "../sql/read/lists.ts";
 import type { Statement } from "../sql/statements.ts";
+import { verifyDatabase } from "../sql/verify/verify.ts";
+import { checkRows, type RowSource } from "../sql/verify/verify-rows.ts";
 import { type Connection, translateSqliteError } from "./connection/connection.ts";
 import { type Guarded, openGuarded } from "./connection/file-guard.ts";
 import { isReadOnlyNow, readOnlyMedia } from "./connection/media.ts";
 import { createWorkMeter } from "./connection/statement-figures.ts";
 import type { OnStatement } from "./connection/statement-runner.ts";
 import { useSchemaStore } from "./descriptors/schema-store.ts";
+import { rowDialect } from "./dialect/row-dialect.ts";
+import { dialectOf } from "./dialect/sqlite-dialect.ts";
 import { readStatus } from "./inspect/database-status.ts";
 import { createListCosts } from "./inspect/list-costs.ts";
 import { type HoldWatch, watchHold } from "./inspect/log-hold.ts";
 import { createSchemaView } from "./inspect/schema-view.ts";
 import { unindexedFields } from "./inspect/unindexed.ts";
+import { WHOLE_CHECKS } from "./inspect/whole-checks.ts";
 import { createMaintenance } from "./maintain.ts";
-import { createListReader } from "./readers/lists.ts";
 import { createPointReader } from "./readers/point-reader.ts";
 import { createReaderPool } from "./readers/reader-pool.ts";
 import { scansIn } from "./readers/scans.ts";
 import { createShortPageReader } from "./readers/short-pages.ts";
 import { endAhead } from "./threads/thread-start.ts";
-import { verifyDatabase } from "./verify/verify.ts";
-import { checkRows, type RowSource } from "./verify/verify-rows.ts";
 import { createWalLook } from "./writer/wal.ts";
 import { startWriter } from "./writer/writer.ts";
 
@@ -125,13 +128,12 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   const writer = readOnly ? undefined : startWriter(threads, meter?.onGroup);
   const readPoint = createPointReader(reading, { ...options, onStatement }, limits.writeTimeoutMs);
   const readers = createReaderPool(threads, limits, options.log, meter);
-  const scans = scansIn(readers);
+  const scans = scansIn(readers, rowDialect(reading));
   const view = createSchemaView(reading);
   const costs = createListCosts(reading, view);
   const list = createListReader({
-    limits,
     factsOf: view.factsOf,
-    shortPage: createShortPageReader(reading, onStatement),
+    readShort: createShortPageReader(reading, limits, onStatement),
     page: scans.page,
     refuseCostly: (asked, first) => costs.refuseScan(asked, first, limits.scanRowsMax),
   });
@@ -148,6 +150,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   }
 
   const readUnder = (call?: CallLimits): RowSource => ({
+    dialect: dialectOf(reading),
     read: (statements) => scans.read(statements, call),
   });
 
@@ -188,7 +191,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     list,
     explain: async (selection) => costs.explain(selection),
     findUnindexed: (plans) => unindexedFields(reading, plans),
-    verify: (plans, call) => verifyDatabase(readUnder(call), plans, registry),
+    verify: (plans, call) => verifyDatabase(readUnder(call), plans, registry, WHOLE_CHECKS),
     checkRows: (check, call) => checkRows(readUnder(call), registry, check),
     async commit(operations, commitOptions) {
       if (!writer) throw readOnlyMode();

@@ -42,7 +42,7 @@ beforeAll(() => {
   connection.exec(EVERYTHING_TABLES);
   const generated = new Map<string, string>();
   for (const [index, path] of GENERATED.entries()) {
-    const column = generatedColumn(PLAN, path, sqliteDialect(false));
+    const column = generatedColumn(PLAN, path, sqliteDialect("UTF-8"));
     if (!column) throw new Error(path);
     generated.set(column.key, `G${index}`);
     connection.exec(`
@@ -214,9 +214,9 @@ test("what no one column can hold has no generated column", () => {
     "j_map_string.a",
     "nothing",
   ]) {
-    expect(generatedColumn(PLAN, path, sqliteDialect(false)), path).toBeUndefined();
+    expect(generatedColumn(PLAN, path, sqliteDialect("UTF-8")), path).toBeUndefined();
   }
-  expect(generatedColumn(PLAN, "j_string", sqliteDialect(false))).toEqual({
+  expect(generatedColumn(PLAN, "j_string", sqliteDialect("UTF-8"))).toEqual({
     key: "$.jString",
     expression:
       "CASE WHEN json_valid(data) THEN CASE json_type(data, '$.jString') " +

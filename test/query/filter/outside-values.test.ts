@@ -294,7 +294,7 @@ function open(form: Form): Connection {
   void database.close();
   connection.pragma("ignore_check_constraints = ON");
   for (const { name, number } of form.generated ? FIELDS : []) {
-    const column = generatedColumn(PLAN, name, sqliteDialect(false));
+    const column = generatedColumn(PLAN, name, sqliteDialect("UTF-8"));
     if (!column) continue;
     connection.exec(`
       ALTER TABLE everythings ADD COLUMN G${number} GENERATED ALWAYS AS (${column.expression}) VIRTUAL;

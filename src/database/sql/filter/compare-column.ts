@@ -3,7 +3,6 @@
 
 import type { SqlValue } from "../../../schema/sql-value.ts";
 import { timeNumberOf } from "../../../schema/time-format.ts";
-import { FALSE_VALUES, TRUE_VALUES } from "../../../schema/types/bool.ts";
 import { wholeMilliseconds } from "../../../schema/types/bounds.ts";
 import { floorDivide } from "../../../schema/types/decimal.ts";
 import type { Leaf, Value } from "../../../schema/types/leaf.ts";
@@ -36,7 +35,7 @@ export function compareColumn(
     case "range":
       return guarded(compareBounds(left, operator, value.column), value.isUnkept);
     case "bool":
-      return isOneOf(sql, value.value === (operator === "=") ? TRUE_VALUES : FALSE_VALUES);
+      return source.dialect.isBool(sql, value.value === (operator === "="));
     case "enum":
       return simple(BigInt(value.number));
     case "timestamp":
@@ -53,7 +52,12 @@ export function compareColumn(
 /** The condition that a column has a value of the field. */
 export function hasValue(source: ColumnSource, leaf: Leaf): Fragment {
   const { sql } = source;
-  if (leaf.kind === "bool") return isOneOf(sql, [...TRUE_VALUES, ...FALSE_VALUES]);
+  if (leaf.kind === "bool") {
+    return joinFragments(
+      "OR",
+      [true, false].map((value) => source.dialect.isBool(sql, value)),
+    );
+  }
   const isTime = leaf.kind === "timestamp" || leaf.kind === "date";
   const value = isTime && source.column ? (comparable(source, leaf)[0] ?? sql) : sql;
   return guard(source, leaf, fragment(`${value} IS NOT NULL`));
@@ -70,10 +74,6 @@ function guard({ sql, column, dialect }: ColumnSource, leaf: Leaf, comparison: F
   return condition === undefined
     ? comparison
     : joinFragments("AND", [comparison, fragment(condition)]);
-}
-
-function isOneOf(sql: string, values: readonly SqlValue[]): Fragment {
-  return fragment(`${sql} IN (${values.map(() => "?").join(", ")})`, values);
 }
 
 /** What is equal by its bytes is so by every collation: the column's own has the index. */

@@ -14,7 +14,7 @@ import {
   compareText,
   type ValueOf,
 } from "./compare-rows.ts";
-import { type Fragment, fragment, rowOf } from "./fragment.ts";
+import { type Fragment, fragment, joinFragments, rowOf } from "./fragment.ts";
 import type { Source } from "./source.ts";
 
 /** The condition that the value at `source` compares so with `value`. */
@@ -63,8 +63,7 @@ function compareEnum(
   // A name that the enum does not have is no value.
   const desc = (leaf as Extract<Leaf, { kind: "enum" }>).desc;
   const others = desc.values.map(({ name }) => name).filter((name) => !value.names.includes(name));
-  return fragment(`(${sql} IN ${list(others)} OR (${dialect.isInteger(sql)} AND ${sql} <> ?))`, [
-    ...others,
-    BigInt(value.number),
-  ]);
+  const number = fragment(`(${dialect.isInteger(sql)} AND ${sql} <> ?)`, [BigInt(value.number)]);
+  if (others.length === 0) return number;
+  return joinFragments("OR", [fragment(`${sql} IN ${list(others)}`, others), number]);
 }

@@ -186,7 +186,7 @@ function partOf({ sql, column, dialect }: ColumnSource, field: DescField): strin
     case "units":
       return dialect.toInteger(amount);
     case "nanos": {
-      const fraction = `substr(${amount}, instr(${amount} || '.', '.') + 1)`;
+      const fraction = `substr(${amount}, ${dialect.indexOf(`${amount} || '.'`, "'.'")} + 1)`;
       const nanos = dialect.toInteger(`substr(${fraction} || '000000000', 1, 9)`);
       return `${nanos} * (CASE WHEN ${sql} < 0 THEN -1 ELSE 1 END)`;
     }

@@ -51,9 +51,7 @@ export function compileOrder(
   }));
   return {
     terms,
-    orderBy: terms
-      .map(({ expression, descending }) => facts.dialect.orderTerm(expression, descending))
-      .join(", "),
+    orderBy: terms.map((term) => facts.dialect.orderTerm(term)).join(", "),
     keyset: (values) => rowsAfter(terms, values),
   };
 }

@@ -32,7 +32,7 @@ export function* applyFill(
   if (tx.foreign.unfillableTables.has(plan.table.toLowerCase())) {
     throw writeRefused(identify(plan, key));
   }
-  const [whole] = yield* readWholeRows(plan, selectByKey(plan, key), tx.encoding);
+  const [whole] = yield* readWholeRows(plan, selectByKey(plan, key), tx.dialect);
   if (!whole || (whole.row.wire !== null && whole.row.checksum !== null)) return undefined;
   const wire = rebuildWhole(plan, tx.registry, whole, resolveReadMask(plan, undefined));
   if (isFault(wire) || wire.length > tx.messageBytesMax) return undefined;

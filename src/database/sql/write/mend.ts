@@ -14,7 +14,7 @@ import type { Transaction } from "./transaction.ts";
 
 /** @throws StoreError WRITE_REFUSED */
 export function* applyMend(tx: Transaction, { plan, key }: MendOperation): Steps<undefined> {
-  const [whole] = yield* readWholeRows(plan, selectByKey(plan, key), tx.encoding);
+  const [whole] = yield* readWholeRows(plan, selectByKey(plan, key), tx.dialect);
   if (!whole || readBytes(plan, whole.row) !== "damaged") return;
   const { unreadable } = rebuildReadable(plan, whole.row, whole.children, tx.registry);
   if (unreadable.size > 0) return;

@@ -56,7 +56,7 @@ export function* readStored(
   plan: ResourcePlan,
   key: bigint,
 ): Steps<Stored | undefined> {
-  const [whole] = yield* readWholeRows(plan, selectByKey(plan, key), tx.encoding);
+  const [whole] = yield* readWholeRows(plan, selectByKey(plan, key), tx.dialect);
   if (!whole) return undefined;
   const { row, children } = whole;
   const isTrusted = trustedWire(plan, row) !== undefined;

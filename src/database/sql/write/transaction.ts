@@ -6,8 +6,8 @@ import type { Registry } from "@bufbuild/protobuf";
 import { type ResourceIdentity, StoreError } from "../../../errors.ts";
 import type { ResourcePlan, TablePlan } from "../../../schema/plan.ts";
 import { INT64_MAX } from "../../../schema/sql-value.ts";
-import type { TextEncoding } from "../../../schema/text-bytes.ts";
 import type { Change } from "../../change.ts";
+import type { RowDialect } from "../dialect.ts";
 import { type Statement, selectNextKey } from "../statements.ts";
 import { change, getRow, type Steps } from "../steps.ts";
 import { orAbort } from "../write-statements.ts";
@@ -16,8 +16,7 @@ import { orAbort } from "../write-statements.ts";
 export interface Transaction {
   readonly plans: readonly ResourcePlan[];
   readonly registry: Registry;
-  /** How the database keeps its texts. */
-  readonly encoding: TextEncoding;
+  readonly dialect: RowDialect;
   /** The largest message that is stored. */
   readonly messageBytesMax: number;
   /** The most bytes of messages that one answer can have. */

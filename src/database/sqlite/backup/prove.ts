@@ -6,14 +6,16 @@ import { StoreError } from "../../../errors.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { quoteName } from "../../../schema/sql-name.ts";
 import type { Finding, FindingKind } from "../../finding.ts";
+import { verifyDatabase } from "../../sql/verify/verify.ts";
 import { type Connection, translateSqliteError } from "../connection/connection.ts";
 import { openGuarded } from "../connection/file-guard.ts";
 import { useSchemaStore } from "../descriptors/schema-store.ts";
+import { dialectOf } from "../dialect/sqlite-dialect.ts";
 import { createSchemaProbe } from "../inspect/schema-probe.ts";
+import { WHOLE_CHECKS } from "../inspect/whole-checks.ts";
 import type { MigrationFile } from "../migrate/files.ts";
 import { readMigrationStatus } from "../migrate/migrate.ts";
 import { createReader } from "../readers/reader.ts";
-import { verifyDatabase } from "../verify/verify.ts";
 import type { BackupManifest } from "./manifest.ts";
 
 /** What the rows of a database are checked by. */
@@ -49,7 +51,10 @@ export async function proveDatabase(
       const { error } = createSchemaProbe(connection, plans, migrations).look();
       if (error) throw error;
       const reader = createReader(connection, registry);
-      const source = { read: async (...args: Parameters<typeof reader.read>) => read(...args) };
+      const source = {
+        dialect: dialectOf(connection),
+        read: async (...args: Parameters<typeof reader.read>) => read(...args),
+      };
       const read = (...args: Parameters<typeof reader.read>) => {
         try {
           return reader.read(...args);
@@ -58,7 +63,7 @@ export async function proveDatabase(
         }
       };
       let findings = 0;
-      for await (const step of verifyDatabase(source, plans, registry)) {
+      for await (const step of verifyDatabase(source, plans, registry, WHOLE_CHECKS)) {
         refuseDamage(step.findings);
         findings += step.findings.length;
         onRows(step.rowsDone, step.rowsTotal);

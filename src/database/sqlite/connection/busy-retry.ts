@@ -3,6 +3,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { StoreError } from "../../../errors.ts";
+import { endReason } from "../../call-end.ts";
 import type { CallLimits } from "../../database.ts";
 import { isBusy } from "./connection.ts";
 
@@ -41,18 +42,4 @@ export function meansBusy(error: unknown): boolean {
 function checkLimits(limits: CallLimits): void {
   const reason = endReason(limits);
   if (reason) throw reason;
-}
-
-/** Why a call must not go on, if it must not. */
-export function endReason({ signal, deadlineMs }: CallLimits): StoreError | undefined {
-  if (deadlineMs !== undefined && Date.now() >= deadlineMs) return deadlineExceeded();
-  if (!signal?.aborted) return undefined;
-  return signal.reason instanceof StoreError
-    ? signal.reason
-    : new StoreError("CANCELLED", "the call was cancelled");
-}
-
-/** The error of a call whose deadline has passed. */
-export function deadlineExceeded(): StoreError {
-  return new StoreError("DEADLINE_EXCEEDED", "the deadline has passed");
 }

@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { StoreError } from "../../../errors.ts";
 import type { SqlValue } from "../../../schema/sql-value.ts";
+import { BUSY_RETRY_DELAY_MS } from "../../call-end.ts";
 import { CONTINUE_FUNCTION } from "../../sql/interrupt.ts";
 import { UTF8_FUNCTION } from "../dialect/text.ts";
 import { immutableName, mustBeImmutable } from "./media.ts";
@@ -126,9 +127,6 @@ export function schemaMismatch(cause?: unknown): StoreError {
   const message = "the database does not have the schema that is needed";
   return new StoreError("SCHEMA_MISMATCH", message, { cause });
 }
-
-/** After how many milliseconds a client should try again what found the database busy. */
-export const BUSY_RETRY_DELAY_MS = 100;
 
 const TRANSLATIONS = [
   ["SQLITE_BUSY", "DATABASE_BUSY", "the database is busy"],

@@ -13,6 +13,7 @@ import { selectByKeys } from "../../sql/key-statements.ts";
 import { withChildren } from "../../sql/row-set.ts";
 import { type Statement, selectChildren } from "../../sql/statements.ts";
 import { createStatementRunner, type StatementRunner } from "../connection/statement-runner.ts";
+import { rowDialect } from "../dialect/row-dialect.ts";
 import type { SqliteDatabase } from "../sqlite-database.ts";
 import { deriveRow } from "./derive-row.ts";
 import { moveDerivation, type SchemaState } from "./schema-store.ts";
@@ -90,16 +91,19 @@ async function deriveBatch(
   const moved = moveDerivation(hash, plan.table, keys.at(-1) as bigint, keys.length);
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const revision = readRevision(runner);
+    const dialect = rowDialect(database.connection);
     const unreadable = new Map<bigint, StoreError>();
-    const statements = readRows(runner, plan, keys).flatMap((whole) => {
-      try {
-        return deriveRow(plan, whole, registry);
-      } catch (error) {
-        if (!(error instanceof StoreError)) throw error;
-        unreadable.set(whole.row.key, error);
-        return [];
-      }
-    });
+    const statements = readRows(runner, plan, selectByKeys(plan, keys, dialect)).flatMap(
+      (whole) => {
+        try {
+          return deriveRow(plan, whole, registry);
+        } catch (error) {
+          if (!(error instanceof StoreError)) throw error;
+          unreadable.set(whole.row.key, error);
+          return [];
+        }
+      },
+    );
     await database.commit([...statements, moved].map(toOperation));
     if (readRevision(runner) !== revision) continue;
     for (const [key, err] of unreadable) {
@@ -113,8 +117,7 @@ function readRevision(runner: StatementRunner): unknown {
   return runner.get({ sql: "SELECT revision FROM store_state", parameters: [] })?.[0];
 }
 
-function readRows(runner: StatementRunner, plan: ResourcePlan, keys: readonly bigint[]) {
-  const statement = selectByKeys(plan, keys);
+function readRows(runner: StatementRunner, plan: ResourcePlan, statement: Statement) {
   const resources = runner.all(statement);
   const children = plan.children.map((child) => runner.all(selectChildren(plan, child, statement)));
   return withChildren(plan, { resources, children });

@@ -6,7 +6,7 @@ import { MAX_MS, MIN_MS, scaleOf, type TimeFormat } from "../../../schema/time-f
 import { FALSE_VALUES, TRUE_VALUES } from "../../../schema/types/bool.ts";
 import { FLOAT_END } from "../../../schema/types/doubles.ts";
 import type { Leaf } from "../../../schema/types/leaf.ts";
-import { sqlString } from "../../sql/filter/fragment.ts";
+import { type Fragment, fragment, sqlString } from "../../sql/filter/fragment.ts";
 
 /** Above all doubles. */
 export const INFINITY = "9e999";
@@ -52,6 +52,12 @@ export function isValue(sql: string, leaf: Leaf): string | undefined {
 function isIntegerIn(sql: string, range: string): string {
   const isOfType = isInteger(sql);
   return range === "" ? isOfType : `(${isOfType} AND ${sql} BETWEEN ${range})`;
+}
+
+/** True of what stands for this bool. */
+export function isBool(sql: string, value: boolean): Fragment {
+  const values = value ? TRUE_VALUES : FALSE_VALUES;
+  return fragment(`${sql} IN (${values.map(() => "?").join(", ")})`, values);
 }
 
 /** 1 or 0 for what stands for a bool. */

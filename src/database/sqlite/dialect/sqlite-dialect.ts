@@ -1,25 +1,37 @@
 // SQL as SQLite has it. A database keeps its texts in UTF-8 or in UTF-16, and compares the bytes that it
 // keeps: a dialect is of one of these.
 
+import type { TextEncoding } from "../../../schema/text-bytes.ts";
 import type { Dialect } from "../../sql/dialect.ts";
 import { fragment } from "../../sql/filter/fragment.ts";
 import { interruptible } from "../../sql/interrupt.ts";
-import { type Connection, readPragma } from "../connection/connection.ts";
-import { boolValue, decimalText, INFINITY, isInteger, isValue, timeNumber } from "./columns.ts";
+import type { Connection } from "../connection/connection.ts";
+import {
+  boolValue,
+  decimalText,
+  INFINITY,
+  isBool,
+  isInteger,
+  isValue,
+  timeNumber,
+} from "./columns.ts";
 import { jsonEach, jsonMember, jsonType, jsonValue } from "./json.ts";
 import { jsonLeaf } from "./json-leaf.ts";
 import { matchPattern } from "./pattern.ts";
+import { encodingOf, sqliteRows } from "./row-dialect.ts";
 import { textKey, textKeyOf } from "./text.ts";
 import { dayText, instantText } from "./time.ts";
 
 /** The dialect of a database, whose encoding never changes. */
 export function dialectOf(connection: Connection): Dialect {
-  return sqliteDialect(String(readPragma(connection, "encoding")).startsWith("UTF-16"));
+  return sqliteDialect(encodingOf(connection));
 }
 
-/** The dialect of databases whose texts are in UTF-16, or in UTF-8. */
-export function sqliteDialect(isUtf16: boolean): Dialect {
+/** The dialect of databases that keep their texts so. */
+export function sqliteDialect(encoding: TextEncoding): Dialect {
+  const isUtf16 = encoding !== "UTF-8";
   return {
+    ...sqliteRows(encoding),
     isJson: (column) => `json_valid(${column})`,
     jsonType,
     jsonValue,
@@ -30,6 +42,7 @@ export function sqliteDialect(isUtf16: boolean): Dialect {
     jsonLeaf,
     isValue,
     isInteger,
+    isBool,
     boolValue,
     instantText,
     dayText,
@@ -37,6 +50,7 @@ export function sqliteDialect(isUtf16: boolean): Dialect {
     decimalText,
     toInteger: (sql) => `CAST(${sql} AS INTEGER)`,
     toDouble: (sql) => `CAST(${sql} AS REAL)`,
+    indexOf: (sql, part) => `instr(${sql}, ${part})`,
     infinity: INFINITY,
     exactText: (column) => `${column} COLLATE BINARY`,
     textKey: (sql) => textKey(sql, isUtf16),
@@ -48,7 +62,7 @@ export function sqliteDialect(isUtf16: boolean): Dialect {
       const folded = text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
       return fragment(`instr(lower(${column}), ?) > 0`, [folded]);
     },
-    orderTerm: (expression, isDescending) => expression + (isDescending ? " DESC" : ""),
+    orderTerm: ({ expression, descending }) => expression + (descending ? " DESC" : ""),
     interruptible,
   };
 }

@@ -4,10 +4,11 @@
 import type { Explanation } from "../../explanation.ts";
 import type { ListSelection } from "../../list-request.ts";
 import { compileList } from "../../sql/list-statements.ts";
+import { refuseScan } from "../../sql/refuse-scan.ts";
 import type { Statement } from "../../sql/statements.ts";
 import type { Connection } from "../connection/connection.ts";
 import { explainStatement } from "./explain.ts";
-import { explainPlan, refuseScan } from "./query-plan.ts";
+import { explainPlan } from "./query-plan.ts";
 import type { SchemaView } from "./schema-view.ts";
 
 /** What is known of the costs of Lists. Every method fails with StoreError only. */

@@ -1,7 +1,6 @@
 // Reads the lines of EXPLAIN QUERY PLAN: what is searched, scanned and sorted, in words of the API.
 // Pure. No name of a table, a column or an index gets out: only types and fields of messages.
 
-import { invalidField } from "../../../errors.ts";
 import type { DescribeTable, IndexDescription } from "../../../schema/drift.ts";
 import type { ChildPlan, ResourcePlan, TablePlan } from "../../../schema/plan.ts";
 import type { Explanation, StepKind } from "../../explanation.ts";
@@ -47,20 +46,6 @@ export function explainPlan(
     indexed: !(query.isFiltered && isScanned) && found.every(({ kind }) => kind !== "sort"),
     isFiltered: query.isFiltered,
   };
-}
-
-/**
- * Refuses a filter that must look at more than `rowsMax` rows; 0 refuses none.
- * @throws StoreError INVALID_FIELD, for `filter`.
- */
-export function refuseScan(explanation: Explanation, rowsMax: number): void {
-  const { steps, estimatedRows, isFiltered } = explanation;
-  const scans = steps.some(({ kind }) => kind === "scan" || kind === "scan-index");
-  if (rowsMax === 0 || !isFiltered || !scans || estimatedRows <= BigInt(rowsMax)) return;
-  throw invalidField(
-    "filter",
-    `would look at about ${estimatedRows} rows, more than the ${rowsMax} that are allowed; restrict a field that has an index to one value, or order by it`,
-  );
 }
 
 interface FoundStep {

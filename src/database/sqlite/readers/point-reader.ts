@@ -13,7 +13,7 @@ import { retryWhileBusy } from "../connection/busy-retry.ts";
 import { type Connection, isBusy, translateSqliteError } from "../connection/connection.ts";
 import { runSteps } from "../connection/run-steps.ts";
 import { createStatementRunner, type OnStatement } from "../connection/statement-runner.ts";
-import { encodingOf } from "../connection/text-encoding.ts";
+import { rowDialect } from "../dialect/row-dialect.ts";
 import { inSnapshot } from "./reader.ts";
 import { selectWire } from "./row-statements.ts";
 
@@ -51,7 +51,7 @@ export function createPointReader(
   function readWhole(plan: ResourcePlan, key: bigint, paths?: readonly string[]): StoredMessage {
     const mask = resolveReadMask(plan, paths);
     return inSnapshot(connection, runner, () => {
-      const known = { registry, encoding: encodingOf(runner) };
+      const known = { registry, dialect: rowDialect(connection) };
       const message = runSteps(runner, rebuildByKeys(known, plan, [key], mask)).get(key);
       if (message && isFault(message)) throw faultError(message);
       return { message };

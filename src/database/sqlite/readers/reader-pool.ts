@@ -8,10 +8,10 @@ import { StoreError } from "../../../errors.ts";
 import type { Limits } from "../../../limits.ts";
 import type { Log } from "../../../observe/log.ts";
 import type { CallLimits } from "../../database.ts";
+import { createWaitingCall, type WaitingCall } from "../../waiting-call.ts";
 import type { WorkMeter } from "../connection/statement-figures.ts";
 import { fromPlainError } from "../threads/thread-errors.ts";
 import { threadUrl } from "../threads/thread-start.ts";
-import { createWaitingCall, type WaitingCall } from "./reader-call.ts";
 import type {
   ReaderAnswer,
   ReaderData,
@@ -36,13 +36,15 @@ export interface ReaderPool {
   close(): Promise<void>;
 }
 
+type Call = WaitingCall<ReaderJob, ReaderResult>;
+
 /** A thread and what it is doing. */
 interface Reader {
   readonly worker: Worker;
   readonly exited: Promise<void>;
   /** Not 0 once its call is over: it then ends its read within a few rows. */
   readonly over: Int32Array<SharedArrayBuffer>;
-  call?: WaitingCall | undefined;
+  call?: Call | undefined;
   startedMs?: number | undefined;
   /** Gives the thread up if its call is over and it does not come back. */
   grace?: NodeJS.Timeout | undefined;
@@ -65,7 +67,7 @@ export function createReaderPool(
   const { readerThreads, readQueueMax, readTimeoutMs, readGraceMs, closeTimeoutMs } = limits;
   // A thread that is given up lives on until its statement returns.
   const [readers, ending] = [new Set<Reader>(), new Set<Reader>()];
-  const queue = new Set<WaitingCall>();
+  const queue = new Set<Call>();
   let isClosed = false;
 
   function assign(): void {
@@ -106,7 +108,7 @@ export function createReaderPool(
     return reader;
   }
 
-  function begin(reader: Reader, call: WaitingCall): void {
+  function begin(reader: Reader, call: Call): void {
     reader.call = call;
     reader.startedMs = Date.now();
     call.onOver = () => {
@@ -155,7 +157,11 @@ export function createReaderPool(
     run(job, callLimits = {}) {
       if (isClosed) return Promise.reject(unavailable("the database is closed"));
       return new Promise((resolve, reject) => {
-        const call = createWaitingCall({ job, resolve, reject }, callLimits, readTimeoutMs);
+        const call = createWaitingCall<ReaderJob, ReaderResult>(
+          { job, resolve, reject },
+          callLimits,
+          readTimeoutMs,
+        );
         if (call.isOver) return;
         call.onOver = () => queue.delete(call);
         queue.add(call);

@@ -4,14 +4,16 @@
 import type { Registry } from "@bufbuild/protobuf";
 import type { Snapshot } from "../../database.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../../page-request.ts";
+import { assembleBatch, assemblePage } from "../../sql/read/pages.ts";
 import type { Statement } from "../../sql/statements.ts";
 import { type Connection, checkWhileReading, schemaMismatch } from "../connection/connection.ts";
+import { runSteps } from "../connection/run-steps.ts";
 import {
   createStatementRunner,
   type OnStatement,
   type StatementRunner,
 } from "../connection/statement-runner.ts";
-import { assembleBatch, assemblePage } from "./pages.ts";
+import { rowDialect } from "../dialect/row-dialect.ts";
 import { createWireReader } from "./wires.ts";
 
 /** Reads, blocking its thread. Every method fails with what SQLite or the rows fail with. */
@@ -34,14 +36,17 @@ export function createReader(
 ): Reader {
   checkWhileReading(connection, check);
   const runner = checked(createStatementRunner(connection, { onStatement }), check);
-  const source = { runner, registry, readWires: createWireReader(connection, runner) };
+  const readWires = createWireReader(connection);
+  const source = { registry, dialect: rowDialect(connection), readWires };
   return {
     read: (statements) =>
       inSnapshot(connection, runner, () => ({
         rows: statements.map((statement) => runner.all(statement)),
       })),
-    page: (request) => inSnapshot(connection, runner, () => assemblePage(source, request)),
-    batch: (request) => inSnapshot(connection, runner, () => assembleBatch(source, request)),
+    page: (request) =>
+      inSnapshot(connection, runner, () => runSteps(runner, assemblePage(source, request))),
+    batch: (request) =>
+      inSnapshot(connection, runner, () => runSteps(runner, assembleBatch(source, request))),
   };
 }
 

@@ -1,11 +1,9 @@
-// The statements that read rows by their keys, or in stretches, as SQLite is quickest at it. Pure.
+// The statements that read rows by their keys as SQLite is quickest at it. Pure.
 // Only names from plans enter the text; every value is a parameter.
 
 import { expectedCrc } from "../../../schema/checksum.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
-import { sqlName } from "../../../schema/sql-name.ts";
 import type { SqlValue } from "../../../schema/sql-value.ts";
-import { sizeOf } from "../../sql/key-statements.ts";
 import { rowsOf } from "../../sql/rows-of.ts";
 import { LIMIT, type Statement } from "../../sql/statements.ts";
 
@@ -68,45 +66,4 @@ export function selectJoinedPage(
     `FROM ${rowsOf(plan)}${range} ORDER BY ${table}.${key} ${LIMIT})`;
   const from = after === undefined ? [] : [after];
   return { sql, parameters: [BigInt(rowBytesMax), ...from, BigInt(limit)] };
-}
-
-/** The condition that a row has no bytes that are to be trusted. */
-const IS_BARE = "(wire IS NULL OR checksum IS NULL)";
-
-/** One row with the highest of the first `limit` keys after `after`, and how many keys there are. */
-export function selectStretch(
-  plan: ResourcePlan,
-  after: bigint | undefined,
-  limit: number,
-): Statement {
-  const { table, key } = plan.sql;
-  const range = after === undefined ? "" : ` WHERE ${key} > ?`;
-  return {
-    sql: `SELECT max(id), count(*) FROM (SELECT ${key} AS id FROM ${rowsOf(plan)}${range} ORDER BY ${table}.${key} ${LIMIT})`,
-    parameters: [...(after === undefined ? [] : [after]), BigInt(limit)],
-  };
-}
-
-/** The bytes that a child row is taken to have. */
-const CHILD_BYTES = 100;
-
-/** Of the same rows, key, revision and about the size of those that have no bytes to be trusted. */
-export function selectBareIn(
-  plan: ResourcePlan,
-  after: bigint | undefined,
-  limit: number,
-): Statement {
-  const { table, key } = plan.sql;
-  const stretch = selectStretch(plan, after, limit);
-  const range = after === undefined ? "" : `${table}.${key} > ? AND `;
-  const sizes = plan.children.map(
-    ({ sql, parentKey }) =>
-      ` + ${CHILD_BYTES} * (SELECT count(*) FROM ${sql.table} AS lines WHERE lines.${sqlName(parentKey)} = ${table}.${key})`,
-  );
-  return {
-    sql:
-      `SELECT ${key}, revision, ${sizeOf(plan)}${sizes.join("")} FROM ${rowsOf(plan)} WHERE ${range}` +
-      `${table}.${key} <= (SELECT "max(id)" FROM (${stretch.sql})) AND ${IS_BARE} ORDER BY ${table}.${key}`,
-    parameters: [...(after === undefined ? [] : [after]), ...stretch.parameters],
-  };
 }

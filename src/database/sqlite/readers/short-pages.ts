@@ -1,27 +1,18 @@
 // Reads short pages on the thread that asks: to wake another one takes longer than to read them.
-// Leaves to the reader threads what is longer than it seemed, or must be made anew.
+// Leaves to the reader threads what is more than a few rows by key, or must be made anew.
 
+import type { Limits } from "../../../limits.ts";
 import type { Row } from "../../../schema/sql-value.ts";
-import type { ItemForm, PageBytes } from "../../page-request.ts";
-import type { Statement } from "../../sql/statements.ts";
+import type { ListRequest } from "../../list-request.ts";
+import type { PageBytes } from "../../page-request.ts";
+import { createItemWriter } from "../../sql/read/item-bytes.ts";
 import { type Connection, isBusy, translateSqliteError } from "../connection/connection.ts";
 import { createStatementRunner, type OnStatement } from "../connection/statement-runner.ts";
-import { createItemWriter } from "./item-bytes.ts";
+import { selectJoinedPage } from "./row-statements.ts";
 import { isIntact, joinsBytes, readNumbers, splitBytes } from "./wires.ts";
 
-/** A few rows by key, of which nothing else is asked. */
-export interface ShortPageRequest {
-  /** What `selectJoinedPage` selects. */
-  readonly joined: Statement;
-  /** The most rows of the page. */
-  readonly pageSize: number;
-  /** The bytes of messages beyond which it is no short page. */
-  readonly pageBytes: number;
-  readonly item: ItemForm;
-}
-
 /** Reads a short page; undefined if it is none. Fails with StoreError only. */
-export type ReadShortPage = (request: ShortPageRequest) => Promise<PageBytes | undefined>;
+export type ReadShortPage = (request: ListRequest) => Promise<PageBytes | undefined>;
 
 /** What `selectJoinedPage` selects. */
 type JoinedRow = [
@@ -35,14 +26,17 @@ type JoinedRow = [
 /** Reads short pages on `connection`. */
 export function createShortPageReader(
   connection: Connection,
+  limits: Pick<Limits, "shortPageRows" | "shortPageRowBytes">,
   onStatement?: OnStatement,
 ): ReadShortPage {
   const runner = createStatementRunner(connection, { onStatement });
   const joins = joinsBytes(connection);
   return async (request) => {
-    if (!joins) return undefined;
+    if (!joins || !isShort(request, limits.shortPageRows)) return undefined;
+    const { plan, after, pageSize } = request;
+    const joined = selectJoinedPage(plan, after?.[0], limits.shortPageRowBytes, pageSize + 1);
     try {
-      return splitPage(request, runner.get(request.joined) as JoinedRow);
+      return splitPage(request, runner.get(joined) as JoinedRow);
     } catch (error) {
       // The others wait for a lock without blocking this thread.
       if (isBusy(error)) return undefined;
@@ -51,12 +45,19 @@ export function createShortPageReader(
   };
 }
 
+/** A few rows in the order of their keys, and nothing else to look for. */
+function isShort(request: ListRequest, rowsMax: number): boolean {
+  const { condition, order, skip, includeTotalSize, mask, item } = request;
+  const isPlain = !condition && order.length === 0 && skip === 0 && !includeTotalSize;
+  return isPlain && !mask && !item.envelope && request.pageSize <= rowsMax;
+}
+
 /** What a length is multiplied by, where a CRC-32 is added to it. */
 const CRC_RANGE = 2 ** 32;
 
 /** The page, unless a message has no bytes, too many, or others than were written. */
 function splitPage(
-  { item, pageSize, pageBytes }: ShortPageRequest,
+  { item, pageSize, pageBytes }: ListRequest,
   [revision, rows, keys, sizes, joined]: JoinedRow,
 ): PageBytes | undefined {
   const packed = readNumbers(sizes);

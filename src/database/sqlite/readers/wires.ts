@@ -7,24 +7,10 @@ import { hasCrc } from "../../../schema/checksum.ts";
 import { joinCrc } from "../../../schema/joined-crc.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { Row } from "../../../schema/sql-value.ts";
+import type { ReadWires, SizedRow } from "../../sql/read/pages.ts";
+import { allRows } from "../../sql/steps.ts";
 import { type Connection, readPragma } from "../connection/connection.ts";
-import type { StatementRunner } from "../connection/statement-runner.ts";
 import { selectWires } from "./row-statements.ts";
-
-/** A row and how many bytes it has. */
-export interface SizedRow {
-  readonly key: bigint;
-  readonly length: number;
-}
-
-/**
- * The bytes of each of the rows, in their order, in the transaction that is open; undefined for one
- * whose bytes are not those that were written.
- */
-export type ReadWires = (
-  plan: ResourcePlan,
-  rows: readonly SizedRow[],
-) => readonly (Uint8Array | undefined)[];
 
 /** SQLite joins texts: bytes stay what they are only if they are in its own encoding already. */
 export function joinsBytes(connection: Connection): boolean {
@@ -32,17 +18,19 @@ export function joinsBytes(connection: Connection): boolean {
 }
 
 /** Reads bytes on `connection`. */
-export function createWireReader(connection: Connection, runner: StatementRunner): ReadWires {
+export function createWireReader(connection: Connection): ReadWires {
   const joins = joinsBytes(connection);
   const read = (plan: ResourcePlan, rows: readonly SizedRow[], joined: boolean) => {
     const keys = rows.map(({ key }) => key);
-    return runner.all(selectWires(plan, keys, joined));
+    return allRows(selectWires(plan, keys, joined));
   };
-  return (plan, rows) => {
-    const [joined] = joins ? read(plan, rows, true) : [];
+  return function* readWires(plan, rows) {
+    const [joined] = joins ? yield* read(plan, rows, true) : [];
     const pieces = joined && splitJoined(joined, rows);
     if (pieces) return pieces;
-    return read(plan, rows, false).map(([wire, crc]) => (hasCrc(wire, crc) ? wire : undefined));
+    return (yield* read(plan, rows, false)).map(([wire, crc]) =>
+      hasCrc(wire, crc) ? wire : undefined,
+    );
   };
 }
 

@@ -4,24 +4,10 @@
 import type { StoreError } from "../../../errors.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { type Change, type ChangeCount, countChanges } from "../../change.ts";
-import type { Commit, ExecuteCheck, Operation } from "../../database.ts";
-import type { CommitRequest } from "../../sql/write/commit.ts";
+import type { ExecuteCheck, Operation } from "../../database.ts";
+import type { Outcome, PendingCommit } from "../../sql/write/group.ts";
 import { fromPlainError, type PlainError, toPlainError } from "../threads/thread-errors.ts";
 import { planOf } from "../threads/thread-plans.ts";
-
-/** How a commit ended. */
-export type Outcome =
-  | { readonly id: number; readonly commit: Commit; readonly error?: undefined }
-  | { readonly id: number; readonly error: StoreError };
-
-/** A commit on its way to the database. */
-export interface PendingCommit extends Omit<CommitRequest, "only"> {
-  readonly id: number;
-  /** When the client stops waiting, in milliseconds since the epoch. */
-  readonly deadlineMs: number;
-  /** Until when it waits for the write lock, in milliseconds since the epoch. */
-  readonly giveUpMs: number;
-}
 
 /** Commits that arrived together, in values that can be sent to another thread. */
 export interface PortableCommits {
@@ -60,13 +46,6 @@ type PortableOutcome =
       readonly sizes: readonly number[];
     }
   | { readonly id: number; readonly error: PlainError };
-
-/** The bytes that the messages of a commit have. */
-export function messageBytesOf(operations: readonly Operation[]): number {
-  let bytes = 0;
-  for (const operation of operations) if ("message" in operation) bytes += operation.message.length;
-  return bytes;
-}
 
 /** Makes commits portable; their messages are copied. */
 export function packCommits(pending: readonly PendingCommit[]): PortableCommits {

@@ -3,11 +3,11 @@
 
 import { type ErrorCode, StoreError } from "../../../errors.ts";
 import type { Checkpoint, CheckpointMode } from "../../checkpoint.ts";
+import type { Outcome, PendingCommit, Report } from "../../sql/write/group.ts";
 import { type Connection, isSqliteError, readPragma } from "../connection/connection.ts";
 import type { FileGuard } from "../connection/file-guard.ts";
 import { isReadOnlyNow, readOnlyMedia } from "../connection/media.ts";
-import type { Outcome, PendingCommit } from "./commit-transport.ts";
-import type { CommitGroup, Report } from "./group-commit.ts";
+import type { CommitGroup } from "./group-commit.ts";
 import type { WalKeeper } from "./wal.ts";
 
 /** The writer's care of its files. */

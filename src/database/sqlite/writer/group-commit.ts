@@ -1,20 +1,21 @@
 // The commit path: commits that arrived together share one BEGIN IMMEDIATE transaction and its sync,
 // a savepoint each; one that fails is rolled back alone. Runs in the writer thread, which may wait.
 
-import type { Registry } from "@bufbuild/protobuf";
 import { type Clock, timestamp } from "../../../clock.ts";
-import { StoreError } from "../../../errors.ts";
 import { WRITING } from "../../../schema/triggers.ts";
-import type { Change } from "../../change.ts";
-import type { Commit } from "../../database.ts";
 import type { Statement } from "../../sql/statements.ts";
-import { type CommitRequest, commitSteps, isSeen } from "../../sql/write/commit.ts";
-import { createsFrom, insertTogether } from "../../sql/write/insert.ts";
-import { type Prepared, type PreparedCreate, prepareOperation } from "../../sql/write/prepare.ts";
-import type { Transaction, Watch } from "../../sql/write/transaction.ts";
-import { deadlineExceeded } from "../connection/busy-retry.ts";
 import {
-  BUSY_RETRY_DELAY_MS,
+  type AppliedGroup,
+  applyGroup,
+  type Entry,
+  type Outcome,
+  type PendingCommit,
+  prepareAll,
+  type Report,
+  whyOverdue,
+} from "../../sql/write/group.ts";
+import type { Transaction, Watch } from "../../sql/write/transaction.ts";
+import {
   type Connection,
   isBusy,
   isConstraintError,
@@ -23,8 +24,7 @@ import {
 } from "../connection/connection.ts";
 import { runSteps } from "../connection/run-steps.ts";
 import { createStatementRunner, type OnStatement } from "../connection/statement-runner.ts";
-import { encodingOf } from "../connection/text-encoding.ts";
-import type { Outcome, PendingCommit } from "./commit-transport.ts";
+import { rowDialect } from "../dialect/row-dialect.ts";
 import { readForeignCode, type SchemaCode } from "./foreign-code.ts";
 import { waitForLock } from "./lock-wait.ts";
 import { guardTables } from "./table-guards.ts";
@@ -43,26 +43,6 @@ export interface CommitterOptions
 /** Carries out the commits of a group, which end before it returns. Each is reported once. */
 export type CommitGroup = (group: readonly PendingCommit[], report: Report) => void;
 
-/** Told how commits have ended, and what they have changed. */
-export type Report = (outcomes: readonly Outcome[], changes?: readonly Change[]) => void;
-
-/** A commit that waits for the transaction. */
-interface Entry extends PendingCommit, CommitRequest {}
-
-/** The open transaction, as all of its commits share it. */
-type Shared = Omit<Transaction, "revision" | "changes">;
-
-/** How far the open transaction has come. */
-interface Group {
-  readonly shared: Shared;
-  /** That of the newest commit in it. */
-  revision: bigint;
-  /** Those of the commits that are not taken back. */
-  readonly changes: Change[];
-  /** Whether there is anything to commit. */
-  changed: boolean;
-}
-
 const statement = (sql: string): Statement => ({ sql, parameters: [] });
 
 const BEGIN = statement("BEGIN IMMEDIATE");
@@ -72,9 +52,6 @@ const START = "UPDATE store_state SET writing = ? WHERE id = 1 AND writing = 0 R
 const FINISH = "UPDATE store_state SET revision = ?, writing = 0";
 const COMMIT = statement("COMMIT");
 const ROLLBACK = statement("ROLLBACK");
-const SAVEPOINT = statement("SAVEPOINT one");
-const ROLLBACK_TO = statement("ROLLBACK TO one");
-const RELEASE = statement("RELEASE one");
 
 const setWriting = (writing: number): Statement => ({
   sql: "UPDATE store_state SET writing = ?",
@@ -132,9 +109,9 @@ export function createCommitter(connection: Connection, options: CommitterOption
   }
 
   function carryOut(entries: readonly Entry[], report: Report): void {
-    let done: ReturnType<typeof applyGroup>;
+    let done: AppliedGroup;
     try {
-      done = applyGroup(entries);
+      done = apply(entries);
       runner.run(done.changed ? COMMIT : ROLLBACK);
     } catch (error) {
       // SQLite has rolled back already after some errors, for example a full disk.
@@ -159,9 +136,7 @@ export function createCommitter(connection: Connection, options: CommitterOption
     if (begun.length > 0) carryOut(begun, report);
   }
 
-  function applyGroup(
-    entries: readonly Entry[],
-  ): Pick<Group, "changed" | "changes"> & { readonly outcomes: readonly Outcome[] } {
+  function apply(entries: readonly Entry[]): AppliedGroup {
     const { foreign, isGuarded } = foreignCode();
     const watched = foreign.hasTriggers || (foreign.hasActions && entries.some(deletes));
     const writing = BigInt(watched ? WRITING.watched : WRITING.own);
@@ -171,123 +146,34 @@ export function createCommitter(connection: Connection, options: CommitterOption
     const now = timestamp(clock);
     const isOpen = () => connection.inTransaction;
     const watch = watched ? WATCH : undefined;
-    const encoding = encodingOf(runner);
-    const shared = { ...settings, encoding, now, nextKeys: new Map(), foreign, watch, isOpen };
-    const group: Group = { shared, revision: before, changes: [], changed: isGuarded };
-    const [first] = entries;
-    // What a lone commit has done, if it fails, goes with the transaction: nothing else is in that.
-    const isLone = first !== undefined && entries.length === 1 && !isGuarded;
-    const outcomes = isLone ? [attempt(group, first)] : applyAll(group, entries);
-    if (group.changed) runner.run({ sql: FINISH, parameters: [group.revision] });
-    return { outcomes, changes: group.changes, changed: group.changed };
-  }
-
-  function applyAll(group: Group, entries: readonly Entry[]): Outcome[] {
-    const outcomes: Outcome[] = [];
-    while (outcomes.length < entries.length) {
-      const creates = createsFrom(entries, outcomes.length, onlyOperation);
-      const some = entries.slice(outcomes.length, outcomes.length + Math.max(creates.length, 1));
-      const together = applyTogether(group, some, creates);
-      outcomes.push(...(together ?? some.map((entry) => applyAlone(group, entry))));
-    }
-    return outcomes;
-  }
-
-  /** Inserts the rows of several commits with one statement; undefined if that cannot be. */
-  function applyTogether(
-    group: Group,
-    entries: readonly Entry[],
-    creates: readonly PreparedCreate[],
-  ): Outcome[] | undefined {
-    const first = group.revision + 1n;
-    const news = creates.map((create, i) => ({ create, revision: first + BigInt(i) }));
-    const tx = { ...group.shared, changes: group.changes };
-    const stored = news.length > 1 ? runSteps(runner, insertTogether(tx, news)) : undefined;
-    if (!stored) return undefined;
-    group.revision += BigInt(stored.length);
-    group.changed = true;
-    return entries.map(({ id }, i) => ({
-      id,
-      commit: { revision: first + BigInt(i), messages: [stored[i]?.wire] },
-    }));
-  }
-
-  /** A commit that can be taken back alone. */
-  function applyAlone(group: Group, entry: Entry): Outcome {
-    runner.run(SAVEPOINT);
-    const outcome = attempt(group, entry);
-    if (outcome.error || entry.validateOnly) {
-      runner.run(ROLLBACK_TO);
-      group.shared.nextKeys.clear();
-    }
-    runner.run(RELEASE);
-    return outcome;
-  }
-
-  function attempt(group: Group, entry: Entry): Outcome {
-    try {
-      return { id: entry.id, commit: applyEntry(group, entry) };
-    } catch (error) {
-      // If the whole transaction is gone, so is what others did in it.
-      if (!connection.inTransaction) throw error;
-      return { id: entry.id, error: translateSqliteError(error) };
-    }
-  }
-
-  function applyEntry(group: Group, entry: Entry): Commit {
-    const revision = isSeen(entry.operations) ? group.revision + 1n : group.revision;
-    const changes: Change[] = [];
-    const commit = runSteps(runner, commitSteps({ ...group.shared, revision, changes }, entry));
-    // A request that was carried out before keeps the revision that it had.
-    if (!entry.validateOnly && commit.revision === revision) {
-      group.revision = revision;
-      group.changed = true;
-      for (const change of changes) group.changes.push(change);
-    }
-    return commit;
+    const dialect = rowDialect(connection);
+    const shared = {
+      ...settings,
+      dialect,
+      now,
+      nextKeys: new Map(),
+      foreign,
+      watch,
+      isOpen,
+      revision: before,
+      translateError: translateSqliteError,
+    };
+    const isLone = entries.length === 1 && !isGuarded;
+    const applied = runSteps(runner, applyGroup(shared, entries, isLone));
+    const changed = applied.changed || isGuarded;
+    if (changed) runner.run({ sql: FINISH, parameters: [applied.revision] });
+    return { ...applied, changed };
   }
 
   return (group, report) => {
-    const [entries, refused] = prepareAll(group, registry);
+    const [entries, refused] = prepareAll(group, registry, translateSqliteError);
     if (refused.length > 0) report(refused);
     commitTogether(entries, report);
   };
 }
 
-/** The operation of a commit that is nothing else. */
-function onlyOperation({ only, request, validateOnly }: Entry): Prepared | undefined {
-  return request || validateOnly ? undefined : only;
-}
-
 function deletes({ operations }: Entry): boolean {
   return operations.some(({ kind }) => kind === "delete");
-}
-
-/** What is wrong with the message of a commit that has only one is found before the lock is taken. */
-function prepareAll(group: readonly PendingCommit[], registry: Registry): [Entry[], Outcome[]] {
-  const entries: Entry[] = [];
-  const refused: Outcome[] = [];
-  for (const pending of group) {
-    try {
-      const [first, ...others] = pending.operations;
-      const only = first && others.length === 0 ? prepareOperation(first, registry) : undefined;
-      entries.push({ ...pending, only });
-    } catch (error) {
-      refused.push({ id: pending.id, error: translateSqliteError(error) });
-    }
-  }
-  return [entries, refused];
-}
-
-function whyOverdue(
-  { id, deadlineMs, giveUpMs }: Entry,
-  nowMs: number,
-  attempt: number,
-): Outcome | undefined {
-  if (nowMs >= deadlineMs) return { id, error: deadlineExceeded() };
-  if (attempt === 0 || nowMs < giveUpMs) return undefined;
-  const retry = { retryDelayMs: BUSY_RETRY_DELAY_MS };
-  return { id, error: new StoreError("DATABASE_BUSY", "the database is busy", retry) };
 }
 
 function failAll(entries: readonly Entry[], cause: unknown): Outcome[] {

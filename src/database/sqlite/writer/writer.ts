@@ -1,18 +1,14 @@
-// The main thread's side of the writer: a bounded queue of commits, which go to the writer thread in
-// groups. Knows no SQL.
+// The main thread's side of the writer: groups of commits, and whatever else it is asked, go to the
+// writer thread, and its answers come back. Knows no SQL.
 
-import { StoreError } from "../../../errors.ts";
+import type { StoreError } from "../../../errors.ts";
 import { type ChangeCount, createChangeCounts } from "../../change.ts";
 import type { Checkpoint, CheckpointMode } from "../../checkpoint.ts";
+import { createCommitQueue, databaseClosed } from "../../commit-queue.ts";
 import type { Commit, CommitOptions, Operation } from "../../database.ts";
-import { endReason } from "../connection/busy-retry.ts";
+import type { PendingCommit } from "../../sql/write/group.ts";
 import { fromPlainError } from "../threads/thread-errors.ts";
-import {
-  messageBytesOf,
-  type PendingCommit,
-  packCommits,
-  unpackOutcomes,
-} from "./commit-transport.ts";
+import { packCommits, unpackOutcomes } from "./commit-transport.ts";
 import type { UpkeepStep } from "./upkeep.ts";
 import type { WriterAnswers, WriterData, WriterReply, WriterRequest } from "./writer-messages.ts";
 import { startWriterWorker, type WriterWorker } from "./writer-worker.ts";
@@ -39,32 +35,12 @@ export interface Writer {
   close(): Promise<void>;
 }
 
-/** A commit that has no answer yet. */
-interface Waiting extends PendingCommit {
-  readonly bytes: number;
-  readonly options: CommitOptions;
-  resolve(commit: Commit): void;
-  reject(error: StoreError): void;
-}
-
-/** A client that is refused tries again after this. */
-const OVERLOADED_RETRY_DELAY_MS = 100;
-
 /** Starts the writer thread; one that ends by itself is replaced when the next commit comes. */
 export function startWriter(data: WriterData, onGroup?: (calls: number) => void): Writer {
-  const { limits } = data;
-  /** Those that wait here. */
-  let queue: Waiting[] = [];
-  /** Those that the thread has, by id; made anew for each group, as an old table keeps what was in it. */
-  let sent: Map<number, Waiting> = new Map();
+  const queue = createCommitQueue(data.limits, send);
   /** What else the thread was asked, by id. */
   const asked = new Map<number, PromiseWithResolvers<WriterAnswers[keyof WriterAnswers]>>();
-  let [nextId, waitingBytes] = [0, 0];
-  /** While the thread commits one group, the next gathers here. */
-  let isCommitting = false;
-  let isScheduled = false;
-  /** Told when nothing waits any more. */
-  let onIdle: (() => void) | undefined;
+  let nextId = 0;
   let lastCheckpointMs: number | undefined;
   const changes = createChangeCounts();
   let isClosed = false;
@@ -78,17 +54,10 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
     switch (reply.kind) {
       case "outcomes":
         changes.add(reply.outcomes.changes);
-        for (const outcome of unpackOutcomes(reply.outcomes)) {
-          const waiting = sent.get(outcome.id);
-          sent.delete(outcome.id);
-          waitingBytes -= waiting?.bytes ?? 0;
-          if (outcome.error) waiting?.reject(outcome.error);
-          else waiting?.resolve(outcome.commit);
-        }
+        for (const outcome of unpackOutcomes(reply.outcomes)) queue.settle(outcome);
         return;
       case "group-done":
-        isCommitting = false;
-        flush();
+        queue.next();
         return;
       case "checkpointed":
         lastCheckpointMs = reply.atMs;
@@ -105,37 +74,23 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
   }
 
   function forget(error: StoreError): void {
-    const lost = [...sent.values(), ...queue];
     worker = undefined;
-    sent.clear();
-    queue = [];
-    waitingBytes = 0;
-    isCommitting = false;
-    for (const waiting of lost) waiting.reject(error);
+    queue.failAll(error);
     for (const { reject } of asked.values()) reject(error);
     asked.clear();
-    onIdle?.();
   }
 
-  function flush(): void {
-    isScheduled = false;
-    while (queue.length > 0 && !isCommitting) {
-      const group = takeGroup().filter(stillWanted);
-      if (group.length === 0) continue;
-      isCommitting = true;
-      onGroup?.(group.length);
-      sent = new Map(group.map((waiting) => [waiting.id, waiting]));
-      const portable = packCommits(group);
-      worker ??= startWorker();
-      worker.send({ kind: "commit", group: portable }, [portable.bytes.buffer]);
-    }
-    if (!isCommitting) onIdle?.();
+  function send(group: readonly PendingCommit[]): void {
+    onGroup?.(group.length);
+    const portable = packCommits(group);
+    worker ??= startWorker();
+    worker.send({ kind: "commit", group: portable }, [portable.bytes.buffer]);
   }
 
   async function ask<Kind extends keyof WriterAnswers>(
     request: (id: number) => Extract<WriterRequest, { kind: Kind }>,
   ): Promise<WriterAnswers[Kind]> {
-    if (isClosed) throw closed();
+    if (isClosed) throw databaseClosed();
     const id = nextId++;
     const answer = Promise.withResolvers<WriterAnswers[keyof WriterAnswers]>();
     asked.set(id, answer);
@@ -144,76 +99,18 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
     return (await answer.promise) as WriterAnswers[Kind];
   }
 
-  /** The oldest commits, at least one, as many as may share a transaction. */
-  function takeGroup(): Waiting[] {
-    let operations = 0;
-    const end = queue.findIndex((waiting, index) => {
-      operations += waiting.operations.length;
-      return index > 0 && operations > limits.groupOperationsMax;
-    });
-    return queue.splice(0, end === -1 ? queue.length : end);
-  }
-
-  /** A call that has ended meanwhile runs no SQL. */
-  function stillWanted(waiting: Waiting): boolean {
-    const reason = endReason(waiting.options);
-    if (!reason) return true;
-    waitingBytes -= waiting.bytes;
-    waiting.reject(reason);
-    return false;
-  }
-
-  function enqueue(waiting: Waiting): void {
-    queue.push(waiting);
-    waitingBytes += waiting.bytes;
-    if (isScheduled || isCommitting) return;
-    isScheduled = true;
-    // All commits that arrive in this turn of the event loop go together.
-    setImmediate(flush);
-  }
-
-  function refuseOverload(bytes: number): void {
-    const isFull =
-      queue.length + sent.size >= limits.commitQueueMax ||
-      (waitingBytes > 0 && waitingBytes + bytes > limits.commitQueueBytes);
-    if (!isFull) return;
-    throw new StoreError("OVERLOADED", "too many writes are waiting", {
-      retryDelayMs: OVERLOADED_RETRY_DELAY_MS,
-    });
-  }
-
   return {
     opened() {
       worker ??= startWorker();
       return worker.opened;
     },
 
-    commit(operations, options = {}) {
-      return new Promise((resolve, reject) => {
-        if (isClosed) throw closed();
-        const bytes = messageBytesOf(operations);
-        refuseOverload(bytes);
-        enqueue({
-          id: nextId++,
-          operations,
-          options,
-          bytes,
-          validateOnly: options.validateOnly ?? false,
-          request: options.request,
-          answered: options.answered ?? true,
-          deadlineMs: options.deadlineMs ?? Number.POSITIVE_INFINITY,
-          giveUpMs: Date.now() + limits.writeTimeoutMs,
-          resolve,
-          reject,
-        });
-      });
-    },
-
+    commit: queue.commit,
     checkpoint: (mode) => ask<"checkpoint">((id) => ({ kind: "checkpoint", id, mode })),
     upkeep: (step) => ask<"upkeep">((id) => ({ kind: "upkeep", id, step })),
 
     get queued() {
-      return queue.length + sent.size;
+      return queue.queued;
     },
     get changes() {
       return changes.read();
@@ -228,15 +125,8 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
 
     async close() {
       isClosed = true;
-      const idle = new Promise<void>((resolve) => {
-        onIdle = resolve;
-      });
-      if (queue.length > 0 || sent.size > 0) await idle;
+      await queue.close();
       await worker?.close();
     },
   };
-}
-
-function closed(): StoreError {
-  return new StoreError("DATABASE_UNAVAILABLE", "the database is closed");
 }

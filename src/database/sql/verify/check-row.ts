@@ -6,8 +6,8 @@ import type { ResourcePlan } from "../../../schema/plan.ts";
 import { formatName } from "../../../schema/resource-name.ts";
 import { rebuildReadable } from "../../../schema/row.ts";
 import type { Finding, FindingKind } from "../../finding.ts";
-import { readBytes } from "../../sql/rebuild.ts";
-import type { WholeRow } from "../../sql/row-set.ts";
+import { readBytes } from "../rebuild.ts";
+import type { WholeRow } from "../row-set.ts";
 
 /** What is wrong with a row of the plan's table; `revision` is the newest that was given to any. */
 export function checkRow(

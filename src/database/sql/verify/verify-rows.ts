@@ -9,10 +9,10 @@ import type { Row, SqlValue } from "../../../schema/sql-value.ts";
 import { isDoubtful, type TextEncoding, textOf } from "../../../schema/text-bytes.ts";
 import type { Database } from "../../database.ts";
 import type { CheckedRows, Finding, RowCheck } from "../../finding.ts";
-import type { Fragment } from "../../sql/filter/fragment.ts";
-import { interruptible } from "../../sql/interrupt.ts";
-import { selectByKeys, selectTextBytes } from "../../sql/key-statements.ts";
-import { type WholeRow, withChildren } from "../../sql/row-set.ts";
+import type { Dialect } from "../dialect.ts";
+import type { Fragment } from "../filter/fragment.ts";
+import { selectByKeys, selectTextBytes } from "../key-statements.ts";
+import { type WholeRow, withChildren } from "../row-set.ts";
 import {
   afterKey,
   keyOrder,
@@ -20,12 +20,14 @@ import {
   type Statement,
   selectChildren,
   selectPage,
-} from "../../sql/statements.ts";
+} from "../statements.ts";
 import { checkRow } from "./check-row.ts";
 import { type Reference, referencesOf, selectDangling, toDangling } from "./dangling.ts";
 
 /** What rows are read from: one call is one read transaction. */
-export type RowSource = Pick<Database, "read">;
+export interface RowSource extends Pick<Database, "read"> {
+  readonly dialect: Dialect;
+}
 
 /** Checks some rows, in one read transaction, or two if a text has to be read as bytes. */
 export async function checkRows(
@@ -62,19 +64,18 @@ async function readPage(
   after: bigint | undefined,
   pageRows: number,
 ): Promise<PageOfRows> {
-  const page = selectRows(plan, after, pageRows);
+  const { dialect } = source;
+  const page = selectRows(plan, after, pageRows, dialect);
   const { rows, revision } = await source.read([
     page,
     ...plan.children.map((child) => selectChildren(plan, child, page)),
     ...references.map((reference) => selectDangling(plan, reference, page)),
-    ENCODING,
   ]);
   const [resources = [], ...others] = rows;
   const children = others.slice(0, plan.children.length);
   const dangling = others.slice(plan.children.length);
-  const encoding = others.at(-1)?.[0]?.[0] as TextEncoding;
   return {
-    rows: await withExactTexts(source, plan, withChildren(plan, { resources, children }), encoding),
+    rows: await withExactTexts(source, plan, withChildren(plan, { resources, children })),
     dangling: references.flatMap((reference, index) =>
       (dangling[index] ?? []).map((row) => toDangling(plan, reference, row)),
     ),
@@ -82,15 +83,14 @@ async function readPage(
   };
 }
 
-const ENCODING: Statement = { sql: "SELECT encoding FROM pragma_encoding", parameters: [] };
-
 /** Reads those rows again that have a text which the driver may have mended, with its bytes. */
 async function withExactTexts(
   source: RowSource,
   plan: ResourcePlan,
   rows: readonly WholeRow[],
-  encoding: TextEncoding,
 ): Promise<readonly WholeRow[]> {
+  const { dialect } = source;
+  const { encoding } = dialect;
   const isDoubtfulRow = ({ data, columns }: Cells) =>
     [data, ...columns].some((value) => isDoubtful(value, encoding));
   const doubtful = rows.filter(
@@ -98,15 +98,15 @@ async function withExactTexts(
   );
   if (doubtful.length === 0) return rows;
   const keys = doubtful.map(({ row }) => row.key);
-  const again = selectByKeys(plan, keys);
+  const again = selectByKeys(plan, keys, dialect);
   const childKeys = plan.children.map((_, index) =>
     doubtful.flatMap(({ children }) => (children[index] ?? []).map(({ key }) => key)),
   );
   const found = await source.read([
     again,
     ...plan.children.map((child) => selectChildren(plan, child, again)),
-    selectTextBytes(plan, keys),
-    ...plan.children.map((child, index) => selectTextBytes(child, childKeys[index] ?? [])),
+    selectTextBytes(plan, keys, dialect),
+    ...plan.children.map((child, index) => selectTextBytes(child, childKeys[index] ?? [], dialect)),
   ]);
   const [resources = [], ...others] = found.rows;
   const children = others.slice(0, plan.children.length);
@@ -136,8 +136,14 @@ function exactTexts({ data, columns }: Cells, bytes: Row = [], encoding: TextEnc
   return { data: exactData as string, columns: exactColumns as SqlValue[] };
 }
 
-function selectRows(plan: ResourcePlan, after: bigint | undefined, limit: number): Statement {
+function selectRows(
+  plan: ResourcePlan,
+  after: bigint | undefined,
+  limit: number,
+  dialect: Dialect,
+): Statement {
   const conditions: Fragment[] = after === undefined ? [] : [afterKey(plan, after)];
-  const page = { conditions, ...keyOrder(plan), limit, offset: 0 };
-  return selectPage(plan, page, { interruptible }, resourceColumns(plan));
+  // The key is among the columns: twice, no statement around this one could name it.
+  const page = { conditions, ...keyOrder(plan), sortTerms: [], limit, offset: 0 };
+  return selectPage(plan, page, dialect, resourceColumns(plan));
 }

@@ -6,7 +6,7 @@ import { formatName } from "../../../schema/resource-name.ts";
 import { sqlName } from "../../../schema/sql-name.ts";
 import type { Row } from "../../../schema/sql-value.ts";
 import type { Finding } from "../../finding.ts";
-import type { Statement } from "../../sql/statements.ts";
+import type { Statement } from "../statements.ts";
 
 /** A statement that selects rows without an owner, and what each of its rows says. */
 export interface OrphanSelection {

@@ -8,20 +8,33 @@ import type { ResourcePlan } from "../../../schema/plan.ts";
 import { damagedBytes, faultError, type RowFault, tooLarge } from "../../../schema/row-fault.ts";
 import type { Row } from "../../../schema/sql-value.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../../page-request.ts";
-import { selectByKeys } from "../../sql/key-statements.ts";
-import { isFault, type Rebuilt, rebuildByKeys } from "../../sql/rebuild.ts";
-import { ITEM_COLUMNS, itemColumns } from "../../sql/statements.ts";
-import { refuseTooLarge } from "../../sql/write/answer-size.ts";
-import { runSteps } from "../connection/run-steps.ts";
-import type { StatementRunner } from "../connection/statement-runner.ts";
-import { encodingOf } from "../connection/text-encoding.ts";
+import type { RowDialect } from "../dialect.ts";
+import { selectByKeys } from "../key-statements.ts";
+import { isFault, type Rebuilt, rebuildByKeys } from "../rebuild.ts";
+import { ITEM_COLUMNS, itemColumns } from "../statements.ts";
+import { allRows, rowsOfEach, type Steps } from "../steps.ts";
+import { refuseTooLarge } from "../write/answer-size.ts";
 import { createItemWriter, type ItemWriter } from "./item-bytes.ts";
-import type { ReadWires } from "./wires.ts";
 
-/** What the pages of one connection are read with. */
+/** A row and how many bytes it has. */
+export interface SizedRow {
+  readonly key: bigint;
+  readonly length: number;
+}
+
+/**
+ * The bytes of each of the rows, in their order, in the transaction that is open; undefined for one
+ * whose bytes are not those that were written.
+ */
+export type ReadWires = (
+  plan: ResourcePlan,
+  rows: readonly SizedRow[],
+) => Steps<readonly (Uint8Array | undefined)[]>;
+
+/** What pages are read with. */
 export interface PageSource {
-  readonly runner: StatementRunner;
   readonly registry: Registry;
+  readonly dialect: RowDialect;
   readonly readWires: ReadWires;
 }
 
@@ -52,21 +65,25 @@ type Answer = readonly [row: Row, message: Rebuilt];
 const REBUILT_ROWS = 100;
 
 /** The page that is asked for. @throws what a statement fails with. */
-export function assemblePage(source: PageSource, request: PageRequest): WithoutRevision<PageBytes> {
+export function* assemblePage(
+  source: PageSource,
+  request: PageRequest,
+): Steps<WithoutRevision<PageBytes>> {
   const { plan, pageSize, pageBytes, itemBytesMax, more = [] } = request;
   const writer = createItemWriter(request.item);
   const mask = resolveReadMask(plan, request.mask);
   const asked = { plan, mask, writer, itemBytesMax };
-  const rows = readPage(source.runner, request, asked);
+  const rows = yield* readPage(request, asked);
   const items: Item[] = [];
   let bytes = 0;
-  for (const item of itemsOf(source, asked, rows.slice(0, pageSize))) {
+  const nextItem = itemsOf(source, asked, rows.slice(0, pageSize));
+  for (let item = yield* nextItem(); item; item = yield* nextItem()) {
     bytes += sizeOf(writer, item);
     if (items.length > 0 && bytes > pageBytes) break;
     items.push(item);
   }
   const passed = items.length;
-  const answers = answersOf(source, asked, items);
+  const answers = yield* answersOf(source, asked, items);
   const unreachable: RowFault[] = [];
   const messages: Uint8Array[] = [];
   const found: Row[] = [];
@@ -84,7 +101,7 @@ export function assemblePage(source: PageSource, request: PageRequest): WithoutR
     unreachable,
     last: passed > 0 ? withoutLength(rows[passed - 1] as Row) : undefined,
     following: passed < rows.length ? withoutLength(rows[passed] as Row) : undefined,
-    more: more.map((statement) => source.runner.all(statement)),
+    more: yield* rowsOfEach(more),
   };
 }
 
@@ -92,25 +109,27 @@ export function assemblePage(source: PageSource, request: PageRequest): WithoutR
  * The batch that is asked for.
  * @throws StoreError ROW_UNREADABLE, ROW_TOO_LARGE, ANSWER_TOO_LARGE
  */
-export function assembleBatch(
+export function* assembleBatch(
   source: PageSource,
   { plan, keys, item, answerBytesMax, mask: paths }: BatchRequest,
-): WithoutRevision<BatchBytes> {
-  const rows = source.runner.all(selectByKeys(plan, keys, itemColumns(plan)));
+): Steps<WithoutRevision<BatchBytes>> {
+  const rows = yield* allRows(selectByKeys(plan, keys, source.dialect, itemColumns(plan)));
   const indexOf = new Map(rows.map(([key], index) => [key as bigint, index]));
   const missing = keys.find((key) => !indexOf.has(key));
   if (missing !== undefined) return { missing };
   const writer = createItemWriter(item);
   const mask = resolveReadMask(plan, paths);
   const asked = { plan, mask, writer, itemBytesMax: answerBytesMax };
-  const items = [...itemsOf(source, asked, rows)];
+  const items: Item[] = [];
+  const nextItem = itemsOf(source, asked, rows);
+  for (let item = yield* nextItem(); item; item = yield* nextItem()) items.push(item);
   const inOrder = <T>(values: readonly T[]) =>
     keys.map((key) => values[indexOf.get(key) as number]);
   if (mask.isEverything) {
     const stored = inOrder(items.map(({ length }) => length)) as number[];
     refuseTooLarge(stored, writer.framedSize, answerBytesMax);
   }
-  const answers = inOrder(answersOf(source, asked, items)) as Answer[];
+  const answers = inOrder(yield* answersOf(source, asked, items)) as Answer[];
   const messages = answers.map(([, message]) => {
     if (isFault(message)) throw faultError(message);
     return message;
@@ -121,15 +140,14 @@ export function assembleBatch(
 }
 
 /** Rows up to the one after the page, as far as that can be told before any is rebuilt. */
-function readPage(
-  runner: StatementRunner,
+function* readPage(
   { statements, pageSize, pageBytes }: PageRequest,
   asked: ItemRequest,
-): readonly Row[] {
+): Steps<readonly Row[]> {
   const rows: Row[] = [];
   let bytes = 0;
   for (const statement of statements) {
-    for (const row of runner.all(statement)) {
+    for (const row of yield* allRows(statement)) {
       rows.push(row);
       const length = Number(row[1]);
       if (!isTooLarge(asked, length, row)) bytes += length;
@@ -144,25 +162,35 @@ function isTooLarge({ mask, writer, itemBytesMax }: ItemRequest, length: number,
   return mask.isEverything && writer.sizeOf(length, row) > itemBytesMax;
 }
 
-/** The rows, as far as they are asked for; those without bytes are rebuilt, some at a time. */
-function* itemsOf(source: PageSource, asked: ItemRequest, rows: readonly Row[]): Generator<Item> {
+/**
+ * Gives one row after the other, as far as they are asked for; undefined after the last one. Those
+ * without bytes are rebuilt, some at a time.
+ */
+function itemsOf(
+  source: PageSource,
+  asked: ItemRequest,
+  rows: readonly Row[],
+): () => Steps<Item | undefined> {
   const { plan, mask } = asked;
   let rebuilt = new Map<bigint, Rebuilt>();
-  for (const [index, row] of rows.entries()) {
+  let index = -1;
+  return function* nextItem() {
+    index += 1;
+    const row = rows[index];
+    if (!row) return undefined;
     const [key, stored] = row as readonly [bigint, bigint | null];
     if (stored === null && !rebuilt.has(key)) {
       const bare = rows.slice(index).filter(([, bytes]) => bytes === null);
       const keys = bare.slice(0, REBUILT_ROWS).map(([bareKey]) => bareKey as bigint);
-      const known = { registry: source.registry, encoding: encodingOf(source.runner) };
-      rebuilt = runSteps(source.runner, rebuildByKeys(known, plan, keys, mask));
+      rebuilt = yield* rebuildByKeys(source, plan, keys, mask);
     }
     const made = stored === null ? rebuilt.get(key) : undefined;
     const length = made && !isFault(made) ? made.length : Number(stored);
     const fault = isTooLarge(asked, length, row)
       ? tooLarge(plan, key, length, asked.itemBytesMax)
       : undefined;
-    yield fault ? { row, key, length: 0, rebuilt: fault } : { row, key, length, rebuilt: made };
-  }
+    return fault ? { row, key, length: 0, rebuilt: fault } : { row, key, length, rebuilt: made };
+  };
 }
 
 /** What an item adds to a page; of a row that is left out, its name is. */
@@ -175,26 +203,30 @@ function sizeOf(writer: ItemWriter, { row, length, rebuilt }: Item): number {
 const CUT_BYTES = 4 * 1024 * 1024;
 
 /** What each item is answered with: its message, cut as the mask says, or why there is none. */
-function answersOf(source: PageSource, asked: ItemRequest, items: readonly Item[]): Answer[] {
-  if (asked.mask.isEverything) return messagesOf(source, asked, items);
+function* answersOf(
+  source: PageSource,
+  asked: ItemRequest,
+  items: readonly Item[],
+): Steps<Answer[]> {
+  if (asked.mask.isEverything) return yield* messagesOf(source, asked, items);
   const answers: Answer[] = [];
   let some: Item[] = [];
   let bytes = 0;
   for (const item of items) {
     if (some.length > 0 && bytes + item.length > CUT_BYTES) {
-      answers.push(...cutAll(source, asked, some));
+      answers.push(...(yield* cutAll(source, asked, some)));
       [some, bytes] = [[], 0];
     }
     some.push(item);
     bytes += item.length;
   }
-  answers.push(...cutAll(source, asked, some));
+  answers.push(...(yield* cutAll(source, asked, some)));
   return answers;
 }
 
-function cutAll(source: PageSource, asked: ItemRequest, items: readonly Item[]): Answer[] {
+function* cutAll(source: PageSource, asked: ItemRequest, items: readonly Item[]): Steps<Answer[]> {
   const { plan, mask, writer, itemBytesMax } = asked;
-  return messagesOf(source, asked, items).map(([row, message]) => {
+  return (yield* messagesOf(source, asked, items)).map(([row, message]) => {
     if (isFault(message)) return [row, message];
     const cut = cutBytes(plan, message, mask);
     const isSendable = writer.sizeOf(cut.length, row) <= itemBytesMax;
@@ -202,13 +234,13 @@ function cutAll(source: PageSource, asked: ItemRequest, items: readonly Item[]):
   });
 }
 
-function messagesOf(
+function* messagesOf(
   { readWires }: PageSource,
   { plan }: ItemRequest,
   items: readonly Item[],
-): Answer[] {
+): Steps<Answer[]> {
   const stored = items.filter(({ rebuilt }) => !rebuilt);
-  const wires = stored.length > 0 ? readWires(plan, stored).values() : [].values();
+  const wires = stored.length > 0 ? (yield* readWires(plan, stored)).values() : [].values();
   return items.map(({ row, key, rebuilt }) => [
     row,
     rebuilt ?? wires.next().value ?? damagedBytes(plan, key),

@@ -4,7 +4,7 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { Row } from "../../../schema/sql-value.ts";
 import type { Envelope, EnvelopeField, ItemForm } from "../../page-request.ts";
-import { ITEM_COLUMNS } from "../../sql/statements.ts";
+import { ITEM_COLUMNS } from "../statements.ts";
 
 /** What is kept free after the items, for a page token and a total size. */
 export const ROOM_BYTES = 512;

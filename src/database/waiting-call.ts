@@ -1,26 +1,25 @@
-// One call that waits for a reader: answered once, by its result, its deadline or its cancellation.
-// Must not know threads.
+// One call that waits to be read for: answered once, by its result, its deadline or its cancellation.
+// Must not know who reads.
 
-import { StoreError } from "../../../errors.ts";
-import type { CallLimits } from "../../database.ts";
-import { deadlineExceeded, endReason } from "../connection/busy-retry.ts";
-import type { ReaderJob, ReaderResult } from "./reader-protocol.ts";
+import { StoreError } from "../errors.ts";
+import { deadlineExceeded, endReason } from "./call-end.ts";
+import type { CallLimits } from "./database.ts";
 
 /** A job and where its result goes. */
-interface Request {
-  readonly job: ReaderJob;
-  resolve(result: ReaderResult): void;
+interface Request<Job, Result> {
+  readonly job: Job;
+  resolve(result: Result): void;
   reject(error: StoreError): void;
 }
 
 /** A call that is not answered yet, or was. */
-export interface WaitingCall {
-  readonly job: ReaderJob;
+export interface WaitingCall<Job, Result> {
+  readonly job: Job;
   readonly isOver: boolean;
   /** Runs once if the call ends by its deadline or its cancellation. */
   onOver: (() => void) | undefined;
   /** Answers the call, if nothing has. */
-  resolve(result: ReaderResult): void;
+  resolve(result: Result): void;
   fail(error: StoreError): void;
 }
 
@@ -28,11 +27,11 @@ export interface WaitingCall {
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** A call under its limits; `timeoutMs` is its time if it has no deadline. */
-export function createWaitingCall(
-  { job, resolve, reject }: Request,
+export function createWaitingCall<Job, Result>(
+  { job, resolve, reject }: Request<Job, Result>,
   limits: CallLimits,
   timeoutMs: number,
-): WaitingCall {
+): WaitingCall<Job, Result> {
   const { signal, deadlineMs } = limits;
   let isOver = false;
   let timer: NodeJS.Timeout | undefined;
@@ -51,7 +50,7 @@ export function createWaitingCall(
   }
   const onAbort = () => endWith(endReason(limits) ?? deadlineExceeded());
 
-  const call: WaitingCall = {
+  const call: WaitingCall<Job, Result> = {
     job,
     get isOver() {
       return isOver;
