@@ -1,0 +1,81 @@
+// What PostgreSQL and its connections fail with → our own errors. The original is kept as the cause; the
+// message has no SQL, table or address.
+
+import { StoreError } from "../../errors.ts";
+import { BUSY_RETRY_DELAY_MS } from "../call-end.ts";
+import { ConstraintError } from "../sql/steps.ts";
+
+/** An error that the server has answered with. */
+interface ServerError extends Error {
+  /** SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+  readonly code: string;
+  readonly constraint?: string;
+}
+
+/** True for an error that the server has answered with: the connection is still there. */
+export function isServerError(error: unknown): error is ServerError {
+  return (
+    error instanceof Error &&
+    "severity" in error &&
+    "code" in error &&
+    !endsSession(`${error.code}`)
+  );
+}
+
+/** The server ends the session with these. */
+function endsSession(code: string): boolean {
+  return code === "57P01" || code === "57P02" || code === "57P03";
+}
+
+/** What steps know a constraint by; any other error is as it was. */
+export function toStepError(error: unknown): unknown {
+  if (!isServerError(error) || !error.code.startsWith("23")) return error;
+  if (error.code === "23503") return new ConstraintError("foreignKey", error);
+  if (error.code !== "23505") return new ConstraintError("other", error);
+  const isPrimaryKey = error.constraint?.endsWith("_pkey") === true;
+  return new ConstraintError(isPrimaryKey ? "primaryKey" : "unique", error);
+}
+
+/** The StoreError for whatever a statement or a connection has failed with. */
+export function translatePostgresError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  if (error instanceof ConstraintError) return translatePostgresError(error.cause);
+  if (!isServerError(error)) return lostConnection(error);
+  const found = TRANSLATIONS.find(([prefix]) => error.code.startsWith(prefix));
+  if (!found) return new StoreError("INTERNAL", "internal error", { cause: error });
+  const [, code, message] = found;
+  const retry = code === "DATABASE_BUSY" ? { retryDelayMs: BUSY_RETRY_DELAY_MS } : {};
+  return new StoreError(code, message, { cause: error, ...retry });
+}
+
+function lostConnection(cause: unknown): StoreError {
+  const isConnection =
+    cause instanceof Error &&
+    ("code" in cause || /^Connection |^Client (?:was closed|has encountered)/.test(cause.message));
+  return isConnection
+    ? new StoreError("DATABASE_UNAVAILABLE", "the database cannot be reached", { cause })
+    : new StoreError("INTERNAL", "internal error", { cause });
+}
+
+const TRANSLATIONS = [
+  ["23503", "FOREIGN_KEY", "a reference would point to nothing"],
+  ["23505", "UNIQUE_VIOLATION", "another row has the same value"],
+  ["23", "CONSTRAINT_VIOLATION", "a constraint of the table does not hold"],
+  ["22021", "CONSTRAINT_VIOLATION", "PostgreSQL has no texts with the character U+0000"],
+  ["22P05", "CONSTRAINT_VIOLATION", "PostgreSQL has no texts with the character U+0000"],
+  ["25006", "READ_ONLY_MEDIA", "the database is read-only"],
+  ["28", "DATABASE_UNAVAILABLE", "the database does not let the server in"],
+  ["3D000", "DATABASE_UNAVAILABLE", "there is no such database"],
+  ["40", "DATABASE_BUSY", "another transaction was in the way"],
+  ["42", "SCHEMA_MISMATCH", "the database does not have the schema that is needed"],
+  ["53100", "DISK_FULL", "the database's disk is full"],
+  ["53200", "OUT_OF_MEMORY", "the database is out of memory"],
+  ["53", "DATABASE_BUSY", "the database has no room for another connection"],
+  ["54", "ROW_TOO_LARGE", "the row is too large for the database"],
+  ["55P03", "DATABASE_BUSY", "the database is busy"],
+  ["57014", "DEADLINE_EXCEEDED", "the deadline has passed"],
+  ["57", "DATABASE_UNAVAILABLE", "the database is shutting down"],
+  ["P0001", "WRITE_REFUSED", "a trigger of the database refuses it"],
+  ["XX001", "DATABASE_CORRUPT", "the database is damaged"],
+  ["XX002", "DATABASE_CORRUPT", "the database is damaged"],
+] as const;

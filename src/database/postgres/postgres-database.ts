@@ -1,0 +1,147 @@
+// Opens a PostgreSQL database as a Database: one connection that writes, one for reads by key, and a few
+// for reads of more. Must not migrate: the schema is brought up to date before.
+
+import { randomBytes } from "node:crypto";
+import { create, type Registry } from "@bufbuild/protobuf";
+import { DatabaseStatusSchema } from "../../../gen/protostore/v1/database_service_pb.ts";
+import { type Clock, systemClock } from "../../clock.ts";
+import { invalidField, StoreError } from "../../errors.ts";
+import type { Limits } from "../../limits.ts";
+import { hasCrc } from "../../schema/checksum.ts";
+import type { ResourcePlan } from "../../schema/plan.ts";
+import { databaseClosed } from "../commit-queue.ts";
+import type { CallLimits, Database, Snapshot } from "../database.ts";
+import { bareRowsBy } from "../sql/read/bare-rows.ts";
+import { createListReader } from "../sql/read/lists.ts";
+import { assembleBatch, assemblePage, type ReadWires } from "../sql/read/pages.ts";
+import type { Statement } from "../sql/statements.ts";
+import { allRows } from "../sql/steps.ts";
+import { verifyDatabase } from "../sql/verify/verify.ts";
+import { checkRows, type RowSource } from "../sql/verify/verify-rows.ts";
+import { readTableFacts } from "./describe.ts";
+import { POSTGRES } from "./dialect/postgres-dialect.ts";
+import { translatePostgresError } from "./errors.ts";
+import { createListCosts } from "./list-costs.ts";
+import { createPointReader } from "./point-reader.ts";
+import { createReaderPool } from "./reader-pool.ts";
+import { selectWires } from "./row-statements.ts";
+import { runSteps } from "./run-steps.ts";
+import { openSession, type Session } from "./session.ts";
+import { createWriter } from "./writer.ts";
+
+export interface PostgresOptions {
+  /** `postgres://user:password@host:port/database` */
+  readonly url: string;
+  readonly readOnly: boolean;
+  readonly plans: readonly ResourcePlan[];
+  /** The types that an Any may hold to be kept as JSON. */
+  readonly registry: Registry;
+  readonly limits: Limits;
+  /** Where the times of commits come from. */
+  readonly clock?: Clock;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+const readWires: ReadWires = function* readWires(plan, rows) {
+  const keys = rows.map(({ key }) => key);
+  const found = yield* allRows(selectWires(plan, keys));
+  return found.map(([wire, crc]) => (hasCrc(wire, crc) ? wire : undefined));
+};
+
+/** Opens the database, whose schema must be up to date. It connects when it is asked for something. */
+export function openPostgres(options: PostgresOptions): Database {
+  const { url, readOnly, plans, registry, limits, clock = systemClock } = options;
+  const connect = () => openSession({ url, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+  const source = { registry, dialect: POSTGRES, readWires };
+  const writer = readOnly ? undefined : createWriter({ plans, registry, clock, limits, connect });
+  const readers = createReaderPool(limits, connect);
+  let reading: Promise<Session> | undefined;
+  let isClosed = false;
+
+  /** The connection for what is answered at once. */
+  async function session(): Promise<Session> {
+    if (isClosed) throw databaseClosed();
+    const known = await reading?.catch(() => undefined);
+    if (!known || known.lost) reading = connect();
+    return reading as Promise<Session>;
+  }
+
+  const read: Database["read"] = (statements, call) =>
+    readers.read<Omit<Snapshot, "revision">>(
+      async (own) => ({ rows: await Promise.all(statements.map((each) => own.all(each))) }),
+      call,
+    );
+  const readUnder = (call?: CallLimits): RowSource => ({
+    dialect: POSTGRES,
+    read: (statements) => read(statements, call),
+  });
+  const page: Database["page"] = (request, call) =>
+    readers.read((own) => runSteps(own, assemblePage(source, request)), call);
+  const costs = createListCosts(session);
+  const list = createListReader({
+    factsOf: async (plan) => readTableFacts(await session(), plan),
+    page,
+    async refuseCostly(asked, first) {
+      refuseNul(first);
+      await costs.refuseScan(asked, first, limits.scanRowsMax);
+    },
+  });
+
+  const database: Database = {
+    get: createPointReader(session, readers, registry),
+    list,
+    page,
+    read,
+    batch: (request, call) =>
+      readers.read((own) => runSteps(own, assembleBatch(source, request)), call),
+    bareRows: bareRowsBy(read, POSTGRES),
+    async commit(operations, commitOptions) {
+      if (!writer) throw new StoreError("READ_ONLY_MODE", "the server is read-only");
+      return writer.commit(operations, commitOptions);
+    },
+    async secret(name) {
+      const known = await readSecret(database, name);
+      if (known || !writer) return known ?? randomBytes(SECRET_BYTES);
+      const sql = "INSERT INTO store_secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING";
+      const statement = { sql, parameters: [name, randomBytes(SECRET_BYTES)] };
+      await writer.commit([{ kind: "execute", statement, unseen: true }]);
+      // Another server may have been first.
+      return (await readSecret(database, name)) as Uint8Array;
+    },
+    explain: (selection) => costs.explain(selection),
+    findUnindexed: (wanted) => costs.findUnindexed(wanted),
+    verify: (wanted, call) => verifyDatabase(readUnder(call), wanted, registry, []),
+    checkRows: (check, call) => checkRows(readUnder(call), registry, check),
+    async status() {
+      try {
+        const [row] = await (await session()).all(REVISION);
+        return create(DatabaseStatusSchema, { revision: row?.[0] as bigint });
+      } catch (error) {
+        throw translatePostgresError(error);
+      }
+    },
+    async close() {
+      isClosed = true;
+      await readers.close();
+      await writer?.close();
+      await (await reading?.catch(() => undefined))?.close();
+    },
+  };
+  return database;
+}
+
+/** No text has the character, nor can be compared with one that does. */
+function refuseNul({ parameters }: Statement): void {
+  if (!parameters.some((value) => typeof value === "string" && value.includes("\0"))) return;
+  throw invalidField("filter", "must not have the character U+0000");
+}
+
+const REVISION = { sql: "SELECT revision FROM store_state", parameters: [] };
+const SECRET_BYTES = 32;
+
+async function readSecret(database: Database, name: string): Promise<Uint8Array | undefined> {
+  const sql = "SELECT value FROM store_secrets WHERE name = ?";
+  const { rows } = await database.read([{ sql, parameters: [name] }]);
+  return rows[0]?.[0]?.[0] as Uint8Array | undefined;
+}

@@ -1,0 +1,135 @@
+// Reads snapshots on a few connections, each in one transaction that ends with the read. A read whose
+// call is over is cancelled, and those that find no connection wait in a bounded queue.
+
+import { StoreError } from "../../errors.ts";
+import type { Limits } from "../../limits.ts";
+import { databaseClosed } from "../commit-queue.ts";
+import type { CallLimits } from "../database.ts";
+import type { Statement } from "../sql/statements.ts";
+import { createWaitingCall, type WaitingCall } from "../waiting-call.ts";
+import { translatePostgresError } from "./errors.ts";
+import type { Session } from "./session.ts";
+
+/** What is read in a snapshot. */
+type Work = (session: Session) => Promise<object>;
+
+/** Runs reads. */
+export interface ReaderPool {
+  /**
+   * What `work` reads, with the revision of its snapshot.
+   * @throws StoreError OVERLOADED, DEADLINE_EXCEEDED, CANCELLED, DATABASE_UNAVAILABLE
+   */
+  read<T extends object>(
+    work: (session: Session) => Promise<T>,
+    limits?: CallLimits,
+  ): Promise<T & { readonly revision: bigint }>;
+  /** The calls that have no answer yet. */
+  readonly queued: number;
+  close(): Promise<void>;
+}
+
+interface Reader {
+  session?: Session | undefined;
+  call?: Call | undefined;
+}
+
+type Result = object & { readonly revision: bigint };
+type Call = WaitingCall<Work, Result>;
+
+const OVERLOADED_RETRY_DELAY_MS = 200;
+
+const statement = (sql: string): Statement => ({ sql, parameters: [] });
+
+const BEGIN = statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+const REVISION = statement("SELECT revision FROM store_state");
+
+/** A pool without connections; they are made when they are needed. */
+export function createReaderPool(limits: Limits, connect: () => Promise<Session>): ReaderPool {
+  const readers = Array.from({ length: limits.readerThreads }, (): Reader => ({}));
+  const queue = new Set<Call>();
+  let isClosed = false;
+
+  function assign(): void {
+    for (const call of queue) {
+      const reader = readers.find((each) => !each.call);
+      if (!reader) return;
+      queue.delete(call);
+      void carryOut(reader, call);
+    }
+  }
+
+  async function carryOut(reader: Reader, call: Call): Promise<void> {
+    reader.call = call;
+    try {
+      if (!reader.session || reader.session.lost) reader.session = await connect();
+      const { session } = reader;
+      if (!call.isOver) {
+        call.onOver = () => void cancel(session);
+        call.resolve(await inSnapshot(session, call.job));
+      }
+    } catch (error) {
+      call.fail(isClosed ? databaseClosed() : translatePostgresError(error));
+    }
+    reader.call = undefined;
+    assign();
+  }
+
+  /** On another connection: its own waits for the answer. */
+  async function cancel(session: Session): Promise<void> {
+    const other = await connect();
+    try {
+      const parameters = [BigInt(session.processId)];
+      await other.all({ sql: "SELECT pg_cancel_backend(?::int)", parameters });
+    } finally {
+      await other.close();
+    }
+  }
+
+  return {
+    read<T extends object>(work: (session: Session) => Promise<T>, callLimits: CallLimits = {}) {
+      return new Promise<T & { readonly revision: bigint }>((resolve, reject) => {
+        if (isClosed) throw databaseClosed();
+        if (queue.size >= limits.readQueueMax) {
+          throw new StoreError("OVERLOADED", "too many reads are waiting", {
+            retryDelayMs: OVERLOADED_RETRY_DELAY_MS,
+          });
+        }
+        const call = createWaitingCall<Work, Result>(
+          { job: work, resolve: (result) => resolve(result as T & Result), reject },
+          callLimits,
+          limits.readTimeoutMs,
+        );
+        if (call.isOver) return;
+        queue.add(call);
+        call.onOver = () => queue.delete(call);
+        assign();
+      });
+    },
+
+    get queued() {
+      return queue.size + readers.filter(({ call }) => call).length;
+    },
+
+    async close() {
+      isClosed = true;
+      for (const call of queue) call.fail(databaseClosed());
+      queue.clear();
+      for (const { call } of readers) call?.fail(databaseClosed());
+      await Promise.all(readers.map(({ session }) => session?.close()));
+    },
+  };
+}
+
+/** What `work` reads, with the revision of the snapshot that it sees. */
+async function inSnapshot(session: Session, work: Work): Promise<Result> {
+  const begun = [session.run(BEGIN), session.all(REVISION)] as const;
+  try {
+    const [, rows] = await Promise.all(begun);
+    const read = await work(session);
+    await session.run(statement("COMMIT"));
+    return { ...read, revision: rows[0]?.[0] as bigint };
+  } catch (error) {
+    if (!session.lost) await session.run(statement("ROLLBACK")).catch(() => session.close());
+    throw error;
+  }
+}

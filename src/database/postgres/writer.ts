@@ -1,0 +1,157 @@
+// Commits groups on a connection of its own: the row of the store's state is locked first, so that the
+// servers of a database commit one after the other, in the order of the revisions.
+
+import type { Registry } from "@bufbuild/protobuf";
+import { type Clock, timestamp } from "../../clock.ts";
+import type { Limits } from "../../limits.ts";
+import type { ResourcePlan } from "../../schema/plan.ts";
+import { type ChangeCount, countChanges, createChangeCounts } from "../change.ts";
+import { createCommitQueue, databaseClosed } from "../commit-queue.ts";
+import type { Database } from "../database.ts";
+import type { Statement } from "../sql/statements.ts";
+import {
+  type AppliedGroup,
+  applyGroup,
+  type Entry,
+  type GroupTransaction,
+  type PendingCommit,
+  prepareAll,
+  whyOverdue,
+} from "../sql/write/group.ts";
+import { POSTGRES } from "./dialect/postgres-dialect.ts";
+import { translatePostgresError } from "./errors.ts";
+import { runSteps } from "./run-steps.ts";
+import type { Session } from "./session.ts";
+
+/** What is written with. */
+export interface WriterOptions {
+  readonly plans: readonly ResourcePlan[];
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  /** Opens a connection. */
+  connect(): Promise<Session>;
+}
+
+/** Commits operations. */
+export interface Writer {
+  readonly commit: Database["commit"];
+  readonly queued: number;
+  /** How much was changed since the start. */
+  readonly changes: readonly ChangeCount[];
+  close(): Promise<void>;
+}
+
+/** As much as a List response has beside the one message of its page. */
+const LIST_RESPONSE_BYTES = 1_024;
+
+const statement = (sql: string): Statement => ({ sql, parameters: [] });
+
+const BEGIN = [
+  statement("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"),
+  // Our triggers are for other programs' writes.
+  statement("SET LOCAL protostore.writing = '1'"),
+];
+const LOCK = statement("SELECT revision FROM store_state WHERE id = 1 FOR UPDATE");
+const FINISH = "UPDATE store_state SET revision = ?";
+const ROLLBACK = statement("ROLLBACK");
+
+/** Nothing of others acts on the statements that is looked for; a write that is kept from happening fails. */
+const NO_FOREIGN_CODE = { unfillableTables: new Set<string>(), conflictTables: new Set<string>() };
+
+/** A writer that connects when the first commit comes, and again when its connection is lost. */
+export function createWriter({ plans, registry, clock, limits, connect }: WriterOptions): Writer {
+  const queue = createCommitQueue(limits, (group) => void carryOut(group));
+  const changes = createChangeCounts();
+  const messageBytesMax = limits.sendMessageBytes - LIST_RESPONSE_BYTES;
+  let session: Session | undefined;
+  let isClosed = false;
+
+  async function connected(): Promise<Session> {
+    if (isClosed) throw databaseClosed();
+    if (!session || session.lost) session = await connect();
+    return session;
+  }
+
+  async function carryOut(group: readonly PendingCommit[]): Promise<void> {
+    const [entries, refused] = prepareAll(group, registry, translatePostgresError);
+    for (const outcome of refused) queue.settle(outcome);
+    await commitTogether(entries);
+    queue.next();
+  }
+
+  async function commitTogether(entries: readonly Entry[]): Promise<void> {
+    const waiting = entries.filter((entry) => {
+      const overdue = whyOverdue(entry, Date.now(), 0);
+      if (overdue) queue.settle(overdue);
+      return !overdue;
+    });
+    if (waiting.length === 0) return;
+    try {
+      const { outcomes, changes: made } = await inTransaction(await connected(), waiting);
+      changes.add(countChanges(made));
+      for (const outcome of outcomes) queue.settle(outcome);
+    } catch (cause) {
+      const error = translatePostgresError(cause);
+      for (const { id } of waiting) queue.settle({ id, error });
+    }
+  }
+
+  async function inTransaction(own: Session, entries: readonly Entry[]): Promise<AppliedGroup> {
+    try {
+      const revision = await begin(own);
+      const isLone = entries.length === 1;
+      const applied = await runSteps(own, applyGroup(transaction(own, revision), entries, isLone));
+      if (!applied.changed) {
+        await own.run(ROLLBACK);
+        return applied;
+      }
+      const finish = { sql: FINISH, parameters: [applied.revision] };
+      await Promise.all([own.run(finish), own.commit()]);
+      return applied;
+    } catch (error) {
+      if (!own.lost) await own.run(ROLLBACK).catch(() => own.close());
+      throw error;
+    }
+  }
+
+  async function begin(own: Session): Promise<bigint> {
+    const timeout = statement(`SET LOCAL lock_timeout = ${limits.writeTimeoutMs}`);
+    const begun = [...BEGIN, timeout].map((each) => own.run(each));
+    const [rows] = await Promise.all([own.all(LOCK), ...begun]);
+    return rows[0]?.[0] as bigint;
+  }
+
+  function transaction(own: Session, revision: bigint): GroupTransaction {
+    return {
+      plans,
+      registry,
+      dialect: POSTGRES,
+      messageBytesMax,
+      answerBytesMax: messageBytesMax,
+      requestRetentionMs: limits.requestRetentionMs,
+      revision,
+      now: timestamp(clock),
+      nextKeys: new Map(),
+      foreign: NO_FOREIGN_CODE,
+      watch: undefined,
+      isOpen: () => own.lost === undefined,
+      translateError: translatePostgresError,
+    };
+  }
+
+  return {
+    commit: queue.commit,
+    get queued() {
+      return queue.queued;
+    },
+    get changes() {
+      return changes.read();
+    },
+    async close() {
+      await queue.close();
+      isClosed = true;
+      await session?.close();
+    },
+  };
+}

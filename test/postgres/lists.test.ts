@@ -1,0 +1,72 @@
+// Filters and orders in a PostgreSQL database against the same over messages in memory.
+
+import { fromBinary } from "@bufbuild/protobuf";
+import { reflect } from "@bufbuild/protobuf/reflect";
+import { expect, test } from "vitest";
+import type { Database } from "../../src/database/database.ts";
+import type { ListRequest } from "../../src/database/list-request.ts";
+import { StoreError } from "../../src/errors.ts";
+import { parseFilter } from "../../src/query/filter/parser.ts";
+import { checkList } from "../../src/repositories/list.ts";
+import { FilterMaker } from "../query/filter/arbitrary-filter.ts";
+import { evaluate } from "../query/filter/evaluator.ts";
+import { EVERYTHING, EVERYTHING_PLAN, EVERYTHING_REGISTRY } from "../support/everything.ts";
+import { fieldsOf } from "../support/items.ts";
+import { keyOf, SEED, storeEverything } from "./everything.ts";
+
+const FILTERS = Number(process.env.FILTERS ?? 2_000);
+const ROWS = 120;
+/** A test that fails says how with a few examples. */
+const FAILURES_MAX = 5;
+
+const PLAIN = {
+  pageSize: 1_000,
+  skip: 0,
+  after: undefined,
+  includeTotalSize: false,
+  item: { field: 1 },
+  pageBytes: 100_000_000,
+  itemBytesMax: 100_000_000,
+} as const;
+
+async function keysOf(
+  database: Database,
+  text: { readonly filter?: string; readonly orderBy?: string },
+  range: Partial<ListRequest> = {},
+): Promise<{ readonly keys: bigint[]; readonly next: ListRequest["after"] }> {
+  const list = checkList(EVERYTHING_PLAN, { filter: "", orderBy: "", ...text });
+  const { bytes, next } = await database.list({ ...list, ...PLAIN, ...range });
+  const keys = fieldsOf(bytes, 1).map((message) =>
+    keyOf(reflect(EVERYTHING, fromBinary(EVERYTHING, message))),
+  );
+  return { keys, next };
+}
+
+test(`random filters find what an evaluator finds (SEED=${SEED})`, async () => {
+  const { database, messages } = await storeEverything(ROWS);
+  const maker = new FilterMaker(SEED, EVERYTHING, [...messages.values()], EVERYTHING_REGISTRY);
+  const failures: unknown[] = [];
+  let telling = 0;
+  for (let i = 0; i < FILTERS && failures.length < FAILURES_MAX; i++) {
+    const filter = maker.filter();
+    const { root } = parseFilter(filter);
+    const expected = [...messages]
+      .filter(([, message]) => root && evaluate(root, message, EVERYTHING_REGISTRY))
+      .map(([key]) => key);
+    try {
+      const { keys } = await keysOf(database, { filter });
+      if (keys.join() !== expected.join()) {
+        const extra = keys.filter((key) => !expected.includes(key));
+        const lacking = expected.filter((key) => !keys.includes(key));
+        failures.push({ filter, extra, lacking });
+      }
+    } catch (error) {
+      if (error instanceof StoreError && /\0|\\u0000/.test(filter)) continue;
+      failures.push({ filter, error: `${error} ${(error as Error).cause}` });
+    }
+    if (expected.length > 0 && expected.length < messages.size) telling++;
+  }
+  expect(failures).toEqual([]);
+  // If few told rows apart, being equal would say little.
+  expect(telling).toBeGreaterThan(FILTERS / 3);
+}, 300_000);
