@@ -10,7 +10,7 @@ import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { postgresServer } from "../support/postgres.ts";
 import { REPO_ROOT } from "../support/tools.ts";
-import { type MakeStore, PLANS } from "./support.ts";
+import { type MakeStore, PLANS, type Store, type WhenOver } from "./support.ts";
 
 const REGISTRY = registryOf(RESOURCES.map(({ resource }) => resource));
 const TEMPLATE = "contract_template";
@@ -27,7 +27,12 @@ async function makeTemplate(): Promise<void> {
 
 let stores = 0;
 
-export const makePostgresStore: MakeStore = async (whenOver = onTestFinished) => {
+/** A store, and where its database is. */
+export interface PostgresStore extends Store {
+  readonly url: string;
+}
+
+export async function makePostgresDatabase(whenOver: WhenOver): Promise<PostgresStore> {
   template ??= makeTemplate();
   await template;
   const server = await postgresServer();
@@ -35,10 +40,12 @@ export const makePostgresStore: MakeStore = async (whenOver = onTestFinished) =>
   const name = `contract_${stores}`;
   await server.create(name, TEMPLATE);
   whenOver(() => server.drop(name));
+  const url = server.urlOf(name);
   return {
+    url,
     open({ limits, readOnly = false } = {}) {
       const database = openPostgres({
-        url: server.urlOf(name),
+        url,
         readOnly,
         plans: PLANS,
         registry: REGISTRY,
@@ -53,4 +60,7 @@ export const makePostgresStore: MakeStore = async (whenOver = onTestFinished) =>
       return { ...database, close };
     },
   };
-};
+}
+
+export const makePostgresStore: MakeStore = (whenOver = onTestFinished) =>
+  makePostgresDatabase(whenOver);
