@@ -6,6 +6,9 @@ import type { Limits } from "../limits.ts";
 /** The limits that refuse connections, calls and answers. */
 export type RefusingLimit = Extract<
   keyof Limits,
+  | "readQueueMax"
+  | "commitQueueMax"
+  | "commitQueueBytes"
   | "connectionsMax"
   | "connectionsPerPeerMax"
   | "connectionSetupTimeoutMs"
