@@ -16,8 +16,8 @@ export interface Target {
   readonly minutes: number;
   /** The size of its log in MiB now. */
   logMb(): number;
-  /** Whether its process is alive. */
-  isAlive(): boolean;
+  /** How many descriptors it has open. */
+  descriptors(): number;
 }
 
 /** One way to abuse it. */

@@ -1,7 +1,7 @@
 // Abuses a server in every way that the fault matrix names, beside a client that does what it should, and
 // prints what came of it: for docs/limits.md. Asserts nothing by the clock.
 
-import { cpSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -113,7 +113,7 @@ async function tryRow({ row, done, asked, run }: AbuseRow): Promise<string> {
     port,
     minutes: Number(flags.minutes),
     logMb: () => (statSync(`${database}-wal`, { throwIfNoEntry: false })?.size ?? 0) / 2 ** 20,
-    isAlive: () => server.pids().length > 0,
+    descriptors: () => readdirSync(`/proc/${pid}/fd`).length,
   };
   const seen = await run(target).catch((error: unknown) => `failed: ${String(error)}`);
   const meanwhile = await takeFrom(honest);

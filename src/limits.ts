@@ -99,6 +99,10 @@ export const LIMITS = {
     "The most calls at a time, until their answers are read; one more is answered with OVERLOADED.",
   ),
   callsPerPeerMax: limit(1_000, "The most of them from one host."),
+  compressedCallsMax: limit(
+    32,
+    "The most calls at a time whose requests are compressed: each may become as large as any.",
+  ),
   callsPerSecond: limit(
     0,
     "How many calls a caller may make in a second, on average; 0 is unlimited.",

@@ -14,6 +14,7 @@ export type RefusingLimit = Extract<
   | "connectionSetupTimeoutMs"
   | "callsMax"
   | "callsPerPeerMax"
+  | "compressedCallsMax"
   | "callsPerSecond"
   | "headerBytes"
   | "requestTimeoutMs"

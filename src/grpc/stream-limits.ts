@@ -20,7 +20,7 @@ import { createTurns } from "./turns.ts";
 /** The limits that are kept here. */
 export type StreamLimits = Pick<
   Limits,
-  "callsMax" | "callsPerPeerMax" | "headerBytes" | "retryDelayMs"
+  "callsMax" | "callsPerPeerMax" | "compressedCallsMax" | "headerBytes" | "retryDelayMs"
 >;
 
 /** Probes must not fail for want of room; a watch of health is a stream like any other. */
@@ -72,6 +72,9 @@ export interface StreamLimiting {
   readonly watch: StreamWatch;
 }
 
+/** The encoding of what is not compressed. */
+const IDENTITY = "identity";
+
 /** Too large headers cost more than their refusal: a connection that goes on sending them is closed. */
 const LARGE_HEADERS_MAX = 10;
 
@@ -83,7 +86,7 @@ export function limitStreams(server: Http2Server, limiting: StreamLimiting): voi
   const callers = new WeakMap<Http2Session, Caller>();
   const refusals = createRefusals(limiting);
   const turns = createTurns(begin);
-  let calls = 0;
+  let [calls, compressedCalls] = [0, 0];
 
   /** Kept for each connection: Node looks its address up anew each time. */
   function callerOf(session: Http2Session): Caller {
@@ -105,10 +108,18 @@ export function limitStreams(server: Http2Server, limiting: StreamLimiting): voi
   }
 
   /** Who has less than its share is let in though others have taken all of the room. */
-  function findExceeded(peer: Peer): "callsMax" | "callsPerPeerMax" | undefined {
+  function findExceeded(peer: Peer, isCompressed: boolean): keyof typeof MESSAGES | undefined {
+    if (isCompressed && compressedCalls >= limits.compressedCallsMax) return "compressedCallsMax";
     if (peer.calls >= limits.callsPerPeerMax) return "callsPerPeerMax";
     const isFull = calls >= limits.callsMax && peer.calls >= limits.callsMax / peers.count;
     return isFull ? "callsMax" : undefined;
+  }
+
+  function countCompressed(stream: ServerHttp2Stream): void {
+    compressedCalls += 1;
+    stream.on("close", () => {
+      compressedCalls -= 1;
+    });
   }
 
   function onUncountedClosed(this: ServerHttp2Stream): void {
@@ -120,7 +131,7 @@ export function limitStreams(server: Http2Server, limiting: StreamLimiting): voi
     for (const handle of handlers) handle(stream, headers, flags, rawHeaders);
   }
 
-  function refuse(stream: ServerHttp2Stream, limit: keyof typeof refusals.messages): void {
+  function refuse(stream: ServerHttp2Stream, limit: keyof typeof MESSAGES): void {
     countRefusal(limit);
     respond(stream, refusals.headersOf(limit));
   }
@@ -144,8 +155,10 @@ export function limitStreams(server: Http2Server, limiting: StreamLimiting): voi
       return;
     }
     const { peer, leave } = callerOf(session);
-    const exceeded = findExceeded(peer);
+    const isCompressed = (headers["grpc-encoding"] ?? IDENTITY) !== IDENTITY;
+    const exceeded = findExceeded(peer, isCompressed);
     if (exceeded) return refuse(stream, exceeded);
+    if (isCompressed) countCompressed(stream);
     calls += 1;
     peer.calls += 1;
     // One listener for all that is to be done: each costs every call.
@@ -154,21 +167,24 @@ export function limitStreams(server: Http2Server, limiting: StreamLimiting): voi
   }) satisfies OnStream);
 }
 
-/** As many different delays are kept ready. */
+/** What is said when a limit refuses. */
+const MESSAGES = {
+  headerBytes: "the metadata of the call is too large",
+  callsMax: "the server has too many calls at once",
+  callsPerPeerMax: "this host has too many calls at once",
+  compressedCallsMax: "the server has too many calls with compressed requests at once",
+} as const;
+
+/** Delays are whole numbers of these, so that few answers are to be kept ready. */
 const DELAY_STEP_MS = 50;
 
 /** What refused calls are answered with, before gRPC has looked at them. */
 function createRefusals({ limits: { retryDelayMs }, errorDomain, pace }: StreamLimiting) {
-  const messages = {
-    headerBytes: "the metadata of the call is too large",
-    callsMax: "the server has too many calls at once",
-    callsPerPeerMax: "this host has too many calls at once",
-  } as const;
   const known = new Map<string, IncomingHttpHeaders>();
 
-  function make(limit: keyof typeof messages, delayMs: number | undefined): IncomingHttpHeaders {
+  function make(limit: keyof typeof MESSAGES, delayMs: number | undefined): IncomingHttpHeaders {
     const details = delayMs === undefined ? {} : { retryDelayMs: delayMs };
-    const error = new StoreError("OVERLOADED", messages[limit], details);
+    const error = new StoreError("OVERLOADED", MESSAGES[limit], details);
     const status = toCallStatus(error, errorDomain);
     return {
       ":status": "200",
@@ -180,8 +196,7 @@ function createRefusals({ limits: { retryDelayMs }, errorDomain, pace }: StreamL
   }
 
   return {
-    messages,
-    headersOf(limit: keyof typeof messages): IncomingHttpHeaders {
+    headersOf(limit: keyof typeof MESSAGES): IncomingHttpHeaders {
       const factor = pace.refuse(performance.now());
       const isUsual = factor === 1;
       const pacedMs = Math.ceil((retryDelayMs * factor) / DELAY_STEP_MS) * DELAY_STEP_MS;
