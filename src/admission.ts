@@ -20,6 +20,14 @@ export interface AdmissionSetup {
 }
 
 /**
+ * Looks at the files that say who may call, before anything is made for nothing.
+ * @throws StoreError INVALID_CONFIG if one of them cannot be used.
+ */
+export async function checkAccess({ access }: Config, log: Log): Promise<void> {
+  if (access) (await createAuthenticator(access, log)).close();
+}
+
+/**
  * Opens the files that say who may call.
  * @throws StoreError INVALID_CONFIG if one of them cannot be used.
  */

@@ -19,7 +19,7 @@ import { type BackupManifest, listBackups } from "./database/sqlite/backup/manif
 import { isScheduled, removeExpired, scheduledName } from "./database/sqlite/backup/retention.ts";
 import type { Definition } from "./definition.ts";
 import { StoreError } from "./errors.ts";
-import type { BackgroundTask } from "./health/background.ts";
+import type { ScheduledTask } from "./health/background.ts";
 import { type BackupScheduleConfig, startBackupSchedule } from "./health/backup-schedule.ts";
 import { dueByCron, dueEvery } from "./health/due-times.ts";
 import type { Log } from "./observe/log.ts";
@@ -30,18 +30,24 @@ export interface Backups {
   make(name: string, signal: AbortSignal): AsyncGenerator<BackupDatabaseResponse>;
   /** The newest one; undefined if there is none. */
   newest(): Promise<DatabaseStatus_Backup | undefined>;
+  /** From now on they are where this says. */
+  use(config: BackupConfig | undefined): void;
   /**
-   * What starts the schedule; undefined if there is none.
+   * What starts the schedule that `config` has; undefined if it has none.
    * @throws StoreError INVALID_CONFIG
    */
-  prepareSchedule(log: Log): Promise<(() => BackgroundTask) | undefined>;
+  prepareSchedule(
+    config: BackupConfig | undefined,
+    log: Log,
+  ): Promise<(() => ScheduledTask) | undefined>;
 }
 
 /** The backups of the server that `config` is of. */
 export function createBackups(
-  { database, backups, limits, migrations }: Config,
+  { database, backups: first, limits, migrations }: Config,
   definition: Definition,
 ): Backups {
+  let backups = first;
   const thread = {
     definitions: definition.definitions,
     migrations: migrations ?? definition.migrations,
@@ -100,9 +106,13 @@ export function createBackups(
       return manifest && toBackup(manifest);
     },
 
-    async prepareSchedule(log) {
-      const { folder, intervalMs, schedule, keep = [] } = backups ?? {};
-      if (!backups || folder === undefined) return undefined;
+    use(config) {
+      backups = config;
+    },
+
+    async prepareSchedule(own, log) {
+      if (!own) return undefined;
+      const { folder, intervalMs, schedule, keep = [] } = own;
       if (intervalMs === undefined && schedule === undefined) return undefined;
       const due =
         schedule === undefined
@@ -115,7 +125,7 @@ export function createBackups(
           return last && Date.parse(last.createTime);
         },
         make(signal) {
-          const order = orderOf(backups, scheduledName(systemClock()));
+          const order = orderOf(own, scheduledName(systemClock()));
           return runBackup({ order, ...thread }, () => {}, signal);
         },
         removeExpired: () => removeExpired(folder, keep, systemClock()),

@@ -5,10 +5,12 @@ import { create } from "@bufbuild/protobuf";
 import { HealthCheckResponse_ServingStatus as Serving } from "../gen/health/v1/health_pb.ts";
 import { DatabaseService, DatabaseStatusSchema } from "../gen/protostore/v1/database_service_pb.ts";
 import { StoreService } from "../gen/protostore/v1/store_service_pb.ts";
-import { openAdmission } from "./admission.ts";
+import { checkAccess, openAdmission } from "./admission.ts";
 import { createBackups } from "./backups.ts";
+import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { readPragma } from "./database/sqlite/connection/connection.ts";
+import { watchNewestWrite } from "./database/sqlite/inspect/newest-write.ts";
 import type { SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
 import type { Definition } from "./definition.ts";
 import { tryPlace } from "./grpc/address.ts";
@@ -16,12 +18,10 @@ import type { RunningServer } from "./grpc/server.ts";
 import { createRowFaults } from "./handlers/row-faults.ts";
 import { assembleServices, createHandlerTools, implement } from "./handlers/services.ts";
 import { storeMethods } from "./handlers/store-service.ts";
-import type { BackgroundTask } from "./health/background.ts";
-import { startCheckpoints } from "./health/checkpoints.ts";
 import { findConditions, freeBytesAt } from "./health/conditions.ts";
 import { databaseService } from "./health/database-service.ts";
 import { type Filler, startFiller } from "./health/filler.ts";
-import { maintainFor, prepareMaintenance } from "./health/maintenance.ts";
+import { maintainFor } from "./health/maintenance.ts";
 import { createHealthMonitor } from "./health/monitor.ts";
 import { type Scrubber, startScrubber } from "./health/scrubber.ts";
 import { readServerStatus } from "./health/server-status.ts";
@@ -30,6 +30,7 @@ import type { FigureSource } from "./metrics/server-figures.ts";
 import type { Log } from "./observe/log.ts";
 import { tellAll } from "./observe/tell-all.ts";
 import { explainList } from "./repositories/list.ts";
+import { prepareSchedules } from "./schedules.ts";
 import type { ResourcePlan } from "./schema/plan.ts";
 import { serviceNameOf } from "./schema/resource-name.ts";
 import {
@@ -47,6 +48,12 @@ export interface RunningService {
   readonly port: number;
   /** That of the figures, if they are told over HTTP by this process. */
   readonly metricsPort?: number | undefined;
+  /**
+   * Goes on with what `next` says of limits, backups, maintenance and the log of calls, as far as that can
+   * be changed while it runs; the rest of `next` changes nothing.
+   * @throws StoreError INVALID_CONFIG if it cannot be used: then nothing has changed.
+   */
+  reload(next: Config): Promise<void>;
   /** Ends all calls in order, then closes the database. */
   stop(): Promise<void>;
 }
@@ -68,6 +75,7 @@ export async function serve(
 ): Promise<RunningService> {
   // Before a file is made for nothing; it is bound only when there is something to answer with.
   await tryPlace(config);
+  await checkAccess(config, log);
   const metrics = await startMetrics(config, log);
   try {
     const store = await openStore(config, definition, log, prepareFile);
@@ -86,7 +94,7 @@ export async function serve(
         await running.stop();
         metrics?.close();
       };
-      return { port: running.port, metricsPort: metrics?.port, stop };
+      return { port: running.port, metricsPort: metrics?.port, reload: running.reload, stop };
     });
   } catch (error) {
     metrics?.close();
@@ -113,6 +121,7 @@ export async function prepare(
 ): Promise<void> {
   // Before a file is made for nothing; it is bound only when there is something to answer with.
   await tryPlace(config);
+  await checkAccess(config, log);
   const store = await openStore(config, definition, log, prepareFile);
   await closeIfFailed(store, async () => {
     signal.throwIfAborted();
@@ -146,10 +155,11 @@ async function serveStore(
   log: Log,
   signal: AbortSignal,
 ): Promise<MeasuredService> {
-  const { resources, methods = [] } = definition;
+  const { resources, methods = [], clock = systemClock } = definition;
   const { readOnly, limits, strictReads = false, reflection = "on" } = config;
   const { plans, registry, database, schema, checkDescriptors, metrics } = store;
   const backups = createBackups(config, definition);
+  const newestWrite = watchNewestWrite(database.connection, plans, config.database);
   const own = [...methods, implement(StoreService, storeMethods)];
   const monitor = createHealthMonitor({
     services: [...new Set([...resources, ...own].map(({ service }) => service.typeName))],
@@ -157,6 +167,7 @@ async function serveStore(
     probe: async () => {
       const error = database.checkFiles();
       if (error) return { serving: false, error };
+      newestWrite.look();
       tellOfHold(database, log);
       const found = schema.look();
       // The migrations may have come while the server ran.
@@ -168,10 +179,10 @@ async function serveStore(
     log,
   });
   const admission = await openAdmission(config, resources, plans, log);
+  let current = config;
   let serving: RunningServer | undefined;
   let scrubber: Scrubber | undefined;
   let filler: Filler | undefined;
-  let checkpoints: BackgroundTask | undefined;
   try {
     // Loaded while the writer thread starts.
     const { startServer } = await import("./grpc/server.ts");
@@ -187,10 +198,14 @@ async function serveStore(
       const rest = { server, ...(backup && { backup }) };
       const passes = { scrub: scrubber?.status(), fill: filler?.status() };
       try {
-        const freeBytes = await freeBytesAt(config.database);
+        const surroundings = {
+          freeBytes: await freeBytesAt(config.database),
+          nowMs: clock(),
+          newestWriteMs: newestWrite.timeMs(),
+        };
         const parts = { ...passes, ...rest, schema: schema.describe() };
         const status = create(DatabaseStatusSchema, { ...(await database.status()), ...parts });
-        status.conditions = findConditions(status, { ...config, isPublic }, freeBytes);
+        status.conditions = findConditions(status, { ...current, isPublic }, surroundings);
         return status;
       } catch (error) {
         // Why it is not served is told all the more if nothing else can be.
@@ -209,12 +224,7 @@ async function serveStore(
       }),
       healthService(monitor),
     ];
-    const startSchedule = await backups.prepareSchedule(log);
-    const startMaintenance = await prepareMaintenance(
-      database,
-      readOnly ? undefined : config.maintenance,
-      log,
-    );
+    const schedules = await prepareSchedules(config, database, backups, log);
     await database.opened();
     signal.throwIfAborted();
     await monitor.start();
@@ -222,7 +232,9 @@ async function serveStore(
     const reflecting = isReflected ? reflectionServices(services.map(({ desc }) => desc)) : [];
     const measuring = config.metricsAddress === undefined ? undefined : await loadFigures();
     const calls = measuring?.createCallFigures();
-    const callLog = config.callLog && (await import("./grpc/call-log.ts"));
+    const { logCallsTo } = await import("./grpc/call-log.ts");
+    const logCallsOf = ({ callLog }: Config) => callLog && logCallsTo(log, callLog, limits);
+    let logCall = logCallsOf(config);
     const server = await startServer({
       services: [...services, ...reflecting],
       ...config,
@@ -230,24 +242,23 @@ async function serveStore(
       errorDomain: errorDomainOf(plans),
       ...admission,
       ...calls,
-      onFinished: tellAll([
-        admission.onFinished,
-        calls?.onFinished,
-        config.callLog && callLog?.logCallsTo(log, config.callLog, limits),
-      ]),
+      onFinished: tellAll([admission.onFinished, calls?.onFinished, (call) => logCall?.(call)]),
       gate: monitor.gate,
       onStopping: monitor.stop,
     });
     serving = server;
-    const schedules = [startSchedule?.(), startMaintenance?.()];
+    schedules.start();
     scrubber = startScrubber({ database, plans, limits, log });
     const version = () => readPragma(database.connection, "data_version");
-    if (!readOnly) {
-      filler = startFiller({ database, version, plans, limits, log });
-      checkpoints = startCheckpoints(database, limits, log);
-    }
+    if (!readOnly) filler = startFiller({ database, version, plans, limits, log });
+    const reload = async (next: Config) => {
+      await schedules.change(next);
+      const { backups: _, ...others } = config;
+      current = next.backups ? { ...others, backups: next.backups } : others;
+      logCall = logCallsOf(next);
+    };
     const stop = async () => {
-      const passes = [...schedules, scrubber, filler, checkpoints];
+      const passes = [schedules, scrubber, filler];
       await Promise.all([...passes.map((pass) => pass?.stop()), server.stop()]);
       admission.close();
       await closeStore(store);
@@ -264,7 +275,7 @@ async function serveStore(
         database: () => measuring.databaseFamilies(database, config.database, pageCount),
         backup: backups.newest,
       });
-    return { port: server.port, figures, stop };
+    return { port: server.port, figures, reload, stop };
   } catch (error) {
     admission.close();
     monitor.stop();

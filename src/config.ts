@@ -19,6 +19,8 @@ export interface Config {
   readonly auditLog?: string;
   /** Where figures and probes are answered over HTTP; nowhere if absent. */
   readonly metricsAddress?: string;
+  /** How much the command logs, by the names of pino; a program gives its own log. */
+  readonly logLevel?: string;
   /** Which calls get a line in the log; none if absent. */
   readonly callLog?: CallLogging;
   /** Where backups are kept; none can be asked for if absent. */

@@ -79,6 +79,8 @@ export interface ErrorDetails {
   /** How long the client should wait before it tries again, in milliseconds. */
   readonly retryDelayMs?: number;
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Which limit refused, if nobody has counted that yet; it is not sent. */
+  readonly limit?: "readQueueMax" | "commitQueueMax" | "commitQueueBytes";
   /** What caused it; it is logged and never sent. */
   readonly cause?: unknown;
 }

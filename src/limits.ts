@@ -99,6 +99,10 @@ export const LIMITS = {
     "The most calls at a time, until their answers are read; one more is answered with OVERLOADED.",
   ),
   callsPerPeerMax: limit(1_000, "The most of them from one host."),
+  compressedCallsMax: limit(
+    32,
+    "The most calls at a time whose requests are compressed: each may become as large as any.",
+  ),
   callsPerSecond: limit(
     0,
     "How many calls a caller may make in a second, on average; 0 is unlimited.",
@@ -165,6 +169,33 @@ export type LimitName = keyof typeof LIMITS;
 
 /** The value of every limit; what each is, says LIMITS. */
 export type Limits = { readonly [Name in LimitName]: number };
+
+/** Those that can be changed while a server runs: they are looked up whenever they are needed. */
+export const RELOADABLE_LIMITS: ReadonlySet<LimitName> = new Set<LimitName>([
+  "scanRowsMax",
+  "connectionsMax",
+  "connectionsPerPeerMax",
+  "callsMax",
+  "callsPerPeerMax",
+  "callsPerSecond",
+  "callBurst",
+  "headerBytes",
+  "unreadAnswerBytes",
+  "requestTimeoutMs",
+  "unreadTimeoutMs",
+  "readBytesPerSecond",
+  "checkpointIntervalMs",
+  "diskFreeBytes",
+  "slowCallMs",
+  "callLinesPerSecond",
+  "backupBytesPerSecond",
+  "backupAgeMs",
+]);
+
+/** Changes the limits that a server runs with to those of `next`, as far as they can be. */
+export function changeLimits(limits: Limits, next: Limits): void {
+  for (const name of RELOADABLE_LIMITS) (limits as Record<LimitName, number>)[name] = next[name];
+}
 
 /** The limits in force unless whoever serves says otherwise. */
 export const DEFAULT_LIMITS: Limits = Object.freeze(

@@ -15,7 +15,14 @@ interface Running {
   readonly port: number;
   readonly metricsPort?: number | undefined;
   readonly figures?: FigureSource | undefined;
+  /** @throws StoreError INVALID_CONFIG, as the service's own. */
+  reload(next: Config): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** What the primary tells a child whose settings have changed. */
+interface Change {
+  readonly settings: Config;
 }
 
 /** What a child tells the primary once: that it serves, or why it cannot. */
@@ -35,8 +42,8 @@ const LAST_RESTART_MS = 10_000;
 const CHANNEL_END_MS = 500;
 /** Uptime after which the restart delay of a child is reset. */
 const STABLE_MS = 30_000;
-/** Set for children: what they serve, where they listen, and the seed of what they share beside the database. */
-const DATABASE_VARIABLE = "PROTOSTORE_CHILD_DATABASE";
+/** Set for children: the settings of all, where they listen, and the seed of what they share beside the database. */
+const CONFIG_VARIABLE = "PROTOSTORE_CHILD_CONFIG";
 const ADDRESS_VARIABLE = "PROTOSTORE_CHILD_ADDRESS";
 const SEED_VARIABLE = "PROTOSTORE_CHILD_SECRET_SEED";
 /** Which of the children it is, from 0 on: what only one of them does is done by the first. */
@@ -68,12 +75,14 @@ export async function startServerProcesses(
   const { signal } = stopping;
   const seed = randomBytes(SEED_BYTES).toString("hex");
   let { address } = config;
+  let current = config;
   let port: number | undefined;
   const metrics = await startMetrics(config, log);
 
   function start(place: number): Child {
     const own = {
-      [DATABASE_VARIABLE]: config.database,
+      // Not read again by each: the file of settings may be another by the time one is replaced.
+      [CONFIG_VARIABLE]: JSON.stringify(current),
       [ADDRESS_VARIABLE]: address,
       [SEED_VARIABLE]: seed,
       [PLACE_VARIABLE]: String(place),
@@ -122,6 +131,12 @@ export async function startServerProcesses(
     }
   }
 
+  async function reload(next: Config): Promise<void> {
+    current = next;
+    const change: Change = { settings: next };
+    for (const worker of serving) worker.send(change, () => {});
+  }
+
   async function stop(): Promise<void> {
     stopping.abort();
     kill("SIGTERM");
@@ -152,7 +167,7 @@ export async function startServerProcesses(
     told.removeEventListener("abort", giveUp);
   }
   for (const [place, child] of first.entries()) void keepServing(child, place);
-  return { port: port as number, metricsPort: metrics?.port, stop };
+  return { port: port as number, metricsPort: metrics?.port, reload, stop };
 }
 
 function startChild(environment: Readonly<Record<string, string>>, log: Log): Child {
@@ -184,6 +199,22 @@ function startChild(environment: Readonly<Record<string, string>>, log: Log): Ch
   return { worker, serving, ended };
 }
 
+/** In a child: the settings that the primary has given it. */
+export function childConfig(): Config | undefined {
+  const text = cluster.isWorker ? process.env[CONFIG_VARIABLE] : undefined;
+  return text === undefined ? undefined : Object.freeze(JSON.parse(text) as Config);
+}
+
+/** What one of the children does with the settings of all: what only one of them does is done by the first. */
+function ownSettings(config: Config): Config {
+  if (process.env[PLACE_VARIABLE] === "0") return config;
+  const off = { scrubRowsPerSecond: 0, fillRowsPerSecond: 0, checkpointIntervalMs: 0 };
+  const { maintenance, ...others } = config;
+  // Any of them makes a backup that it is asked for.
+  const backups = config.backups && { backups: { folder: config.backups.folder } };
+  return { ...others, ...backups, limits: { ...config.limits, ...off } };
+}
+
 /**
  * In a child: serves until the primary says stop, or is gone. `start` gets the config with what
  * the children have in common.
@@ -191,6 +222,7 @@ function startChild(environment: Readonly<Record<string, string>>, log: Log): Ch
 export async function runServerChild(
   config: Config,
   start: (config: Config, signal: AbortSignal) => Promise<Running>,
+  log: Log,
 ): Promise<void> {
   // Otherwise a child exits at once, in the middle of its calls, when the primary is gone.
   if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
@@ -199,22 +231,12 @@ export async function runServerChild(
   const signal = AbortSignal.any([stopSignal, orphaned.signal]);
   const told = new Promise<void>((stop) => signal.addEventListener("abort", () => stop()));
   try {
-    const {
-      [DATABASE_VARIABLE]: database = config.database,
-      [ADDRESS_VARIABLE]: address = config.address,
-      [SEED_VARIABLE]: secretSeed = "",
-    } = process.env;
-    const isFirst = process.env[PLACE_VARIABLE] === "0";
-    const off = { scrubRowsPerSecond: 0, fillRowsPerSecond: 0, checkpointIntervalMs: 0 };
-    const limits = isFirst ? config.limits : { ...config.limits, ...off };
-    // Any of them makes a backup that it is asked for.
-    const backups = !isFirst && config.backups && { backups: { folder: config.backups.folder } };
-    const { maintenance, ...others } = config;
-    const own = isFirst ? config : others;
-    const service = await startUnlessStopped(signal, () =>
-      start({ ...own, ...backups, database, address, secretSeed, limits }, signal),
-    );
+    const { [ADDRESS_VARIABLE]: address = config.address, [SEED_VARIABLE]: secretSeed = "" } =
+      process.env;
+    const own = { ...ownSettings(config), address, secretSeed };
+    const service = await startUnlessStopped(signal, () => start(own, signal));
     if (service) {
+      obeyChanges(service, log);
       if (service.figures) await answer(service.figures);
       await report({ port: service.port });
       if (!signal.aborted) await told;
@@ -227,6 +249,16 @@ export async function runServerChild(
   }
   if (process.connected) process.disconnect();
   endStopped();
+}
+
+function obeyChanges(service: Running, log: Log): void {
+  process.on("message", ({ settings }: Partial<Change>) => {
+    if (!settings) return;
+    // The primary has found them to be of use.
+    service.reload(ownSettings(settings)).catch((err: unknown) => {
+      log.error({ err }, "the settings cannot be used; they stay as they were");
+    });
+  });
 }
 
 /** The figures of all children, told by the primary. */

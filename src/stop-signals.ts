@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM of a process that serves: heard from its first moment, whatever it is doing.
+// SIGINT, SIGTERM and SIGHUP of a process that serves: heard from its first moment, whatever it is doing.
 // Must not know what is stopped; imports nothing of the service, since it comes before all else.
 
 import cluster from "node:cluster";
@@ -30,6 +30,27 @@ export const stopSignal: AbortSignal = stopping.signal;
  */
 export function catchStopSignals(names: readonly StopSignal[] = ["SIGINT", "SIGTERM"]): void {
   for (const name of names) process.on(name, cluster.isWorker ? obeyPrimary : receive);
+}
+
+let onHangUp: (() => void) | undefined;
+let isHungUp = false;
+
+/**
+ * From here on SIGHUP is what `whenHungUp` says, once that is said. In a child it is nothing: what the
+ * first process does is enough.
+ */
+export function catchHangUp(): void {
+  process.on("SIGHUP", () => {
+    if (cluster.isWorker) return;
+    if (onHangUp) onHangUp();
+    else isHungUp = true;
+  });
+}
+
+/** Runs `action` for each SIGHUP from now on, and for one that has come before. */
+export function whenHungUp(action: () => void): void {
+  onHangUp = action;
+  if (isHungUp) action();
 }
 
 /** Runs `action` before the process is ended at once; what it starts is not waited for. */

@@ -12,21 +12,28 @@ interface Bucket {
   filledMs: number;
 }
 
-/** Counts the call of a caller at this time. @throws StoreError OVERLOADED, with when to come again */
-export type CallRate = (caller: string, nowMs: number) => void;
+/** The calls of each caller. */
+export interface CallRate {
+  /** Whether there is a bound: who the caller is need not be known otherwise. */
+  readonly isBounded: boolean;
+  /** Counts the call of a caller at this time. @throws StoreError OVERLOADED, with when to come again */
+  count(caller: string, nowMs: number): void;
+}
 
-/** Undefined if every caller may make as many calls as it likes; `onRefused` is told of each too many. */
+/** Nobody has called yet; `onRefused` is told of each call too many. */
 export function createCallRate(
-  { callsPerSecond, callBurst }: Pick<Limits, "callsPerSecond" | "callBurst">,
+  limits: Pick<Limits, "callsPerSecond" | "callBurst">,
   onRefused: () => void,
-): CallRate | undefined {
-  if (callsPerSecond === 0) return undefined;
-  const most = Math.max(callBurst, 1);
+): CallRate {
   const buckets = new Map<string, Bucket>();
 
+  function most(): number {
+    return Math.max(limits.callBurst, 1);
+  }
+
   function fill(bucket: Bucket, nowMs: number): number {
-    const since = ((nowMs - bucket.filledMs) * callsPerSecond) / 1_000;
-    bucket.left = Math.min(most, bucket.left + since);
+    const since = ((nowMs - bucket.filledMs) * limits.callsPerSecond) / 1_000;
+    bucket.left = Math.min(most(), bucket.left + since);
     bucket.filledMs = nowMs;
     return bucket.left;
   }
@@ -35,20 +42,25 @@ export function createCallRate(
     const known = buckets.get(caller);
     if (known) return known;
     if (buckets.size >= CALLERS_MAX) {
-      for (const [name, bucket] of buckets) if (fill(bucket, nowMs) >= most) buckets.delete(name);
+      for (const [name, bucket] of buckets) if (fill(bucket, nowMs) >= most()) buckets.delete(name);
     }
-    const bucket = { left: most, filledMs: nowMs };
+    const bucket = { left: most(), filledMs: nowMs };
     buckets.set(caller, bucket);
     return bucket;
   }
 
-  return (caller, nowMs) => {
-    const bucket = bucketOf(caller, nowMs);
-    if (fill(bucket, nowMs) < 1) {
-      onRefused();
-      const retryDelayMs = Math.ceil(((1 - bucket.left) * 1_000) / callsPerSecond);
-      throw new StoreError("OVERLOADED", `${caller} makes too many calls`, { retryDelayMs });
-    }
-    bucket.left -= 1;
+  return {
+    get isBounded() {
+      return limits.callsPerSecond > 0;
+    },
+    count(caller, nowMs) {
+      const bucket = bucketOf(caller, nowMs);
+      if (fill(bucket, nowMs) < 1) {
+        onRefused();
+        const retryDelayMs = Math.ceil(((1 - bucket.left) * 1_000) / limits.callsPerSecond);
+        throw new StoreError("OVERLOADED", `${caller} makes too many calls`, { retryDelayMs });
+      }
+      bucket.left -= 1;
+    },
   };
 }

@@ -20,10 +20,10 @@ export const CHINOOK: Program = {
   indexes: [SEARCH_INDEX],
   database: "data/chinook.db",
   fixtures: join(PACKAGE_ROOT, "fixtures"),
-  examples: (address) => [
-    `grpcurl -plaintext ${address} list`,
-    `grpcurl -plaintext -d '{"name": "tracks/1"}' ${address} chinook.v1.TrackService/GetTrack`,
-    `grpcurl -plaintext -d '{"page_size": 3}' ${address} chinook.v1.ArtistService/ListArtists`,
+  examples: (address, flags) => [
+    `grpcurl ${flags} ${address} list`,
+    `grpcurl ${flags} -d '{"name": "tracks/1"}' ${address} chinook.v1.TrackService/GetTrack`,
+    `grpcurl ${flags} -d '{"page_size": 3}' ${address} chinook.v1.ArtistService/ListArtists`,
   ],
   commands: { adopt: async () => (await import("./adopt/command.ts")).adoptCommand() },
 };

@@ -13,8 +13,8 @@ export interface Program extends Definition {
   readonly database: string;
   /** The folder of its sample rows. */
   readonly fixtures: string;
-  /** The lines to try on a server that has just been started. */
-  readonly examples: (address: string) => readonly string[];
+  /** The lines to try on a server that has just been started, with the flags that grpcurl needs for it. */
+  readonly examples: (address: string, flags: string) => readonly string[];
   /** The commands that it has beside those of every program. */
   readonly commands: Commands;
 }

@@ -24,10 +24,12 @@ const PROCESSES_MAX = 256;
 
 /** What the options are read into. */
 export interface ServeOptions extends AccessOptions, BackupServeOptions {
+  readonly config?: string;
   readonly database: string;
   readonly migrations?: string;
   readonly address: string;
   readonly metricsAddress?: string;
+  readonly logLevel: string;
   readonly logCalls: CallLogging["calls"];
   readonly logCallsSample: number;
   readonly maintenance?: string;
@@ -61,6 +63,7 @@ export function serveOptions(program: Program): readonly Option[] {
       "--metrics-address <host:port>",
       "where /metrics, /livez and /readyz are answered, also unix:PATH",
     ).env("PROTOSTORE_METRICS_ADDRESS"),
+    logLevelOption(),
     new Option(
       "--log-calls <which>",
       "which calls get a line in the log: errors of the server and slow ones, or all",
@@ -108,6 +111,19 @@ export function serveOptions(program: Program): readonly Option[] {
     processesOption(),
     lockTimeoutOption(),
   ];
+}
+
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+
+function logLevelOption(): Option {
+  return new Option("--log-level <level>", `how much is logged: ${LOG_LEVELS.join(", ")}`)
+    .env("PROTOSTORE_LOG_LEVEL")
+    .default("info")
+    .argParser((text, previous) => {
+      if (text === "") return previous;
+      if (LOG_LEVELS.includes(text)) return text;
+      throw new InvalidArgumentError(`It must be one of ${LOG_LEVELS.join(", ")}.`);
+    });
 }
 
 function processesOption(): Option {

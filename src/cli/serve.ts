@@ -5,13 +5,20 @@ import cluster from "node:cluster";
 import { existsSync, realpathSync, rmSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Command } from "commander";
-import { prepare, serve, servePrepared } from "../boot.ts";
-import { completeConfig } from "../config.ts";
+import { prepare, type RunningService, serve, servePrepared } from "../boot.ts";
+import { type Config, completeConfig } from "../config.ts";
 import { StoreError } from "../errors.ts";
-import { createLog, switchLevel } from "../observe/log.ts";
-import { isServerChild, runServerChild, startServerProcesses } from "../processes.ts";
+import { createLog, type LevelSwitch, type Log, levelSwitch } from "../observe/log.ts";
+import { rereadAll } from "../observe/reread.ts";
+import { childConfig, isServerChild, runServerChild, startServerProcesses } from "../processes.ts";
 import { saveCompiled } from "../runtime.ts";
-import { catchStopSignals, endStopped, startUnlessStopped, stopSignal } from "../stop-signals.ts";
+import {
+  catchStopSignals,
+  endStopped,
+  startUnlessStopped,
+  stopSignal,
+  whenHungUp,
+} from "../stop-signals.ts";
 import { readAccess } from "./access-options.ts";
 import { readBackups } from "./backup-options.ts";
 import { makePrivateDatabase, PRIVATE_DATABASE, refuseUnsafePath } from "./database-path.ts";
@@ -28,19 +35,99 @@ export function serveCommand(program: Program): Command {
   return command
     .addHelpText("after", limitsHelp)
     .addHelpText("after", "\nExample:\n  $ protostore serve --database store.db --fixtures")
-    .action(async () => {
-      // Nobody else waits for the library that reads the file.
-      if (command.opts().config !== undefined) {
-        (await import("./config-file.ts")).applyConfigFile(command);
-      }
-      await runServe(program, command.opts<ServeOptions>());
-    });
+    .action(() => runServe(program, command));
 }
 
-async function runServe(program: Program, options: ServeOptions): Promise<void> {
-  const config = completeConfig({
-    database: chooseDatabase(options),
+async function runServe(program: Program, command: Command): Promise<void> {
+  const given = childConfig();
+  // Nobody else waits for the library that reads the file.
+  if (!given && command.opts().config !== undefined) {
+    const positions = (await import("./config-file.ts")).applyConfigFile(command);
+    await (await import("./reload.ts")).checkSchedules(command.opts(), positions);
+  }
+  const options = command.opts<ServeOptions>();
+  const config = given ?? toConfig(program, options, chooseDatabase(options));
+  const root = createLog();
+  root.level = given?.logLevel ?? options.logLevel;
+  const log = config.processes === 1 ? root : root.child({ pid: process.pid });
+  const level = levelSwitch(log);
+  process.on("SIGUSR2", level.toggle);
+  if (isServerChild(config)) {
+    // The primary tells what has changed, and of a level too.
+    const start = async (own: Config, signal: AbortSignal) => {
+      const service = await servePrepared(own, program, log, signal);
+      const reload = async (next: Config) => {
+        await service.reload(next);
+        level.set(next.logLevel ?? root.level);
+        rereadAll();
+      };
+      return { ...service, reload };
+    };
+    return runServerChild(config, start, log);
+  }
+  const told = new Promise<void>((stop) => stopSignal.addEventListener("abort", () => stop()));
+  const service = await startUnlessStopped(stopSignal, async (signal) => {
+    if (config.processes === 1) return serve(config, program, log, signal);
+    await prepare(config, program, log, signal);
+    return startServerProcesses(config, log, signal);
+  });
+  if (!service) return endStopped();
+  process.stdout.write(welcome(program, boundAddress(options.address, service.port), options));
+  saveCompiled();
+  if (options.config !== undefined) {
+    reloadWhenHungUp(program, command, (next) => toConfig(program, next, config.database), {
+      service,
+      level,
+      log,
+    });
+  }
+  if (!stopSignal.aborted) await told;
+  await service.stop();
+  endStopped();
+}
+
+/** What can be changed of a server that runs. */
+interface Reloadable {
+  readonly service: Pick<RunningService, "reload">;
+  readonly level: LevelSwitch;
+  readonly log: Log;
+}
+
+/** Reads the settings again at each SIGHUP, one after the other. */
+function reloadWhenHungUp(
+  program: Program,
+  command: Command,
+  configOf: (options: ServeOptions) => Config,
+  { service, level, log }: Reloadable,
+): void {
+  let running = command.opts<ServeOptions>();
+  async function reload(): Promise<void> {
+    try {
+      const { readAgain } = await import("./reload.ts");
+      const { options, changed, needRestart } = await readAgain(command, program, running);
+      await service.reload(configOf(options));
+      running = options;
+      level.set(options.logLevel);
+      rereadAll();
+      log.info({ changed }, "read the settings again");
+      if (needRestart.length > 0) {
+        log.warn({ settings: needRestart }, "these settings have changed and need a restart");
+      }
+    } catch (err) {
+      log.error({ err }, "the settings cannot be used; they stay as they were");
+    }
+  }
+  let last = Promise.resolve();
+  whenHungUp(() => {
+    last = last.then(reload);
+  });
+}
+
+function toConfig(program: Program, options: ServeOptions, database: string): Config {
+  return completeConfig({
+    database,
     address: options.address,
+    logLevel: options.logLevel,
     ...(options.metricsAddress !== undefined && { metricsAddress: options.metricsAddress }),
     ...(options.logCalls !== "off" && {
       callLog: { calls: options.logCalls, sample: options.logCallsSample },
@@ -63,25 +150,6 @@ async function runServe(program: Program, options: ServeOptions): Promise<void> 
       ...options.limit,
     },
   });
-  const log = config.processes === 1 ? createLog() : createLog().child({ pid: process.pid });
-  process.on("SIGUSR2", switchLevel(log));
-  if (isServerChild(config)) {
-    return runServerChild(config, (own, signal) => servePrepared(own, program, log, signal));
-  }
-  const told = new Promise<void>((stop) => stopSignal.addEventListener("abort", () => stop()));
-  const service = await startUnlessStopped(stopSignal, async (signal) => {
-    if (config.processes === 1) return serve(config, program, log, signal);
-    await prepare(config, program, log, signal);
-    return startServerProcesses(config, log, signal);
-  });
-  if (!service) return endStopped();
-  process.stdout.write(
-    welcome(program, boundAddress(options.address, service.port), options.database),
-  );
-  saveCompiled();
-  if (!stopSignal.aborted) await told;
-  await service.stop();
-  endStopped();
 }
 
 /** The file to serve; the children of a server are given theirs by it. */
@@ -98,7 +166,7 @@ function chooseDatabase({ database, readOnly, allowUnsafePath }: ServeOptions): 
   const path = makePrivateDatabase();
   process.once("exit", () => rmSync(dirname(path), { recursive: true, force: true }));
   // A closed terminal would end the process before that. It is not caught otherwise: nohup ignores it.
-  catchStopSignals(["SIGHUP"]);
+  if (process.listenerCount("SIGHUP") === 0) catchStopSignals(["SIGHUP"]);
   return path;
 }
 
@@ -107,11 +175,19 @@ function boundAddress(address: string, port: number): string {
   return address.startsWith("unix:") ? address : address.replace(/:\d+$/, `:${port}`);
 }
 
-function welcome({ examples }: Program, address: string, database: string): string {
+function welcome({ examples }: Program, address: string, options: ServeOptions): string {
   return `
-protostore serves ${database} on ${address}. Try:
+protostore serves ${options.database} on ${address}. Try:
 
-  ${examples(address).join("\n  ")}
+  ${examples(address, grpcurlFlags(options)).join("\n  ")}
 
 `;
+}
+
+/** What grpcurl needs to be let in. */
+function grpcurlFlags({ tlsCert, tlsClientCa, tokens, jwtJwks }: ServeOptions): string {
+  const mutual = tlsClientCa === undefined ? "" : " -cert CLIENT.PEM -key CLIENT.KEY";
+  const transport = tlsCert === undefined ? "-plaintext" : `-cacert CA.PEM${mutual}`;
+  const hasToken = tokens !== undefined || jwtJwks !== undefined;
+  return hasToken ? `${transport} -H 'authorization: Bearer TOKEN'` : transport;
 }

@@ -91,12 +91,12 @@ export function createCommitQueue(
   }
 
   function refuseOverload(bytes: number): void {
-    const isFull =
-      queue.length + sent.size >= limits.commitQueueMax ||
-      (waitingBytes > 0 && waitingBytes + bytes > limits.commitQueueBytes);
-    if (!isFull) return;
+    const isLong = queue.length + sent.size >= limits.commitQueueMax;
+    const isLarge = waitingBytes > 0 && waitingBytes + bytes > limits.commitQueueBytes;
+    if (!isLong && !isLarge) return;
     throw new StoreError("OVERLOADED", "too many writes are waiting", {
       retryDelayMs: OVERLOADED_RETRY_DELAY_MS,
+      limit: isLong ? "commitQueueMax" : "commitQueueBytes",
     });
   }
 

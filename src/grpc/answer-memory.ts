@@ -20,17 +20,17 @@ export interface AnswerMemory {
 
 /** Memory of which nothing is taken. */
 export function createAnswerMemory(
-  { unreadAnswerBytes, retryDelayMs }: Pick<Limits, "unreadAnswerBytes" | "retryDelayMs">,
+  limits: Pick<Limits, "unreadAnswerBytes" | "retryDelayMs">,
   countRefusal: CountRefusal,
 ): AnswerMemory {
   let taken = 0;
   return {
     take(bytes) {
       if (bytes < SMALL_BYTES) return undefined;
-      if (taken + bytes > unreadAnswerBytes) {
+      if (taken + bytes > limits.unreadAnswerBytes) {
         countRefusal("unreadAnswerBytes");
         throw new StoreError("OVERLOADED", "too many answers have not been read yet", {
-          retryDelayMs,
+          retryDelayMs: limits.retryDelayMs,
         });
       }
       taken += bytes;

@@ -7,12 +7,18 @@ import { status } from "@grpc/grpc-js";
 import { StoreError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import { type CallStatus, STATUS_BY_CODE, toCallStatus } from "./error-status.ts";
+import type { CountRefusal } from "./refusal-counts.ts";
+import type { RetryPace } from "./retry-pace.ts";
 
 /** Where failures are told. */
 export interface FailureOptions {
   readonly log: Log;
   /** Whose the reasons in `ErrorInfo` are. */
   readonly errorDomain: string;
+  /** Told of those that are refused for want of room. */
+  readonly pace?: RetryPace | undefined;
+  /** Counts those refusals that nobody has counted. */
+  readonly countRefusal?: CountRefusal | undefined;
 }
 
 /** The errors that an operator must hear of, whoever caused them. */
@@ -24,7 +30,7 @@ const LOGGED = [status.INTERNAL, status.DATA_LOSS, status.RESOURCE_EXHAUSTED];
  */
 export function failureStatus(thrown: unknown, method: string, to: FailureOptions): CallStatus {
   const { log, errorDomain } = to;
-  const error = toStoreError(thrown);
+  const error = paced(toStoreError(thrown), to);
   const errorId = randomUUID();
   // Of many calls that are refused because they are many, no line each.
   if (LOGGED.includes(STATUS_BY_CODE[error.code]) && error.code !== "OVERLOADED") {
@@ -32,6 +38,16 @@ export function failureStatus(thrown: unknown, method: string, to: FailureOption
     logSafely(log, { errorId, method, code, message }, details.cause ?? error);
   }
   return toCallStatus(error, errorDomain, errorId);
+}
+
+function paced(error: StoreError, { pace, countRefusal }: FailureOptions): StoreError {
+  if (error.code !== "OVERLOADED") return error;
+  const { limit, retryDelayMs } = error.details;
+  if (limit) countRefusal?.(limit);
+  const factor = pace?.refuse(performance.now()) ?? 1;
+  if (factor === 1 || retryDelayMs === undefined) return error;
+  const details = { ...error.details, retryDelayMs: Math.round(retryDelayMs * factor) };
+  return new StoreError(error.code, error.message, details);
 }
 
 /** Logs an error that no client can be told of any more. */

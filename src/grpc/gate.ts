@@ -31,14 +31,14 @@ export function gateOf(method: DescMethod, { admissionTo, callRate, closed }: Ga
   if (!admission) {
     return (call) => {
       call.throwIfOver();
-      callRate?.(call.host, call.startMs);
+      if (callRate?.isBounded) callRate.count(call.host, call.startMs);
       throwIfClosed();
       return undefined;
     };
   }
   const enter = (call: OpenCall, principal: Principal) => {
     call.principal = principal;
-    callRate?.(principal.name, call.startMs);
+    if (callRate?.isBounded) callRate.count(principal.name, call.startMs);
     admission.authorize(principal);
     throwIfClosed();
   };

@@ -8,6 +8,7 @@ import type { TlsConfig } from "../config.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
 import { type Address, isPublic, listenError, type Place, resolvePlaces } from "./address.ts";
+import type { Peers } from "./peers.ts";
 import type { CountRefusal } from "./refusal-counts.ts";
 import { readTls, watchTls } from "./tls.ts";
 
@@ -19,6 +20,7 @@ export interface ListenerConfig extends Place {
   >;
   readonly log: Log;
   readonly countRefusal: CountRefusal;
+  readonly peers: Peers;
   /** Takes a connection that is let in; with TLS, after its handshake. */
   readonly onConnection: (socket: Socket) => void;
 }
@@ -100,28 +102,25 @@ function secureServers(tls: TlsConfig, { limits, log, onConnection }: ListenerCo
   };
 }
 
-/** Those who connect through a socket of the machine are one peer. */
-function limitConnections({ limits, countRefusal }: ListenerConfig) {
+function limitConnections({ limits, countRefusal, peers }: ListenerConfig) {
   const sockets = new Set<Socket>();
-  const byPeer = new Map<string, number>();
   return {
     /** Closes the connection if it is one too many. */
     add(socket: Socket): void {
-      const peer = socket.remoteAddress ?? "";
-      const ofPeer = byPeer.get(peer) ?? 0;
+      const peer = peers.at(socket.remoteAddress);
       const isOneTooMany = sockets.size >= limits.connectionsMax;
-      if (isOneTooMany || ofPeer >= limits.connectionsPerPeerMax) {
+      if (isOneTooMany || peer.connections >= limits.connectionsPerPeerMax) {
+        peers.forget(peer);
         countRefusal(isOneTooMany ? "connectionsMax" : "connectionsPerPeerMax");
         socket.destroy();
         return;
       }
       sockets.add(socket);
-      byPeer.set(peer, ofPeer + 1);
+      peer.connections += 1;
       socket.once("close", () => {
         sockets.delete(socket);
-        const left = (byPeer.get(peer) ?? 1) - 1;
-        if (left === 0) byPeer.delete(peer);
-        else byPeer.set(peer, left);
+        peer.connections -= 1;
+        peers.forget(peer);
       });
     },
     destroy(): void {

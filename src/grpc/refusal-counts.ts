@@ -6,11 +6,15 @@ import type { Limits } from "../limits.ts";
 /** The limits that refuse connections, calls and answers. */
 export type RefusingLimit = Extract<
   keyof Limits,
+  | "readQueueMax"
+  | "commitQueueMax"
+  | "commitQueueBytes"
   | "connectionsMax"
   | "connectionsPerPeerMax"
   | "connectionSetupTimeoutMs"
   | "callsMax"
   | "callsPerPeerMax"
+  | "compressedCallsMax"
   | "callsPerSecond"
   | "headerBytes"
   | "requestTimeoutMs"

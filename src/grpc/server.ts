@@ -17,9 +17,11 @@ import { type Place, parseAddress } from "./address.ts";
 import { createAnswerMemory } from "./answer-memory.ts";
 import { type Listener, listen } from "./listener.ts";
 import { createOpenStreams } from "./open-streams.ts";
+import { createPeers } from "./peers.ts";
 import { type CountRefusal, createRefusalCounts, type RefusingLimit } from "./refusal-counts.ts";
+import { createRetryPace, type RetryPace } from "./retry-pace.ts";
 import { surviveStrayErrors } from "./stray-errors.ts";
-import { limitStreams } from "./stream-limits.ts";
+import { limitStreams, type StreamWatch } from "./stream-limits.ts";
 import { limitWaits } from "./stream-timeouts.ts";
 import { limitTimeouts } from "./timeout.ts";
 
@@ -69,6 +71,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   routeLibraryLog(log);
   const openStreams = createOpenStreams();
   const refusals = createRefusalCounts();
+  const pace = createRetryPace();
   const answers = createAnswerMemory(limits, refusals.count);
   const callRate = createCallRate(limits, () => refusals.count("callsPerSecond"));
   const server = new Server(serverOptions(limits));
@@ -78,6 +81,8 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     const { definition, implementation } = adaptService(service, {
       log,
       errorDomain,
+      pace,
+      countRefusal: refusals.count,
       openStreams,
       gate: { admissionTo: config.admissionTo, callRate: isOpen ? undefined : callRate, closed },
       answers,
@@ -86,7 +91,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     });
     server.addService(definition, implementation);
   }
-  const listener = await listenWith(server, config, refusals.count);
+  const listener = await listenWith(server, config, refusals.count, pace);
   const { port } = listener;
   const letStrayErrorsKill = surviveStrayErrors(log);
   log.info({ address, port, tls: config.tls !== undefined }, "serving");
@@ -138,30 +143,33 @@ async function listenWith(
   server: Server,
   config: ServerConfig,
   countRefusal: CountRefusal,
+  pace: RetryPace,
 ): Promise<Listener> {
   const { services, limits, errorDomain } = config;
   const { onUnknown } = config;
   const methods = services.flatMap(({ handlers }) => handlers.map(({ method }) => method));
   const kinds = new Map(methods.map((method) => [methodPath(method), method.methodKind]));
   // What comes is encrypted, or not, by the listener.
+  const peers = createPeers();
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   for (const http2Server of http2ServersOf(server)) {
     limitTimeouts(http2Server);
     const watch = limitWaits(http2Server, limits, (path) => kinds.get(path), countRefusal);
-    limitStreams(http2Server, limits, errorDomain, countRefusal, {
-      ...watch,
-      onCall(stream, path) {
-        watch.onCall(stream, path);
-        // grpc-js answers them by itself.
-        if (!kinds.has(path)) onUnknown?.();
-      },
-    });
+    const { onClosed } = watch;
+    const onCall: StreamWatch["onCall"] = (stream, path) => {
+      watch.onCall(stream, path);
+      // grpc-js answers them by itself.
+      if (!kinds.has(path)) onUnknown?.();
+    };
+    const limiting = { limits, errorDomain, countRefusal, peers, pace };
+    limitStreams(http2Server, { ...limiting, watch: { onCall, onClosed } });
     limitSetup(http2Server, limits.connectionSetupTimeoutMs, countRefusal);
   }
   try {
     return await listen({
       ...config,
       countRefusal,
+      peers,
       onConnection: (socket) => injector.injectConnection(socket),
     });
   } catch (error) {

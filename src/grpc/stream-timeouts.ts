@@ -42,6 +42,8 @@ type Write = (
 
 /** How often, within a timeout, it is looked whether it is over. */
 const LOOKS = 10;
+/** Timeouts can be made shorter while the server runs. */
+const LOOK_AFTER_MAX_MS = 30_000;
 
 /**
  * Ends calls that take longer than the limits; the result is to be told of all calls. `kindOf` says
@@ -49,7 +51,7 @@ const LOOKS = 10;
  */
 export function limitWaits(
   server: Http2Server,
-  { requestTimeoutMs, unreadTimeoutMs, readBytesPerSecond }: TimeoutLimits,
+  limits: TimeoutLimits,
   kindOf: (path: string) => MethodKind | undefined,
   countRefusal: CountRefusal,
 ): StreamWatch {
@@ -65,12 +67,12 @@ export function limitWaits(
   }
 
   function readUntilMs(bytes: number, nowMs: number): number {
-    return nowMs + unreadTimeoutMs + (bytes / readBytesPerSecond) * 1_000;
+    return nowMs + limits.unreadTimeoutMs + (bytes / limits.readBytesPerSecond) * 1_000;
   }
 
   function lookAt(call: Call, nowMs: number): void {
     const { stream, sinceMs, hasOneAnswer } = call;
-    const isOver = !stream.readableEnded && nowMs - sinceMs >= requestTimeoutMs;
+    const isOver = !stream.readableEnded && nowMs - sinceMs >= limits.requestTimeoutMs;
     if (isOver) end(stream, "requestTimeoutMs");
     if (!hasOneAnswer || stream.bufferSize === 0) return;
     call.answerUntilMs ??= readUntilMs(stream.bufferSize, nowMs);
@@ -82,8 +84,16 @@ export function limitWaits(
     for (const call of calls.values()) lookAt(call, nowMs);
     for (const { stream, untilMs } of unread) if (nowMs >= untilMs) end(stream, "unreadTimeoutMs");
   };
-  const timer = setInterval(look, Math.min(requestTimeoutMs, unreadTimeoutMs) / LOOKS).unref();
-  server.once("close", () => clearInterval(timer));
+  let timer: NodeJS.Timeout | undefined;
+  function lookLater(): void {
+    const timeoutMs = Math.min(limits.requestTimeoutMs, limits.unreadTimeoutMs, LOOK_AFTER_MAX_MS);
+    timer = setTimeout(() => {
+      look();
+      lookLater();
+    }, timeoutMs / LOOKS).unref();
+  }
+  lookLater();
+  server.once("close", () => clearTimeout(timer));
 
   /**
    * Node tells nobody how much of a message has been read; that all of it has, it tells who wrote it.

@@ -14,6 +14,41 @@ export interface BackgroundTask {
   stop(): Promise<void>;
 }
 
+/** One that can also be let finish what it is doing. */
+export interface ScheduledTask extends BackgroundTask {
+  /** It begins nothing any more; resolves when it has finished what it had begun. */
+  retire(): Promise<void>;
+}
+
+/** What a scheduled task is told by: `stopping` at once, `retiring` when it would wait for its next time. */
+export interface ScheduleEnds {
+  readonly stopping: AbortSignal;
+  readonly retiring: AbortSignal;
+}
+
+/** Starts what is done at its times, as runInBackground does. */
+export function runOnSchedule(
+  run: (ends: ScheduleEnds) => Promise<void>,
+  log: Log,
+  message: string,
+): ScheduledTask {
+  const [stopping, leaving] = [new AbortController(), new AbortController()];
+  const retiring = AbortSignal.any([stopping.signal, leaving.signal]);
+  const ended = run({ stopping: stopping.signal, retiring }).catch((error: unknown) => {
+    if (!retiring.aborted) log.error({ err: error }, message);
+  });
+  return {
+    async retire() {
+      leaving.abort();
+      await ended;
+    },
+    async stop() {
+      stopping.abort();
+      await ended;
+    },
+  };
+}
+
 /** Starts `run`, which `stopping` ends; if it ends by itself, `message` says so in the log. */
 export function runInBackground(
   run: () => Promise<void>,

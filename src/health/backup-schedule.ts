@@ -3,7 +3,13 @@
 
 import { StoreError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
-import { type BackgroundTask, pause, runInBackground, waitUntil } from "./background.ts";
+import {
+  pause,
+  runOnSchedule,
+  type ScheduledTask,
+  type ScheduleEnds,
+  waitUntil,
+} from "./background.ts";
 import type { Due } from "./due-times.ts";
 
 /** What a schedule is made of. */
@@ -22,35 +28,33 @@ const [FIRST_RETRY_MS, LAST_RETRY_MS] = [60_000, 3_600_000];
 const RUNNING_RETRY_MS = 2_000;
 
 /** Starts it. */
-export function startBackupSchedule(due: Due, config: BackupScheduleConfig): BackgroundTask {
+export function startBackupSchedule(due: Due, config: BackupScheduleConfig): ScheduledTask {
   const { lastMs, make, removeExpired, log } = config;
-  const stopping = new AbortController();
-  const { signal } = stopping;
 
-  async function makePatiently(): Promise<void> {
+  async function makePatiently({ stopping, retiring }: ScheduleEnds): Promise<void> {
     let retryMs = FIRST_RETRY_MS;
     for (;;) {
       try {
-        const { name } = await make(signal);
+        const { name } = await make(stopping);
         log.info({ name }, "made a backup");
         return;
       } catch (error) {
-        signal.throwIfAborted();
+        stopping.throwIfAborted();
         if (error instanceof StoreError && error.code === "BACKUP_RUNNING") {
-          await pause(RUNNING_RETRY_MS, signal);
+          await pause(RUNNING_RETRY_MS, retiring);
           continue;
         }
         log.error({ err: error, retryMs }, "the backup that is due has failed");
       }
-      await pause(retryMs, signal);
+      await pause(retryMs, retiring);
       retryMs = Math.min(2 * retryMs, LAST_RETRY_MS);
     }
   }
 
-  async function run(): Promise<void> {
+  async function run(ends: ScheduleEnds): Promise<void> {
     for (;;) {
-      await waitUntil(due(await lastMs(), Date.now()), signal);
-      await makePatiently();
+      await waitUntil(due(await lastMs(), Date.now()), ends.retiring);
+      await makePatiently(ends);
       try {
         const names = await removeExpired();
         if (names.length > 0) log.info({ names }, "removed old backups");
@@ -60,5 +64,5 @@ export function startBackupSchedule(due: Due, config: BackupScheduleConfig): Bac
     }
   }
 
-  return runInBackground(run, stopping, log, "the schedule of backups has ended");
+  return runOnSchedule(run, log, "the schedule of backups has ended");
 }

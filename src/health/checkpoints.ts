@@ -5,7 +5,7 @@ import type { CheckpointMode } from "../database/checkpoint.ts";
 import { StoreError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
-import { type BackgroundTask, pause, runInBackground } from "./background.ts";
+import { pause, runOnSchedule, type ScheduledTask, type ScheduleEnds } from "./background.ts";
 
 /** What can copy its log. */
 interface Copying {
@@ -17,14 +17,12 @@ export function startCheckpoints(
   database: Copying,
   { checkpointIntervalMs }: Pick<Limits, "checkpointIntervalMs">,
   log: Log,
-): BackgroundTask | undefined {
+): ScheduledTask | undefined {
   if (checkpointIntervalMs === 0) return undefined;
-  const stopping = new AbortController();
-  const { signal } = stopping;
 
-  async function run(): Promise<void> {
+  async function run({ retiring }: ScheduleEnds): Promise<void> {
     for (;;) {
-      await pause(checkpointIntervalMs, signal);
+      await pause(checkpointIntervalMs, retiring);
       try {
         await database.checkpoint("PASSIVE");
       } catch (error) {
@@ -35,5 +33,5 @@ export function startCheckpoints(
     }
   }
 
-  return runInBackground(run, stopping, log, "the log is not copied any more but by writes");
+  return runOnSchedule(run, log, "the log is not copied any more but by writes");
 }

@@ -22,6 +22,18 @@ export interface ServerSetup
   readonly isPublic: boolean;
 }
 
+/** What is measured beside its status. */
+export interface Surroundings {
+  /** The room on the disk, in bytes. */
+  readonly freeBytes: number;
+  /** The time now and that of the newest write, if there is one, in milliseconds since the epoch. */
+  readonly nowMs: number;
+  readonly newestWriteMs?: number | undefined;
+}
+
+/** Clocks are set right by less than this all the time. */
+const CLOCK_TOLERANCE_MS = 2_000;
+
 /** As much of the queue of commits may be taken before somebody should know. */
 const QUEUE_SHARE = 0.8;
 
@@ -29,7 +41,7 @@ const QUEUE_SHARE = 0.8;
 export function findConditions(
   status: Pick<DatabaseStatus, "wal" | "connection" | "server" | "scrub" | "backup">,
   { isPublic, tls, access, readOnly, backups, limits }: ServerSetup,
-  freeBytes: number,
+  { freeBytes, nowMs, newestWriteMs = nowMs }: Surroundings,
 ): DatabaseStatus_Condition[] {
   const { wal, connection, server, scrub } = status;
   const sizeBytes = Number(wal?.sizeBytes ?? 0);
@@ -59,6 +71,10 @@ export function findConditions(
     queued >= limits.commitQueueMax * QUEUE_SHARE && {
       kind: Kind.WRITES_WAITING,
       message: `${queued} commits wait, ${limits.commitQueueMax} can`,
+    },
+    newestWriteMs > nowMs + CLOCK_TOLERANCE_MS && {
+      kind: Kind.CLOCK_BEHIND,
+      message: `the clock is ${Math.round(newestWriteMs - nowMs)} ms behind the newest write`,
     },
     backups !== undefined && oldBackup(status.backup, limits.backupAgeMs),
   ];

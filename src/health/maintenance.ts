@@ -13,7 +13,7 @@ import type {
   MaintenanceProgress,
 } from "../database/maintenance.ts";
 import type { Log } from "../observe/log.ts";
-import { type BackgroundTask, runInBackground, waitUntil } from "./background.ts";
+import { runOnSchedule, type ScheduledTask, type ScheduleEnds, waitUntil } from "./background.ts";
 import { dueByCron } from "./due-times.ts";
 
 /** What can be put in order. */
@@ -38,29 +38,26 @@ export async function prepareMaintenance(
   database: Maintainable,
   schedule: string | undefined,
   log: Log,
-): Promise<(() => BackgroundTask) | undefined> {
+): Promise<(() => ScheduledTask) | undefined> {
   if (schedule === undefined) return undefined;
   const due = await dueByCron(schedule, "--maintenance");
 
   return () => {
-    const stopping = new AbortController();
-    const { signal } = stopping;
-
-    async function run(): Promise<void> {
+    async function run({ stopping, retiring }: ScheduleEnds): Promise<void> {
       for (;;) {
-        await waitUntil(due(undefined, Date.now()), signal);
+        await waitUntil(due(undefined, Date.now()), retiring);
         try {
-          for await (const progress of database.maintain({ vacuum: false }, signal)) {
+          for await (const progress of database.maintain({ vacuum: false }, stopping)) {
             if (progress.stage === "finished") log.info(factsOf(progress), "put the file in order");
           }
         } catch (error) {
-          signal.throwIfAborted();
+          stopping.throwIfAborted();
           log.error({ err: error }, "the file could not be put in order");
         }
       }
     }
 
-    return runInBackground(run, stopping, log, "the schedule of maintenance has ended");
+    return runOnSchedule(run, log, "the schedule of maintenance has ended");
   };
 }
 

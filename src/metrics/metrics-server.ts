@@ -3,6 +3,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { listen } from "../grpc/listener.ts";
+import { createPeers } from "../grpc/peers.ts";
 import type { Log } from "../observe/log.ts";
 import type { Family } from "./families.ts";
 
@@ -97,6 +98,7 @@ export async function startMetricsServer(
     limits: LIMITS,
     log,
     countRefusal: () => {},
+    peers: createPeers(),
     onConnection: (socket) => void server.emit("connection", socket),
   });
   log.info({ address: metricsAddress, port: listener.port }, "telling figures and health");

@@ -26,12 +26,27 @@ export function createLog(destination?: pino.DestinationStream): Log {
   return pino({ level, base: null }, destination ?? pino.destination({ dest: 2, sync: true }));
 }
 
-/** What makes the log tell everything from one signal to the next. */
-export function switchLevel(log: Log): () => void {
-  const usual = log.level === "debug" ? "info" : log.level;
-  return () => {
-    log.level = log.level === "debug" ? usual : "debug";
-    log.info({ logLevel: log.level }, "the level of the log has changed");
+/** The level of a log: as it is set, or everything from one signal to the next. */
+export interface LevelSwitch {
+  toggle(): void;
+  /** Sets the usual one; what a signal has changed stays so. */
+  set(level: string): void;
+}
+
+/** The switch of a log. */
+export function levelSwitch(log: Log): LevelSwitch {
+  let usual = log.level;
+  let isToggled = false;
+  return {
+    toggle() {
+      isToggled = !isToggled;
+      log.level = isToggled ? (usual === "debug" ? "info" : "debug") : usual;
+      log.info({ logLevel: log.level }, "the level of the log has changed");
+    },
+    set(level) {
+      usual = level;
+      if (!isToggled) log.level = level;
+    },
   };
 }
 

@@ -312,6 +312,85 @@ test("metadata that is too large is refused", async () => {
   expect(server.refusals.get("headerBytes")).toBe(1);
 });
 
+test("a connection that goes on sending too large metadata is closed, and no other", async () => {
+  const server = await serveArtists({ headerBytes: 4_096 }, async () => "x");
+  const session = openSession(server.address);
+  const note = "x".repeat(8_000);
+  const refused: number[] = [];
+  for (let each = 0; each < 20 && !session.destroyed; each++) {
+    const stream = session.request({
+      ":method": "POST",
+      ":path": methodPath(getArtist),
+      "content-type": "application/grpc",
+      te: "trailers",
+      note,
+    });
+    stream.on("error", () => {}).resume();
+    await new Promise<void>((resolve) => stream.once("close", resolve));
+    refused.push(each);
+  }
+  await until(() => session.destroyed);
+  expect(refused.length).toBeLessThan(20);
+  expect(server.refusals.get("headerBytes")).toBe(10);
+  await callUnary(server.client, getArtist, {});
+});
+
+test("of calls with compressed requests there are fewer at a time", async () => {
+  const waiting: ((text: string) => void)[] = [];
+  const server = await serveArtists(
+    { compressedCallsMax: 2 },
+    () => new Promise((answer) => waiting.push(answer)),
+  );
+  const session = openSession(server.address);
+  const open = (encoding: string) => {
+    const stream = session.request({
+      ":method": "POST",
+      ":path": methodPath(getArtist),
+      "content-type": "application/grpc",
+      "grpc-encoding": encoding,
+      te: "trailers",
+    });
+    stream.on("error", () => {}).resume();
+    stream.end(EMPTY);
+    return stream;
+  };
+  for (const encoding of ["gzip", "identity", "gzip", "identity"]) open(encoding);
+  await until(() => waiting.length === 4);
+  const [headers] = (await once(open("gzip"), "response")) as [Record<string, unknown>];
+  expect(headers["grpc-status"]).toBe(String(status.RESOURCE_EXHAUSTED));
+  expect(server.refusals.get("compressedCallsMax")).toBe(1);
+  for (const answer of waiting.splice(0)) answer("done");
+  await until(() => {
+    open("gzip");
+    return waiting.length > 0;
+  });
+  for (const answer of waiting.splice(0)) answer("done");
+});
+
+test("a host that has less than its share is let in though another has all of the room", async () => {
+  const waiting: ((text: string) => void)[] = [];
+  const server = await serveArtists(
+    { callsMax: 6 },
+    () => new Promise((answer) => waiting.push(answer)),
+  );
+  const { port } = new URL(`http://${server.address}`);
+  const other = connectHttp2(`http://${server.address}`, {
+    createConnection: () =>
+      connectTcp({ host: "127.0.0.1", port: Number(port), localAddress: "127.0.0.2" }),
+  });
+  onTestFinished(() => other.destroy());
+  other.on("error", () => {});
+  for (let each = 0; each < 6; each++) callWithoutReading(other);
+  await until(() => waiting.length === 6);
+  // Its share is half of it, since there are two hosts.
+  const calls = [1, 2, 3].map(() => callUnary(server.client, getArtist, {}));
+  await until(() => waiting.length === 9);
+  await overloadOf(callUnary(server.client, getArtist, {}));
+  expect(server.refusals.get("callsMax")).toBe(1);
+  for (const answer of waiting.splice(0)) answer("done");
+  await Promise.all(calls);
+});
+
 test("a caller that calls too often is told when to come again, and the others go on", async () => {
   const limits = { callsPerSecond: 10, callBurst: 3 };
   const identify = ({ authorization = "" }) => ({ name: authorization, role: "admin" as const });

@@ -1,5 +1,6 @@
 // The conditions of a server that answers calls, and what an operator should look at all the same.
 
+import { utimesSync } from "node:fs";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
@@ -11,12 +12,14 @@ import {
   DatabaseStatus_Condition_Kind as Kind,
   CheckpointDatabaseRequest_Mode as Mode,
 } from "../../gen/protostore/v1/database_service_pb.ts";
+import { CHINOOK } from "../../src/chinook/program.ts";
 import { connect as connectInsecurely } from "../../src/client/client.ts";
 import { findConditions, freeBytesAt, type ServerSetup } from "../../src/health/conditions.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { runCli, startServerProcess } from "../service/cli.ts";
 import { failureOf, openSql } from "../service/support.ts";
-import { startTestService } from "../support/service.ts";
+import { startTestService, type TestService } from "../support/service.ts";
+import { STILL, STILL_RESOURCES } from "../support/still-clock.ts";
 import { tempDir } from "../support/temp.ts";
 
 const WELL = { wal: {}, connection: {}, server: {}, scrub: {} } as const;
@@ -36,6 +39,7 @@ const CAUSES: Readonly<
   ROWS_DAMAGED: () => kindsOf({ scrub: { findingCount: 1n } }),
   BACKUP_OLD: () =>
     kindsOf({ backup: { createTime: ago(DEFAULT_LIMITS.backupAgeMs + 1_000) } }, KEPT),
+  CLOCK_BEHIND: () => kindsOf({}, {}, PLENTY, Date.now() + 3_000),
   WRITES_WAITING: () => kindsOf({ server: { queuedCommits: DEFAULT_LIMITS.commitQueueMax } }),
 };
 
@@ -46,9 +50,15 @@ function ago(ms: number) {
   return timestampFromMs(Date.now() - ms);
 }
 
-function kindsOf(status: object, setup: Partial<ServerSetup> = {}, freeBytes = PLENTY) {
+function kindsOf(
+  status: object,
+  setup: Partial<ServerSetup> = {},
+  freeBytes = PLENTY,
+  newestWriteMs?: number,
+) {
   const whole = create(DatabaseStatusSchema, { ...WELL, ...status });
-  return findConditions(whole, { ...SETUP, ...setup }, freeBytes).map(({ kind }) => kind);
+  const surroundings = { freeBytes, nowMs: Date.now(), newestWriteMs };
+  return findConditions(whole, { ...SETUP, ...setup }, surroundings).map(({ kind }) => kind);
 }
 
 test("there are none while all is well", () => {
@@ -128,6 +138,30 @@ test("a log that nobody writes to is copied after a while", async () => {
   const { getDatabaseStatus } = connection.service(DatabaseService);
   const pending = async () => (await getDatabaseStatus({})).wal?.pendingFrames;
   await expect.poll(pending, { timeout: 20_000 }).toBe(0n);
+});
+
+test("a clock that was set back is noticed, after a start too, by files and by rows", async () => {
+  const definition = { ...CHINOOK, ...STILL_RESOURCES };
+  const kinds = async ({ connection }: TestService) => {
+    const { conditions } = await connection.service(DatabaseService).getDatabaseStatus({});
+    return conditions.map(({ kind }) => kind);
+  };
+  // The files are of today, and its clock says 2001.
+  const database = join(tempDir(), "set-back.db");
+  const service = await startTestService({ database, definition });
+  expect(await kinds(service)).toEqual([Kind.CLOCK_BEHIND]);
+  await service.connection.service(ArtistService).createArtist({ artist: { displayName: "one" } });
+  await service.stop();
+  const old = new Date(STILL);
+  utimesSync(database, old, old);
+  const again = await startTestService({ database, definition, readOnly: true });
+  expect(await kinds(again)).toEqual([]);
+  await again.stop();
+
+  openSql(database).exec("UPDATE artists SET updated_at = '2001-02-03T04:05:16Z'");
+  for (const end of ["", "-wal"]) utimesSync(`${database}${end}`, old, old);
+  const third = await startTestService({ database, definition, readOnly: true });
+  expect(await kinds(third)).toEqual([Kind.CLOCK_BEHIND]);
 });
 
 test("a read-only server refuses to", async () => {

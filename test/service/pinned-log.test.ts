@@ -3,6 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { statSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "@grpc/grpc-js";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -86,6 +87,53 @@ test("after each read, the log can be cut", async () => {
 function isCut(sql: ReturnType<typeof openSql>): boolean {
   const [answer] = sql.pragma("wal_checkpoint(TRUNCATE)") as { busy: bigint }[];
   return answer?.busy === 0n;
+}
+
+/** What a log has before it begins again, on a machine that is not busy. */
+const LOG_BYTES = 16 * 2 ** 20;
+
+test("short reads that follow each other without a gap do not let the log grow", async () => {
+  const { connection, database } = await startTestService();
+  await keepReading(database);
+  const artists = connection.service(ArtistService);
+  const biography = "x".repeat(40_000);
+  const requests = Array.from({ length: 10 }, () => ({
+    artist: { displayName: "one", biography },
+  }));
+  let largest = 0;
+  for (let written = 0; written < 4 * LOG_BYTES; written += 10 * biography.length) {
+    await artists.batchCreateArtists({ requests });
+    largest = Math.max(largest, statSync(`${database}-wal`).size);
+  }
+  expect(largest).toBeGreaterThan(LOG_BYTES / 2);
+  expect(largest).toBeLessThan(2 * LOG_BYTES);
+}, 60_000);
+
+/** A process in which a read transaction is open at any time, each for a few milliseconds. */
+async function keepReading(database: string): Promise<void> {
+  const program = `
+    const open = () => new (require("better-sqlite3"))(process.argv[1], { timeout: 5000 });
+    const connections = [open(), open()];
+    const begin = (one) => {
+      one.exec("BEGIN");
+      one.prepare("SELECT count(*) FROM genres").get();
+    };
+    const { setTimeout: delay } = require("node:timers/promises");
+    (async () => {
+      begin(connections[0]);
+      console.log("open");
+      for (let turn = 1; ; turn++) {
+        await delay(2);
+        begin(connections[turn % 2]);
+        connections[(turn + 1) % 2].exec("COMMIT");
+      }
+    })();`;
+  const child = spawn(process.execPath, ["--eval", program, database], {
+    cwd: REPO_ROOT,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  await once(child.stdout, "data");
 }
 
 describe("a transaction of another program", () => {

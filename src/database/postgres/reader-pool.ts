@@ -92,6 +92,7 @@ export function createReaderPool(limits: Limits, connect: () => Promise<Session>
         if (queue.size >= limits.readQueueMax) {
           throw new StoreError("OVERLOADED", "too many reads are waiting", {
             retryDelayMs: OVERLOADED_RETRY_DELAY_MS,
+            limit: "readQueueMax",
           });
         }
         const call = createWaitingCall<Work, Result>(

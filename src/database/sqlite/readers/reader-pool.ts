@@ -198,6 +198,6 @@ function unavailable(message: string, cause?: unknown): StoreError {
 }
 
 function overloaded(): StoreError {
-  const details = { retryDelayMs: OVERLOADED_RETRY_DELAY_MS };
+  const details = { retryDelayMs: OVERLOADED_RETRY_DELAY_MS, limit: "readQueueMax" } as const;
   return new StoreError("OVERLOADED", "too many reads are waiting", details);
 }

@@ -26,13 +26,16 @@ export interface WalKeeper {
 }
 
 /**
- * The frames after which the log is copied, 16 MiB. SQLite's own default is 1000; but a page that is
+ * The frames after which the log is copied, 13.4 MiB. SQLite's own default is 1000; but a page that is
  * written again and again is copied once, and so the fewer copies the less work.
  */
-export const CHECKPOINT_FRAMES = 4000;
+export const CHECKPOINT_FRAMES = 3400;
 
-/** The frames after which other processes are kept from writing during the copy. */
-const LONG_LOG_FRAMES = 2 * CHECKPOINT_FRAMES;
+/**
+ * A log that has not begun again after a copy is tried again when it has grown by so many, and after each
+ * attempt by twice as many, up to the last: each may keep writes waiting for a moment.
+ */
+const [FIRST_AGAIN_FRAMES, LAST_AGAIN_FRAMES] = [100, 4000];
 
 /**
  * Reads, without any side effect, what the log holds; zeros if the journal mode is not WAL, or if the
@@ -63,6 +66,8 @@ export function keepWal(connection: Connection, sizeBytes: number): WalKeeper {
   connection.pragma("wal_autocheckpoint = 0");
   connection.pragma(`journal_size_limit = ${sizeBytes}`);
   const look = createWalLook(connection);
+  let nextFrames = CHECKPOINT_FRAMES;
+  let againFrames = FIRST_AGAIN_FRAMES;
   const run = (mode: CheckpointMode) =>
     connection.prepare(`PRAGMA wal_checkpoint(${mode})`).raw().get();
   return {
@@ -78,12 +83,19 @@ export function keepWal(connection: Connection, sizeBytes: number): WalKeeper {
       return busy === 0n;
     },
     afterCommit() {
-      const { frames, pendingFrames } = look();
-      if (pendingFrames < CHECKPOINT_FRAMES) return undefined;
-      // Neither waits for a reader: what it still needs is left for the next time. But PASSIVE never
-      // catches up while other processes write, and the log would grow for ever: FULL keeps them from
-      // writing until all of it is copied, and the next of them can begin it again.
-      const mode = frames < LONG_LOG_FRAMES ? "PASSIVE" : "FULL";
+      const { frames } = look();
+      if (frames < CHECKPOINT_FRAMES) {
+        nextFrames = CHECKPOINT_FRAMES;
+        againFrames = FIRST_AGAIN_FRAMES;
+        return undefined;
+      }
+      if (frames < nextFrames) return undefined;
+      // Waits for nobody. But it never catches up while other processes write; and a read that goes on keeps
+      // the next commit from beginning the log again, until which it grows though all of it is copied.
+      // RESTART keeps others from writing meanwhile, and waits for reads, but no longer than for any lock.
+      const mode = nextFrames === CHECKPOINT_FRAMES ? "PASSIVE" : "RESTART";
+      nextFrames = frames + againFrames;
+      againFrames = Math.min(againFrames * 2, LAST_AGAIN_FRAMES);
       const after = toState(run(mode));
       return after.pendingFrames === 0 ? Date.now() : undefined;
     },
