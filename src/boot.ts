@@ -148,7 +148,7 @@ async function serveStore(
 ): Promise<MeasuredService> {
   const { resources, methods = [] } = definition;
   const { readOnly, limits, strictReads = false, reflection = "on" } = config;
-  const { plans, registry, database, schema, checkDescriptors, metrics } = store;
+  const { plans, registry, database, schema, checkDescriptors, metrics, telemetry } = store;
   const backups = createBackups(config, definition);
   const own = [...methods, implement(StoreService, storeMethods)];
   const monitor = createHealthMonitor({
@@ -229,7 +229,9 @@ async function serveStore(
       log,
       errorDomain: errorDomainOf(plans),
       ...admission,
-      ...calls,
+      meterOf: calls?.meterOf,
+      traceOf: telemetry?.traceOf,
+      onUnknown: tellAll([calls?.onUnknown, telemetry?.onUnknown]),
       onFinished: tellAll([
         admission.onFinished,
         calls?.onFinished,

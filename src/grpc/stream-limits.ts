@@ -46,7 +46,7 @@ type OnStream = (
 
 /** Is told of the calls that are let in. */
 export interface StreamWatch {
-  onCall(stream: ServerHttp2Stream, path: string): void;
+  onCall(stream: ServerHttp2Stream, path: string, headers: IncomingHttpHeaders): void;
   onClosed(stream: ServerHttp2Stream): void;
 }
 
@@ -132,7 +132,7 @@ export function limitStreams(
       refuse(stream, refusals[exceeded]);
       return;
     }
-    watch.onCall(stream, headers[":path"] ?? "");
+    watch.onCall(stream, headers[":path"] ?? "", headers);
     for (const handle of handlers) handle(stream, headers, flags, rawHeaders);
   }) satisfies OnStream);
 }

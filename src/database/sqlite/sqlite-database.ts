@@ -8,18 +8,18 @@ import type { Durability } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import type { Log } from "../../observe/log.ts";
+import type { OnStatement } from "../../observe/statement-run.ts";
 import { tellAll } from "../../observe/tell-all.ts";
 import type { ChangeCount } from "../change.ts";
 import type { Checkpoint, CheckpointMode } from "../checkpoint.ts";
 import type { CallLimits, Database, QueueLengths } from "../database.ts";
-import type { WorkFigures } from "../figures.ts";
+import type { MaintenanceRuns, WorkFigures } from "../figures.ts";
 import type { MaintenanceOrder, MaintenanceProgress } from "../maintenance.ts";
 import type { Statement } from "../sql/statements.ts";
 import { type Connection, translateSqliteError } from "./connection/connection.ts";
 import { type Guarded, openGuarded } from "./connection/file-guard.ts";
 import { isReadOnlyNow, readOnlyMedia } from "./connection/media.ts";
 import { createWorkMeter } from "./connection/statement-figures.ts";
-import type { OnStatement } from "./connection/statement-runner.ts";
 import { useSchemaStore } from "./descriptors/schema-store.ts";
 import { readStatus } from "./inspect/database-status.ts";
 import { createListCosts } from "./inspect/list-costs.ts";
@@ -53,6 +53,10 @@ export interface SqliteOptions {
   readonly isMeasured?: boolean;
   /** Told of the statements that the main thread runs. */
   readonly onStatement?: OnStatement;
+  /** Told of those of all threads, of very many that share an answer the first ones only. */
+  readonly onEveryStatement?: OnStatement | undefined;
+  /** Whether the statements of a call are noted for it also where other threads run them. */
+  readonly isNoted?: boolean;
   /** What secrets that cannot be stored are made from; they are random if it is absent. */
   readonly secretSeed?: string;
   /** Told of threads that die or have to be ended. */
@@ -72,6 +76,8 @@ export interface SqliteDatabase extends Database {
   checkFiles(): StoreError | undefined;
   /** What it has measured of its work, if it does. */
   work(): WorkFigures | undefined;
+  /** What has become of its maintenance, if it can be written. */
+  maintenanceRuns(): MaintenanceRuns | undefined;
   /** What keeps the log from being cut. */
   readonly logHold: HoldWatch;
   /** Copies the log into the database file, as far as the mode says and others allow. @throws StoreError */
@@ -86,6 +92,9 @@ export interface SqliteDatabase extends Database {
   /** Resolves when the database can be written, if it is to be. @throws StoreError */
   opened(): Promise<void>;
 }
+
+/** The most statements that a thread tells of with one answer: to whoever wants all, and for notes. */
+const [TOLD_MAX, NOTED_MAX] = [2_048, 64];
 
 /**
  * Opens the database, whose schema must be up to date.
@@ -104,7 +113,8 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   } = options;
   const { busyTimeoutMs } = limits;
   const meter = options.isMeasured ? createWorkMeter() : undefined;
-  const onStatement = tellAll([options.onStatement, meter?.onStatement]);
+  const { onEveryStatement, isNoted = false } = options;
+  const onStatement = tellAll([options.onStatement, meter?.onStatement, onEveryStatement]);
   const { connection: reading, guard } = openReading(path, busyTimeoutMs, !readOnly);
   useSchemaStore(registry, reading);
   const threads = {
@@ -116,15 +126,16 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     busyTimeoutMs,
     lockTimeoutMs: limits.writeTimeoutMs,
     cells: meter?.writerCells,
+    toldStatementsMax: onEveryStatement ? TOLD_MAX : isNoted ? NOTED_MAX : undefined,
     // Threads that start later are given the files that are known then.
     get files() {
       return guard.files;
     },
   };
   if (readOnly) endAhead();
-  const writer = readOnly ? undefined : startWriter(threads, meter?.onGroup);
+  const writer = readOnly ? undefined : startWriter(threads, meter?.onGroup, onEveryStatement);
   const readPoint = createPointReader(reading, { ...options, onStatement }, limits.writeTimeoutMs);
-  const readers = createReaderPool(threads, limits, options.log, meter);
+  const readers = createReaderPool(threads, limits, options.log, meter, onEveryStatement);
   const scans = scansIn(readers);
   const view = createSchemaView(reading);
   const costs = createListCosts(reading, view);
@@ -159,6 +170,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     connection: reading,
     logHold,
     work: () => meter?.read(),
+    maintenanceRuns: () => maintenance?.runs,
     changes: () => writer?.changes ?? [],
     queues: () => ({ queuedCommits: writer?.queued ?? 0, queuedReads: readers.queued }),
     async opened() {
@@ -170,7 +182,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     },
     maintain(order, signal) {
       if (!maintenance) throw readOnlyMode();
-      return maintenance(order, signal);
+      return maintenance.run(order, signal);
     },
     writeRefusal() {
       lookAtMedia();

@@ -3,7 +3,7 @@
 
 import type { Limits } from "../../../limits.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
-import type { Database } from "../../database.ts";
+import type { CallLimits, Database } from "../../database.ts";
 import type { ListRequest, ListSelection, Page } from "../../list-request.ts";
 import type { PageBytes } from "../../page-request.ts";
 import type { TableFacts } from "../../sql/filter/source.ts";
@@ -35,15 +35,18 @@ export function createListReader(tools: ListTools): Database["list"] {
   }
 
   /** To compile what is asked for, and to wake a reader, would take longer than the page. */
-  async function readShort(request: ListRequest): Promise<PageBytes | undefined> {
+  async function readShort(
+    request: ListRequest,
+    call: CallLimits | undefined,
+  ): Promise<PageBytes | undefined> {
     if (!isShort(request, limits.shortPageRows)) return undefined;
     const { plan, after, item, pageSize, pageBytes } = request;
     const joined = selectJoinedPage(plan, after?.[0], limits.shortPageRowBytes, pageSize + 1);
-    return shortPage({ joined, item, pageSize, pageBytes });
+    return shortPage({ joined, item, pageSize, pageBytes }, call);
   }
 
   return async (request, call) => {
-    let read = await readShort(request);
+    let read = await readShort(request, call);
     if (!read) {
       const list = compileList(request, factsOf(request.plan));
       const { plan, pageSize, pageBytes, itemBytesMax, item, mask, after } = request;

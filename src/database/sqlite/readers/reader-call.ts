@@ -2,6 +2,7 @@
 // Must not know threads.
 
 import { StoreError } from "../../../errors.ts";
+import type { StatementLog } from "../../../observe/statement-run.ts";
 import type { CallLimits } from "../../database.ts";
 import { deadlineExceeded, endReason } from "../connection/busy-retry.ts";
 import type { ReaderJob, ReaderResult } from "./reader-protocol.ts";
@@ -16,6 +17,8 @@ interface Request {
 /** A call that is not answered yet, or was. */
 export interface WaitingCall {
   readonly job: ReaderJob;
+  /** Where its statements are noted. */
+  readonly statements: StatementLog | undefined;
   readonly isOver: boolean;
   /** Runs once if the call ends by its deadline or its cancellation. */
   onOver: (() => void) | undefined;
@@ -33,7 +36,7 @@ export function createWaitingCall(
   limits: CallLimits,
   timeoutMs: number,
 ): WaitingCall {
-  const { signal, deadlineMs } = limits;
+  const { signal, deadlineMs, statements } = limits;
   let isOver = false;
   let timer: NodeJS.Timeout | undefined;
 
@@ -53,6 +56,7 @@ export function createWaitingCall(
 
   const call: WaitingCall = {
     job,
+    statements,
     get isOver() {
       return isOver;
     },

@@ -2,15 +2,12 @@
 // No transaction outlives the call: it is made of synchronous steps only.
 
 import type { Registry } from "@bufbuild/protobuf";
+import type { OnStatement } from "../../../observe/statement-run.ts";
 import type { Snapshot } from "../../database.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../../page-request.ts";
 import type { Statement } from "../../sql/statements.ts";
 import { type Connection, checkWhileReading, schemaMismatch } from "../connection/connection.ts";
-import {
-  createStatementRunner,
-  type OnStatement,
-  type StatementRunner,
-} from "../connection/statement-runner.ts";
+import { createStatementRunner, type StatementRunner } from "../connection/statement-runner.ts";
 import { assembleBatch, assemblePage } from "./pages.ts";
 import { createWireReader } from "./wires.ts";
 

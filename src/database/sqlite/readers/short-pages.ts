@@ -1,11 +1,17 @@
 // Reads short pages on the thread that asks: to wake another one takes longer than to read them.
 // Leaves to the reader threads what is longer than it seemed, or must be made anew.
 
+import {
+  noteStatement,
+  type OnStatement,
+  type StatementLog,
+} from "../../../observe/statement-run.ts";
 import type { Row } from "../../../schema/sql-value.ts";
+import type { CallLimits } from "../../database.ts";
 import type { ItemForm, PageBytes } from "../../page-request.ts";
 import type { Statement } from "../../sql/statements.ts";
 import { type Connection, isBusy, translateSqliteError } from "../connection/connection.ts";
-import { createStatementRunner, type OnStatement } from "../connection/statement-runner.ts";
+import { createStatementRunner } from "../connection/statement-runner.ts";
 import { createItemWriter } from "./item-bytes.ts";
 import { isIntact, joinsBytes, readNumbers, splitBytes } from "./wires.ts";
 
@@ -21,7 +27,10 @@ export interface ShortPageRequest {
 }
 
 /** Reads a short page; undefined if it is none. Fails with StoreError only. */
-export type ReadShortPage = (request: ShortPageRequest) => Promise<PageBytes | undefined>;
+export type ReadShortPage = (
+  request: ShortPageRequest,
+  call?: CallLimits,
+) => Promise<PageBytes | undefined>;
 
 /** What `selectJoinedPage` selects. */
 type JoinedRow = [
@@ -37,10 +46,18 @@ export function createShortPageReader(
   connection: Connection,
   onStatement?: OnStatement,
 ): ReadShortPage {
-  const runner = createStatementRunner(connection, { onStatement });
+  /** Whose statement is run now. */
+  let log: StatementLog | undefined;
+  const runner = createStatementRunner(connection, {
+    onStatement(run) {
+      onStatement?.(run);
+      if (log) noteStatement(log, run);
+    },
+  });
   const joins = joinsBytes(connection);
-  return async (request) => {
+  return async (request, call) => {
     if (!joins) return undefined;
+    log = call?.statements;
     try {
       return splitPage(request, runner.get(request.joined) as JoinedRow);
     } catch (error) {

@@ -8,6 +8,7 @@ import type { Commit, ExecuteCheck, Operation } from "../../database.ts";
 import type { CommitRequest } from "../../sql/write/commit.ts";
 import { fromPlainError, type PlainError, toPlainError } from "../threads/thread-errors.ts";
 import { planOf } from "../threads/thread-plans.ts";
+import type { PortableRuns } from "../threads/told-statements.ts";
 
 /** How a commit ended. */
 export type Outcome =
@@ -50,6 +51,8 @@ export interface PortableOutcomes {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** How much the commits have changed. */
   readonly changes: readonly ChangeCount[];
+  /** The statements that were run for them, by their ids. */
+  readonly statements?: PortableRuns | undefined;
 }
 
 type PortableOutcome =
@@ -142,6 +145,7 @@ function unpackCheck(check: PortableCheck): ExecuteCheck {
 export function packOutcomes(
   outcomes: readonly Outcome[],
   changes: readonly Change[] = [],
+  statements?: PortableRuns,
 ): PortableOutcomes {
   const parts: Uint8Array[] = [];
   const portable = outcomes.map((outcome): PortableOutcome => {
@@ -153,7 +157,8 @@ export function packOutcomes(
     });
     return { id: outcome.id, revision, sizes };
   });
-  return { outcomes: portable, bytes: concatenate(parts), changes: countChanges(changes) };
+  const counts = countChanges(changes);
+  return { outcomes: portable, bytes: concatenate(parts), changes: counts, statements };
 }
 
 /** The outcomes that were packed; messages are views of the bytes. */

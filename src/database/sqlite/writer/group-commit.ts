@@ -4,6 +4,7 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { type Clock, timestamp } from "../../../clock.ts";
 import { StoreError } from "../../../errors.ts";
+import type { OnStatement } from "../../../observe/statement-run.ts";
 import { WRITING } from "../../../schema/triggers.ts";
 import type { Change } from "../../change.ts";
 import type { Commit } from "../../database.ts";
@@ -22,8 +23,9 @@ import {
   translateSqliteError,
 } from "../connection/connection.ts";
 import { runSteps } from "../connection/run-steps.ts";
-import { createStatementRunner, type OnStatement } from "../connection/statement-runner.ts";
+import { createStatementRunner } from "../connection/statement-runner.ts";
 import { encodingOf } from "../connection/text-encoding.ts";
+import type { StatementTeller } from "../threads/told-statements.ts";
 import type { Outcome, PendingCommit } from "./commit-transport.ts";
 import { readForeignCode, type SchemaCode } from "./foreign-code.ts";
 import { waitForLock } from "./lock-wait.ts";
@@ -38,6 +40,10 @@ export interface CommitterOptions
   /** Where the times of commits come from. */
   readonly clock: Clock;
   readonly onStatement?: OnStatement | undefined;
+  /** Told how long the lock that another process had was waited for, whether it came or not. */
+  readonly onLockWait?: ((waitMs: number) => void) | undefined;
+  /** Is told what is run for some commits of a group only: those from one number to another. */
+  readonly concerning?: StatementTeller["concerning"] | undefined;
 }
 
 /** Carries out the commits of a group, which end before it returns. Each is reported once. */
@@ -90,7 +96,7 @@ const WATCH: Watch = {
 
 /** Commits groups on `connection`, which must not be used for anything else meanwhile. */
 export function createCommitter(connection: Connection, options: CommitterOptions): CommitGroup {
-  const { clock, onStatement, ...settings } = options;
+  const { clock, onStatement, onLockWait, concerning = forAll, ...settings } = options;
   const runner = createStatementRunner(connection, { onStatement });
   const { plans, registry } = settings;
   let seen: { readonly version: unknown; readonly foreign: SchemaCode } | undefined;
@@ -109,26 +115,32 @@ export function createCommitter(connection: Connection, options: CommitterOption
   /** Those that wait for the lock no longer are reported, and run no SQL. */
   function begin(entries: readonly Entry[], report: Report): Entry[] {
     let waiting = [...entries];
-    for (let attempt = 0; waiting.length > 0; attempt++) {
-      const nowMs = Date.now();
-      const overdue = waiting.flatMap((entry) => whyOverdue(entry, nowMs, attempt) ?? []);
-      if (overdue.length > 0) {
-        report(overdue);
-        waiting = waiting.filter(({ id }) => !overdue.some((outcome) => outcome.id === id));
-        continue;
-      }
-      try {
-        runner.run(BEGIN);
-        return waiting;
-      } catch (error) {
-        if (!isBusy(error)) {
-          report(failAll(waiting, error));
-          return [];
+    let busyMs: number | undefined;
+    try {
+      for (let attempt = 0; waiting.length > 0; attempt++) {
+        const nowMs = Date.now();
+        const overdue = waiting.flatMap((entry) => whyOverdue(entry, nowMs, attempt) ?? []);
+        if (overdue.length > 0) {
+          report(overdue);
+          waiting = waiting.filter(({ id }) => !overdue.some((outcome) => outcome.id === id));
+          continue;
         }
+        try {
+          runner.run(BEGIN);
+          return waiting;
+        } catch (error) {
+          if (!isBusy(error)) {
+            report(failAll(waiting, error));
+            return [];
+          }
+        }
+        busyMs ??= performance.now();
+        waitForLock(attempt);
       }
-      waitForLock(attempt);
+      return [];
+    } finally {
+      if (busyMs !== undefined) onLockWait?.(performance.now() - busyMs);
     }
-    return [];
   }
 
   function carryOut(entries: readonly Entry[], report: Report): void {
@@ -188,7 +200,9 @@ export function createCommitter(connection: Connection, options: CommitterOption
       const creates = createsFrom(entries, outcomes.length, onlyOperation);
       const some = entries.slice(outcomes.length, outcomes.length + Math.max(creates.length, 1));
       const together = applyTogether(group, some, creates);
-      outcomes.push(...(together ?? some.map((entry) => applyAlone(group, entry))));
+      const alone = (entry: Entry) =>
+        concerning(entry.id, entry.id, () => applyAlone(group, entry));
+      outcomes.push(...(together ?? some.map(alone)));
     }
     return outcomes;
   }
@@ -202,7 +216,9 @@ export function createCommitter(connection: Connection, options: CommitterOption
     const first = group.revision + 1n;
     const news = creates.map((create, i) => ({ create, revision: first + BigInt(i) }));
     const tx = { ...group.shared, changes: group.changes };
-    const stored = news.length > 1 ? runSteps(runner, insertTogether(tx, news)) : undefined;
+    const insert = () => runSteps(runner, insertTogether(tx, news));
+    const [from, to] = [entries[0]?.id ?? 0, entries.at(-1)?.id ?? 0];
+    const stored = news.length > 1 ? concerning(from, to, insert) : undefined;
     if (!stored) return undefined;
     group.revision += BigInt(stored.length);
     group.changed = true;
@@ -252,6 +268,11 @@ export function createCommitter(connection: Connection, options: CommitterOption
     if (refused.length > 0) report(refused);
     commitTogether(entries, report);
   };
+}
+
+/** Nobody asks whose statements they are. */
+function forAll<T>(_from: number, _to: number, action: () => T): T {
+  return action();
 }
 
 /** The operation of a commit that is nothing else. */

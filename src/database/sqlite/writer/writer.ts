@@ -2,14 +2,21 @@
 // groups. Knows no SQL.
 
 import { StoreError } from "../../../errors.ts";
+import {
+  noteStatement,
+  type OnStatement,
+  type StatementRun,
+} from "../../../observe/statement-run.ts";
 import { type ChangeCount, createChangeCounts } from "../../change.ts";
 import type { Checkpoint, CheckpointMode } from "../../checkpoint.ts";
 import type { Commit, CommitOptions, Operation } from "../../database.ts";
 import { endReason } from "../connection/busy-retry.ts";
 import { fromPlainError } from "../threads/thread-errors.ts";
+import { unpackRuns } from "../threads/told-statements.ts";
 import {
   messageBytesOf,
   type PendingCommit,
+  type PortableOutcomes,
   packCommits,
   unpackOutcomes,
 } from "./commit-transport.ts";
@@ -51,7 +58,11 @@ interface Waiting extends PendingCommit {
 const OVERLOADED_RETRY_DELAY_MS = 100;
 
 /** Starts the writer thread; one that ends by itself is replaced when the next commit comes. */
-export function startWriter(data: WriterData, onGroup?: (calls: number) => void): Writer {
+export function startWriter(
+  data: WriterData,
+  onGroup?: (calls: number) => void,
+  onStatement?: OnStatement,
+): Writer {
   const { limits } = data;
   /** Those that wait here. */
   let queue: Waiting[] = [];
@@ -78,6 +89,7 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
     switch (reply.kind) {
       case "outcomes":
         changes.add(reply.outcomes.changes);
+        noteStatements(reply.outcomes);
         for (const outcome of unpackOutcomes(reply.outcomes)) {
           const waiting = sent.get(outcome.id);
           sent.delete(outcome.id);
@@ -101,6 +113,19 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
         asked.get(reply.id)?.reject(fromPlainError(reply.error));
         asked.delete(reply.id);
         return;
+    }
+  }
+
+  /** Notes each where it was run for: for a few commits, or for all that are told of. */
+  function noteStatements({ outcomes, statements }: PortableOutcomes): void {
+    const note = (id: number, run: StatementRun) => {
+      const log = sent.get(id)?.options.statements;
+      if (log) noteStatement(log, run);
+    };
+    for (const run of unpackRuns(statements)) {
+      onStatement?.(run);
+      if (run.last === Number.POSITIVE_INFINITY) for (const { id } of outcomes) note(id, run);
+      else for (let id = run.first; id <= run.last; id++) note(id, run);
     }
   }
 
