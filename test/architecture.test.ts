@@ -32,7 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   fixtures: [...BESIDE_HANDLERS, "definition"],
   definition: BESIDE_HANDLERS,
   metrics: BOOT,
-  telemetry: [...HANDLERS, "handlers", "grpc"],
+  telemetry: [...HANDLERS, "handlers", "grpc", "package-root"],
   processes: [...FLOOR, "metrics", "observe", "stop-signals"],
   grpc: [...FLOOR, "gen", "access", "handlers", "observe"],
   client: [...FLOOR, "gen"],

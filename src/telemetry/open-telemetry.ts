@@ -3,6 +3,7 @@
 
 import { basename } from "node:path";
 import { createNoopMeter, metrics, trace } from "@opentelemetry/api";
+import { packageVersion } from "../package-root.ts";
 import { type CallSpans, createCallSpans } from "./call-spans.ts";
 import { createStatementSpans, type StatementSpans } from "./statement-spans.ts";
 
@@ -15,6 +16,8 @@ export interface Telemetry extends CallSpans {
 }
 
 const NAME = "protostore";
+/** Those that spans and metrics are named by. */
+const CONVENTIONS = { schemaUrl: "https://opentelemetry.io/schemas/1.45.0" };
 /** Who stops a server does not wait longer for those who collect. */
 const FLUSH_TIMEOUT_MS = 2_000;
 
@@ -24,8 +27,9 @@ export function createTelemetry(database: string): Telemetry | undefined {
   const isTraced = !tracers.getDelegateTracer || tracers.getDelegateTracer(NAME) !== undefined;
   const isMetered = metrics.getMeter(NAME) !== createNoopMeter();
   if (!isTraced && !isMetered) return undefined;
-  const tracer = trace.getTracer(NAME);
-  const meter = metrics.getMeter(NAME);
+  const version = packageVersion();
+  const tracer = trace.getTracerProvider().getTracer(NAME, version, CONVENTIONS);
+  const meter = metrics.getMeter(NAME, version, CONVENTIONS);
   const statements = createStatementSpans(tracer, meter, basename(database));
   const calls = createCallSpans({
     tracer,
