@@ -157,7 +157,7 @@ async function serveStore(
 ): Promise<MeasuredService> {
   const { resources, methods = [], clock = systemClock } = definition;
   const { readOnly, limits, strictReads = false, reflection = "on" } = config;
-  const { plans, registry, database, schema, checkDescriptors, metrics } = store;
+  const { plans, registry, database, schema, checkDescriptors, metrics, telemetry } = store;
   const backups = createBackups(config, definition);
   const newestWrite = watchNewestWrite(database.connection, plans, config.database);
   const own = [...methods, implement(StoreService, storeMethods)];
@@ -241,7 +241,9 @@ async function serveStore(
       log,
       errorDomain: errorDomainOf(plans),
       ...admission,
-      ...calls,
+      meterOf: calls?.meterOf,
+      traceOf: telemetry?.traceOf,
+      onUnknown: tellAll([calls?.onUnknown, telemetry?.onUnknown]),
       onFinished: tellAll([admission.onFinished, calls?.onFinished, (call) => logCall?.(call)]),
       gate: monitor.gate,
       onStopping: monitor.stop,

@@ -24,6 +24,7 @@ import { watchEventLoop } from "./observe/event-loop.ts";
 import type { Log } from "./observe/log.ts";
 import { planResources } from "./schema/plan.ts";
 import { registryOf } from "./schema/registry.ts";
+import { findTelemetry } from "./telemetry/presence.ts";
 
 type Migrations = Pick<MigrateOptions, "files" | "foreign">;
 
@@ -47,6 +48,7 @@ export async function openStore(
   const files = readMigrationFiles(config.migrations ?? definition.migrations);
   if (!config.readOnly) requireWritable(config.database, "to serve it as it is, add --read-only");
   const first = await makeReady?.(config, { files, foreign }, log);
+  const telemetry = await findTelemetry(config.database);
   const metrics = watchEventLoop();
   let database: SqliteDatabase;
   try {
@@ -61,6 +63,8 @@ export async function openStore(
       log,
       isMeasured: config.metricsAddress !== undefined,
       onStatement: metrics.recordStatement,
+      onEveryStatement: telemetry?.onStatement,
+      isNoted: config.callLog !== undefined || telemetry !== undefined,
     });
   } catch (error) {
     metrics.stop();
@@ -73,13 +77,14 @@ export async function openStore(
   const batchRows = limits.derivationRows;
   const source = { database, plans, registry, readOnly, log, clock, batchRows };
   const checkDescriptors = createDescriptorCheck(source);
-  return { plans, registry, database, schema, checkDescriptors, metrics };
+  return { plans, registry, database, schema, checkDescriptors, metrics, telemetry };
 }
 
 /** Closes the database, once all that is under way is done. */
-export async function closeStore({ database, metrics }: Store): Promise<void> {
+export async function closeStore({ database, metrics, telemetry }: Store): Promise<void> {
   await database.close();
   metrics.stop();
+  await telemetry?.flush();
 }
 
 /** What `action` returns; if it fails, the store is closed. */

@@ -13,6 +13,8 @@ export interface CommitQueue {
   commit(operations: readonly Operation[], options?: CommitOptions): Promise<Commit>;
   /** Answers a commit of the group that was sent. */
   settle(outcome: Outcome): void;
+  /** How a commit of the group that was sent is to be carried out, until it is answered. */
+  optionsOf(id: number): CommitOptions | undefined;
   /** The group has ended, each of its commits answered: the next one is sent. */
   next(): void;
   /** Nothing of the group, nor of what waits, will be carried out. */
@@ -129,6 +131,8 @@ export function createCommitQueue(
       if (outcome.error) waiting?.reject(outcome.error);
       else waiting?.resolve(outcome.commit);
     },
+
+    optionsOf: (id) => sent.get(id)?.options,
 
     next() {
       isCommitting = false;

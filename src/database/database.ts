@@ -4,6 +4,7 @@
 
 import type { DatabaseStatus } from "../../gen/protostore/v1/database_service_pb.ts";
 import type { StoreError } from "../errors.ts";
+import type { StatementLog } from "../observe/statement-run.ts";
 import type { ResourcePlan } from "../schema/plan.ts";
 import type { Row, SqlValue } from "../schema/sql-value.ts";
 import type { Explanation } from "./explanation.ts";
@@ -23,6 +24,8 @@ export interface CallLimits {
   readonly signal?: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly deadlineMs?: number;
+  /** Where the statements are noted that are run for it, before it is answered. */
+  readonly statements?: StatementLog | undefined;
 }
 
 /** What a look at the database found. */

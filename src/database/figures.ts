@@ -20,4 +20,17 @@ export interface WorkFigures {
   readonly commits: Distribution;
   /** How many calls shared each of the writer's transactions. */
   readonly groups: Distribution;
+  /** How long the writer waited, each time that another process had the lock, in seconds. */
+  readonly lockWaits: Distribution;
+}
+
+/** What has become of the maintenance since the database was opened. */
+export interface MaintenanceRuns {
+  /** How often it was done, and how often it failed or was given up. */
+  readonly done: number;
+  readonly failed: number;
+  /** How long all of them took, in seconds. */
+  readonly seconds: number;
+  /** When the last one was done, in milliseconds since the epoch. */
+  readonly lastMs: number | undefined;
 }

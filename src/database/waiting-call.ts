@@ -2,6 +2,7 @@
 // Must not know who reads.
 
 import { StoreError } from "../errors.ts";
+import type { StatementLog } from "../observe/statement-run.ts";
 import { deadlineExceeded, endReason } from "./call-end.ts";
 import type { CallLimits } from "./database.ts";
 
@@ -15,6 +16,8 @@ interface Request<Job, Result> {
 /** A call that is not answered yet, or was. */
 export interface WaitingCall<Job, Result> {
   readonly job: Job;
+  /** Where its statements are noted. */
+  readonly statements: StatementLog | undefined;
   readonly isOver: boolean;
   /** Runs once if the call ends by its deadline or its cancellation. */
   onOver: (() => void) | undefined;
@@ -32,7 +35,7 @@ export function createWaitingCall<Job, Result>(
   limits: CallLimits,
   timeoutMs: number,
 ): WaitingCall<Job, Result> {
-  const { signal, deadlineMs } = limits;
+  const { signal, deadlineMs, statements } = limits;
   let isOver = false;
   let timer: NodeJS.Timeout | undefined;
 
@@ -52,6 +55,7 @@ export function createWaitingCall<Job, Result>(
 
   const call: WaitingCall<Job, Result> = {
     job,
+    statements,
     get isOver() {
       return isOver;
     },

@@ -11,7 +11,7 @@ import type {
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { requiredRole } from "../access/method-policy.ts";
-import type { CallMeter, OnFinished } from "../handlers/finished-call.ts";
+import type { BeginTrace, CallMeter, OnFinished } from "../handlers/finished-call.ts";
 import type { Handler, Response, Service } from "../handlers/handler.ts";
 import { decodeRequest } from "../handlers/raw-request.ts";
 import type { AnswerMemory } from "./answer-memory.ts";
@@ -31,6 +31,8 @@ export interface AdapterOptions extends FailureOptions {
   readonly onFinished?: OnFinished | undefined;
   /** Who is told of the calls of a method as they come and go. */
   readonly meterOf?: ((method: DescMethod) => CallMeter) | undefined;
+  /** What begins the traces of the calls of a method. */
+  readonly traceOf?: ((method: DescMethod) => BeginTrace) | undefined;
 }
 
 /** A service in the two parts that `Server.addService` takes. */
@@ -83,11 +85,10 @@ function adaptUnary(
   { method, implement, implementRaw }: Of<"unary">,
   options: AdapterOptions,
 ): handleUnaryCall<Buffer, Buffer> {
-  const gate = gateOf(method, options.gate);
+  const { gate, meter, beginTrace } = partsOf(method, options);
   const isRead = requiredRole(method, true) === "reader";
-  const meter = options.meterOf?.(method);
   return async (call, callback) => {
-    const open = openCall(call);
+    const open = openCall(call, beginTrace);
     const { request } = call;
     open.requestBytes = request.length;
     meter?.onStarted();
@@ -95,9 +96,11 @@ function adaptUnary(
     try {
       const waiting = gate(open);
       if (waiting) await waiting;
-      const response = implement
-        ? await implement(decodeRequest(method.input, request), open.context)
-        : await implementRaw(request, open.context);
+      const response = await open.run(() =>
+        implement
+          ? implement(decodeRequest(method.input, request), open.context)
+          : implementRaw(request, open.context),
+      );
       const bytes = encodeResponse(method.output, response);
       // What was written must be told, whatever it takes.
       const giveBack = isRead ? options.answers.take(bytes.length) : undefined;
@@ -120,11 +123,11 @@ function adaptServerStreaming(
   { method, implement }: Of<"server_streaming">,
   options: AdapterOptions,
 ): handleServerStreamingCall<Buffer, Buffer> {
-  const gate = gateOf(method, options.gate);
-  const meter = options.meterOf?.(method);
+  const parts = partsOf(method, options);
+  const { meter } = parts;
   return (call) => {
     const { request } = call;
-    return answerStream(call, { ...options, method, gate, meter, request }, (open) => {
+    return answerStream(call, { ...options, ...parts, request }, (open) => {
       open.requestBytes = request.length;
       meter?.onReceived();
       return implement(decodeRequest(method.input, request), open.context);
@@ -136,16 +139,16 @@ function adaptClientStreaming(
   { method, implement }: Of<"client_streaming">,
   options: AdapterOptions,
 ): handleClientStreamingCall<Buffer, Buffer> {
-  const gate = gateOf(method, options.gate);
-  const meter = options.meterOf?.(method);
+  const { gate, meter, beginTrace } = partsOf(method, options);
   return async (call, callback) => {
-    const open = openCall(call);
+    const open = openCall(call, beginTrace);
     meter?.onStarted();
     const unregister = options.openStreams.add((reason) => open.abort(reason));
     try {
       await gate(open);
       const requests = receiveRequests(call, method.input, open, meter);
-      const bytes = encodeResponse(method.output, await implement(requests, open.context));
+      const response = await open.run(() => implement(requests, open.context));
+      const bytes = encodeResponse(method.output, response);
       open.responseBytes = bytes.length;
       meter?.onSent();
       tell(options, method, open, { response: bytes });
@@ -165,18 +168,32 @@ function adaptBidiStreaming(
   { method, implement }: Of<"bidi_streaming">,
   options: AdapterOptions,
 ): handleBidiStreamingCall<Buffer, Buffer> {
-  const gate = gateOf(method, options.gate);
-  const meter = options.meterOf?.(method);
+  const parts = partsOf(method, options);
+  const { meter } = parts;
   return (call) =>
-    answerStream(call, { ...options, method, gate, meter }, (open) =>
+    answerStream(call, { ...options, ...parts }, (open) =>
       implement(receiveRequests(call, method.input, open, meter), open.context),
     );
 }
 
-interface StreamOptions extends Omit<AdapterOptions, "gate"> {
+/** What is made once for the calls of a method. */
+interface MethodParts {
   readonly method: DescMethod;
   readonly gate: Gate;
   readonly meter: CallMeter | undefined;
+  readonly beginTrace: BeginTrace | undefined;
+}
+
+function partsOf(method: DescMethod, options: AdapterOptions): MethodParts {
+  return {
+    method,
+    gate: gateOf(method, options.gate),
+    meter: options.meterOf?.(method),
+    beginTrace: options.traceOf?.(method),
+  };
+}
+
+interface StreamOptions extends Omit<AdapterOptions, "gate">, MethodParts {
   readonly request?: Uint8Array;
 }
 
@@ -185,20 +202,21 @@ async function answerStream(
   options: StreamOptions,
   start: (open: OpenCall) => AsyncIterable<Response>,
 ): Promise<void> {
-  const { method, gate, meter, request } = options;
+  const { method, gate, meter, beginTrace, request } = options;
   // Sent at once, as a stream may have nothing else to say for long; grpc-js sends them only once.
-  const open = openCall(call, (metadata) => call.sendMetadata(metadata));
+  const open = openCall(call, beginTrace, (metadata) => call.sendMetadata(metadata));
   meter?.onStarted();
   const unregister = options.openStreams.add((reason) => open.abort(reason));
   try {
     await gate(open);
-    await sendResponses(start(open), {
+    const outlet = {
       call,
       output: method.output,
       open,
       meter,
-      onLateFailure: (thrown) => logLateFailure(thrown, methodPath(method), options.log),
-    });
+      onLateFailure: (thrown: unknown) => logLateFailure(thrown, methodPath(method), options.log),
+    };
+    await open.run(() => sendResponses(start(open), outlet));
     // A revision that came after the first response is told at the end.
     tell(options, method, open, { request });
     call.end(open.answerMetadata);
@@ -223,23 +241,27 @@ interface Outcome {
 function tell(
   { onFinished, log }: Pick<AdapterOptions, "onFinished" | "log">,
   method: DescMethod,
-  { context, startMs, revision, requestBytes, responseBytes }: OpenCall,
+  open: OpenCall,
   { request, response, error }: Outcome,
 ): void {
-  if (!onFinished) return;
+  const { trace, context, startMs, revision, requestBytes, responseBytes, statements } = open;
+  if (!onFinished && !trace) return;
   try {
-    const failure = error === undefined ? undefined : toStoreError(error);
-    onFinished({
+    const finished = {
       method,
       context,
       startMs,
-      error: failure,
+      error: error === undefined ? undefined : toStoreError(error),
       revision,
       requestBytes,
       responseBytes,
       request,
       response,
-    });
+      statements,
+      traceId: trace?.traceId,
+    };
+    trace?.finish(finished);
+    onFinished?.(finished);
   } catch (thrown) {
     logLateFailure(thrown, methodPath(method), log);
   }

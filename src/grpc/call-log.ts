@@ -6,7 +6,7 @@ import type { CallLogging } from "../config.ts";
 import type { FinishedCall, OnFinished } from "../handlers/finished-call.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
-import { STATUS_BY_CODE } from "./error-status.ts";
+import { STATUS_BY_CODE, statusName } from "./error-status.ts";
 
 /** The errors that are the server's, not the caller's. */
 const SERVERS_OWN: ReadonlySet<status> = new Set([
@@ -17,6 +17,9 @@ const SERVERS_OWN: ReadonlySet<status> = new Set([
   status.UNAVAILABLE,
   status.DATA_LOSS,
 ]);
+
+/** The most names of statements in a line: a call that needs more tables is rare. */
+const NAMES_MAX = 16;
 
 /** Writes the lines of calls to `log`; `random` draws those calls of many that get one. */
 export function logCallsTo(
@@ -41,7 +44,7 @@ export function logCallsTo(
       if (isOneOfMany && random() >= sample) return;
     }
     if (!mayWrite()) return;
-    const line = factsOf(call, status[code] ?? String(code), durationMs);
+    const line = factsOf(call, statusName(error), durationMs);
     if (isSlow || isFailure) log.warn(line, isFailure ? "call failed" : "slow call");
     else log.info(line, "call");
   };
@@ -67,9 +70,10 @@ function boundLines(log: Log, perSecond: number): () => boolean {
 }
 
 function factsOf(call: FinishedCall, code: string, durationMs: number) {
-  const { method, context, error, requestBytes, responseBytes } = call;
+  const { method, context, error, requestBytes, responseBytes, statements } = call;
   const { principal } = context;
-  const traceId = traceIdOf(context.metadata("traceparent")[0]);
+  const traceId = call.traceId ?? traceIdOf(context.metadata("traceparent")[0]);
+  const names = [...new Set(statements.runs.map(({ name }) => name))];
   return {
     method: `${method.parent.typeName}/${method.name}`,
     code,
@@ -77,6 +81,7 @@ function factsOf(call: FinishedCall, code: string, durationMs: number) {
     durationMs: Math.round(durationMs * 1_000) / 1_000,
     requestBytes,
     responseBytes,
+    ...(names.length > 0 && { statements: names.slice(0, NAMES_MAX) }),
     peer: context.peer,
     ...(principal && { principal: principal.name }),
     ...(traceId !== undefined && { traceId }),

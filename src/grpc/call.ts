@@ -12,7 +12,9 @@ import {
 import type { Credentials } from "../access/authenticator.ts";
 import type { Principal } from "../access/principal.ts";
 import { StoreError } from "../errors.ts";
+import type { BeginTrace, CallOrigin, CallTrace } from "../handlers/finished-call.ts";
 import type { CallContext } from "../handlers/handler.ts";
+import { createStatementLog, type StatementLog } from "../observe/statement-run.ts";
 
 /** A call as grpc-js gives it, its messages as bytes. */
 export type RawUnaryCall = ServerUnaryCall<Buffer, Buffer>;
@@ -43,6 +45,11 @@ export interface OpenCall {
   responseBytes: number;
   /** The response metadata collected so far. */
   readonly answerMetadata: Metadata;
+  /** The statements that were run for it so far. */
+  readonly statements: StatementLog;
+  readonly trace: CallTrace | undefined;
+  /** Runs what answers it, as a part of its trace. */
+  run<T>(action: () => T): T;
   /** @throws StoreError DEADLINE_EXCEEDED, CANCELLED if nobody waits for an answer any more. */
   throwIfOver(): void;
   abort(reason: StoreError): void;
@@ -57,6 +64,7 @@ interface CancellableCall {
   readonly cancelled: boolean;
   readonly metadata: Metadata;
   getPeer(): string;
+  getHost(): string;
   getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate };
   getDeadline(): Date | number;
   on(event: "cancelled", listener: () => void): unknown;
@@ -66,13 +74,16 @@ interface CancellableCall {
 /** A call, and what its handler is told of it; `onRevision` runs after each setRevision. */
 export function openCall(
   call: CancellableCall,
+  beginTrace?: BeginTrace,
   onRevision?: (metadata: Metadata) => void,
 ): OpenCall {
-  return new Call(call, onRevision);
+  const opened = new Call(call, onRevision);
+  if (beginTrace) opened.trace = beginTrace(opened, opened.startMs);
+  return opened;
 }
 
 /** Most calls are answered at once: what watches for their end is made when it is asked for. */
-class Call implements OpenCall, CallContext, Credentials {
+class Call implements OpenCall, CallContext, CallOrigin, Credentials {
   readonly startMs = performance.now();
   principal: Principal | undefined;
   revision: bigint | undefined;
@@ -80,6 +91,8 @@ class Call implements OpenCall, CallContext, Credentials {
   responseBytes = 0;
   readonly answerMetadata = new Metadata();
   readonly deadlineMs?: number;
+  readonly statements = createStatementLog();
+  trace: CallTrace | undefined;
   readonly #call: CancellableCall;
   readonly #onRevision: ((metadata: Metadata) => void) | undefined;
   #controller: AbortController | undefined;
@@ -124,6 +137,10 @@ class Call implements OpenCall, CallContext, Credentials {
     return this.#call.getPeer();
   }
 
+  get authority(): string {
+    return this.#call.getHost();
+  }
+
   metadata(key: string): readonly (string | Uint8Array)[] {
     return this.#call.metadata.get(key);
   }
@@ -132,6 +149,10 @@ class Call implements OpenCall, CallContext, Credentials {
     this.revision = revision;
     this.answerMetadata.set(REVISION_KEY, String(revision));
     this.#onRevision?.(this.answerMetadata);
+  }
+
+  run<T>(action: () => T): T {
+    return this.trace ? this.trace.run(action) : action();
   }
 
   throwIfOver(): void {

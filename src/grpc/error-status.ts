@@ -54,6 +54,12 @@ export const STATUS_BY_CODE: Readonly<Record<ErrorCode, status>> = {
   DATABASE_IN_USE: status.INTERNAL,
 };
 
+/** The name of the status that a call ends with. */
+export function statusName(error: StoreError | undefined): string {
+  const code = error ? STATUS_BY_CODE[error.code] : status.OK;
+  return status[code] ?? String(code);
+}
+
 /** How a call ends, in the form that grpc-js takes. */
 export interface CallStatus {
   readonly code: status;

@@ -1,14 +1,19 @@
 // The life of a gRPC server: limits, listening, and a stop that loses no call in flight.
 // Must not know what it serves, but for the services that answer when the database cannot.
 
-import type { Http2Server, ServerHttp2Session } from "node:http2";
+import type {
+  Http2Server,
+  IncomingHttpHeaders,
+  ServerHttp2Session,
+  ServerHttp2Stream,
+} from "node:http2";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, type ServerOptions, setLogger } from "@grpc/grpc-js";
 import type { Admission } from "../access/access-control.ts";
 import { createCallRate } from "../access/call-rate.ts";
 import { DATABASE, HEALTH, REFLECTION } from "../access/method-policy.ts";
 import { StoreError } from "../errors.ts";
-import type { CallMeter, OnFinished } from "../handlers/finished-call.ts";
+import type { BeginTrace, CallMeter, OnFinished, UnknownCall } from "../handlers/finished-call.ts";
 import type { Service } from "../handlers/handler.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
@@ -40,8 +45,10 @@ export interface ServerConfig extends Place {
   readonly onFinished?: OnFinished | undefined;
   /** Who is told of the calls of a method as they come and go. */
   readonly meterOf?: ((method: DescMethod) => CallMeter) | undefined;
+  /** What begins the traces of the calls of a method. */
+  readonly traceOf?: ((method: DescMethod) => BeginTrace) | undefined;
   /** Is told of each call of a method that there is not. */
-  readonly onUnknown?: (() => void) | undefined;
+  readonly onUnknown?: ((call: UnknownCall) => void) | undefined;
   /** Runs first when the server stops: health says NOT_SERVING here. */
   readonly onStopping?: () => void | Promise<void>;
 }
@@ -88,6 +95,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
       answers,
       onFinished: config.onFinished,
       meterOf: config.meterOf,
+      traceOf: config.traceOf,
     });
     server.addService(definition, implementation);
   }
@@ -156,10 +164,10 @@ async function listenWith(
     limitTimeouts(http2Server);
     const watch = limitWaits(http2Server, limits, (path) => kinds.get(path), countRefusal);
     const { onClosed } = watch;
-    const onCall: StreamWatch["onCall"] = (stream, path) => {
-      watch.onCall(stream, path);
+    const onCall: StreamWatch["onCall"] = (stream, path, headers) => {
+      watch.onCall(stream, path, headers);
       // grpc-js answers them by itself.
-      if (!kinds.has(path)) onUnknown?.();
+      if (onUnknown && !kinds.has(path)) onUnknown(unknownCall(stream, path, headers));
     };
     const limiting = { limits, errorDomain, countRefusal, peers, pace };
     limitStreams(http2Server, { ...limiting, watch: { onCall, onClosed } });
@@ -176,6 +184,22 @@ async function listenWith(
     server.forceShutdown();
     throw error;
   }
+}
+
+function unknownCall(
+  { session }: ServerHttp2Stream,
+  path: string,
+  headers: IncomingHttpHeaders,
+): UnknownCall {
+  return {
+    path,
+    get peer() {
+      const { remoteAddress, remotePort } = session?.socket ?? {};
+      return remoteAddress === undefined ? "unix:" : `${remoteAddress}:${remotePort}`;
+    },
+    authority: headers[":authority"] ?? "",
+    metadata: (key) => [headers[key] ?? []].flat(),
+  };
 }
 
 /** grpc-js gives nobody else a look at a call before it has read its headers. */

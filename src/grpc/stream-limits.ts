@@ -50,7 +50,7 @@ type OnStream = (
 
 /** Is told of the calls that are let in. */
 export interface StreamWatch {
-  onCall(stream: ServerHttp2Stream, path: string): void;
+  onCall(stream: ServerHttp2Stream, path: string, headers: IncomingHttpHeaders): void;
   onClosed(stream: ServerHttp2Stream): void;
 }
 
@@ -127,7 +127,7 @@ export function limitStreams(server: Http2Server, limiting: StreamLimiting): voi
   }
 
   function begin({ stream, headers, flags, rawHeaders }: Call): void {
-    watch.onCall(stream, headers[":path"] ?? "");
+    watch.onCall(stream, headers[":path"] ?? "", headers);
     for (const handle of handlers) handle(stream, headers, flags, rawHeaders);
   }
 

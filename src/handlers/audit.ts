@@ -12,6 +12,7 @@ import { reflect } from "@bufbuild/protobuf/reflect";
 import { resource_reference } from "../../gen/google/api/resource_pb.ts";
 import { requiredRole } from "../access/method-policy.ts";
 import type { Log } from "../observe/log.ts";
+import { isRedacted } from "../schema/redaction.ts";
 import type { FinishedCall } from "./finished-call.ts";
 
 /** The most names in a line; of more it tells how many there were. */
@@ -60,6 +61,7 @@ function namesIn(desc: DescMessage, bytes: Uint8Array | undefined): readonly str
 function* collectNames(desc: DescMessage, message: Message, isTop: boolean): Iterable<string> {
   const reflected = reflect(desc, message);
   for (const field of desc.fields) {
+    if (isRedacted(field)) continue;
     if (
       field.fieldKind === "scalar" ||
       (field.fieldKind === "list" && field.listKind === "scalar")

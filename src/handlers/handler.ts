@@ -13,6 +13,7 @@ import type {
 } from "@bufbuild/protobuf";
 import type { GenService, GenServiceMethods } from "@bufbuild/protobuf/codegenv2";
 import type { Principal } from "../access/principal.ts";
+import type { StatementLog } from "../observe/statement-run.ts";
 
 /** What a handler knows of the call beside its request. */
 export interface CallContext {
@@ -20,6 +21,8 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** When the client stops waiting, in milliseconds since the epoch; absent if it never does. */
   readonly deadlineMs?: number;
+  /** Where the statements are noted that are run for it. */
+  readonly statements?: StatementLog | undefined;
   /** Who calls: `host:port`, or `unix:` and a path. */
   readonly peer: string;
   /** Who that is, by its credentials; undefined if everybody may call. */

@@ -44,8 +44,8 @@ export function commitOptions(
   request: Message,
   context: CallContext,
 ): CommitOptions {
-  const { signal, deadlineMs } = context;
-  const limits = { signal, ...(deadlineMs !== undefined && { deadlineMs }) };
+  const { signal, deadlineMs, statements } = context;
+  const limits = { signal, statements, ...(deadlineMs !== undefined && { deadlineMs }) };
   const validateOnly = boolField(desc, request, "validate_only");
   const id = stringField(desc, request, "request_id");
   if (id === "") return { ...limits, validateOnly };

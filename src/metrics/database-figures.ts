@@ -4,7 +4,7 @@
 import { statSync } from "node:fs";
 import type { ChangeCount } from "../database/change.ts";
 import type { QueueLengths } from "../database/database.ts";
-import type { WorkFigures } from "../database/figures.ts";
+import type { MaintenanceRuns, WorkFigures } from "../database/figures.ts";
 import { counter, type Family, gauge, histogram, value } from "./families.ts";
 
 /** What a database tells of itself. */
@@ -12,6 +12,7 @@ export interface MeasuredDatabase {
   work(): WorkFigures | undefined;
   queues(): QueueLengths;
   changes(): readonly ChangeCount[];
+  maintenanceRuns(): MaintenanceRuns | undefined;
 }
 
 const DRIVER = { driver: "sqlite" };
@@ -25,6 +26,7 @@ export function databaseFamilies(
   const { queuedCommits, queuedReads } = database.queues();
   return [
     ...workFamilies(database.work()),
+    ...maintenanceFamilies(database.maintenanceRuns()),
     gauge("database_queue_length", "Calls that wait for the writer, or for a reader.", [
       value(queuedCommits, { ...DRIVER, queue: "commits" }),
       value(queuedReads, { ...DRIVER, queue: "reads" }),
@@ -49,7 +51,7 @@ export function databaseFamilies(
 
 function workFamilies(work: WorkFigures | undefined): readonly Family[] {
   if (!work) return [];
-  const { statements, commits, groups } = work;
+  const { statements, commits, groups, lockWaits } = work;
   return [
     histogram(
       "database_query_duration_seconds",
@@ -75,6 +77,32 @@ function workFamilies(work: WorkFigures | undefined): readonly Family[] {
     histogram("database_commit_group_calls", "How many calls shared a transaction.", [
       [DRIVER, groups],
     ]),
+    histogram(
+      "database_sqlite_lock_wait_seconds",
+      "How long the writer waited, each time that another process had the lock.",
+      [[{}, lockWaits]],
+    ),
+  ];
+}
+
+/** Of processes, each has its own; a database that is only read has none. */
+function maintenanceFamilies(runs: MaintenanceRuns | undefined): readonly Family[] {
+  if (!runs) return [];
+  const { done, failed, seconds, lastMs } = runs;
+  return [
+    counter("protostore_maintenance_runs_total", "Maintenance, by how it ended.", [
+      value(done, { status: "ok" }),
+      value(failed, { status: "error" }),
+    ]),
+    counter("protostore_maintenance_seconds_total", "How long maintenance took in all.", [
+      value(seconds),
+    ]),
+    gauge(
+      "protostore_maintenance_timestamp_seconds",
+      "When the file was last put in order since the start.",
+      lastMs === undefined ? [] : [value(lastMs / 1_000)],
+      "max",
+    ),
   ];
 }
 

@@ -8,6 +8,7 @@ import { type FieldViolation, refuseFields } from "../errors.ts";
 import { accessOf, type FieldAccess } from "./access.ts";
 import { FieldBehavior, hasBehavior } from "./options.ts";
 import type { ResourcePlan } from "./plan.ts";
+import { pathOfField, pathWithin } from "./redaction.ts";
 import { messagesIn } from "./registry.ts";
 import { isWellKnown } from "./types/all-kinds.ts";
 
@@ -66,13 +67,14 @@ function collectMissing(
     const value = access.get(message);
     if (value === undefined) {
       if (isMarked) {
-        violations.push({ field: `${path}.${field.name}`, description: "is required" });
+        violations.push({ field: pathOfField(path, field), description: "is required" });
       }
     } else if (nested) {
       const inside = concerned(nested, FieldBehavior.REQUIRED);
-      forEachNested(field, value, (item, suffix) =>
-        collectMissing(item, inside, `${path}.${field.name}${suffix}`, violations),
-      );
+      forEachNested(field, value, (item, suffix) => {
+        const at = pathWithin(pathOfField(path, field), field, suffix);
+        collectMissing(item, inside, at, violations);
+      });
     }
   }
 }

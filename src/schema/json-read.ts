@@ -16,6 +16,7 @@ import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { mergeOthers, readUnknown } from "./json-read-unknown.ts";
 import { scanJson } from "./json-scan.ts";
 import { readSpecial } from "./json-special.ts";
+import { isRedacted } from "./redaction.ts";
 import type { SqlValue } from "./sql-value.ts";
 import { findStoredField } from "./stored-types.ts";
 import { messageKind, SCALARS } from "./types/all-kinds.ts";
@@ -186,10 +187,11 @@ function quote(key: string): string {
 }
 
 function asNested(field: DescField, error: unknown): NestedFault {
-  if (error instanceof NestedFault) {
+  const isHidden = isRedacted(field);
+  if (error instanceof NestedFault && !isHidden) {
     return new NestedFault(`${field.name}.${error.path}`, error.reason);
   }
-  const isOurs = error instanceof Unrepresentable;
+  const isOurs = error instanceof Unrepresentable && !isHidden;
   // What a library says of a value is not in our words.
   const reason = isOurs ? error.message : `must be the JSON of ${typeNameOf(field)}`;
   return new NestedFault(field.name, reason);

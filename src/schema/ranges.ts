@@ -5,6 +5,7 @@ import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
 import { type FieldViolation, refuseFields } from "../errors.ts";
 import { accessOf, type FieldAccess } from "./access.ts";
 import { forEachNested } from "./behavior.ts";
+import { pathOfField, pathWithin } from "./redaction.ts";
 import { messagesIn } from "./registry.ts";
 import { messageKind } from "./types/all-kinds.ts";
 import type { MessageKind } from "./types/kind.ts";
@@ -72,7 +73,7 @@ function collect(
     if (value === undefined) continue;
     const parts = partsWithin(field, inside);
     forEachNested(field, value, (item, suffix) => {
-      const at = `${path}.${field.name}${suffix}`;
+      const at = pathWithin(pathOfField(path, field), field, suffix);
       const description = outOfRange?.(item);
       if (description !== undefined) violations.push({ field: at, description });
       else collect(type, item, parts, at, violations);

@@ -17,6 +17,7 @@ import { checksumOf } from "./checksum.ts";
 import { readJson } from "./json-read.ts";
 import { writeJson } from "./json-write.ts";
 import type { ChildPlan, ResourcePlan, TablePlan } from "./plan.ts";
+import { isRedacted } from "./redaction.ts";
 import { formatName, identify } from "./resource-name.ts";
 import { damagedBytes, faultError, type RowFault, unreadableField } from "./row-fault.ts";
 import type { SqlValue } from "./sql-value.ts";
@@ -334,7 +335,8 @@ function toFieldValue(field: DescField, value: unknown): unknown {
 
 /** Anything but a refusal of the codec is a library's, whose words are not shown. */
 function faultText(field: DescField, error: unknown): string {
-  const reason = error instanceof Unrepresentable ? error.message : "is no value of the field";
+  const isTold = error instanceof Unrepresentable && !isRedacted(field);
+  const reason = isTold ? error.message : "is no value of the field";
   return `${field.name}: ${reason}`;
 }
 

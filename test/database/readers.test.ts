@@ -13,13 +13,11 @@ import {
   type Connection,
   openConnection,
 } from "../../src/database/sqlite/connection/connection.ts";
-import {
-  createStatementRunner,
-  type StatementRun,
-} from "../../src/database/sqlite/connection/statement-runner.ts";
+import { createStatementRunner } from "../../src/database/sqlite/connection/statement-runner.ts";
 import { openSqlite, type SqliteDatabase } from "../../src/database/sqlite/sqlite-database.ts";
 import { StoreError } from "../../src/errors.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
+import type { StatementRun } from "../../src/observe/statement-run.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
 import type { SqlValue } from "../../src/schema/sql-value.ts";
 import { tempDir } from "../support/temp.ts";
@@ -350,15 +348,15 @@ test("a runner tells of each statement what it was and how it went", () => {
   expect(() => runner.run(twice)).toThrow(/UNIQUE/);
   expect(() => runner.all(statement("SELECT 1 FROM absent"))).toThrow(/no such table/);
   runner.run(statement("DELETE FROM books"));
-  expect(runs.map(({ name, rows, error }) => [name, rows, error !== undefined])).toEqual([
-    ["CREATE", 0, false],
-    ["INSERT books", 2, false],
-    ["SELECT books", 2, false],
-    ["SELECT books", 0, false],
-    ["UPDATE books", 1, false],
-    ["INSERT books", 0, true],
-    ["SELECT absent", 0, true],
-    ["DELETE books", 2, false],
+  expect(runs.map(({ name, rows, errorCode }) => [name, rows, errorCode])).toEqual([
+    ["CREATE", 0, undefined],
+    ["INSERT books", 2, undefined],
+    ["SELECT books", 2, undefined],
+    ["SELECT books", 0, undefined],
+    ["UPDATE books", 1, undefined],
+    ["INSERT books", 0, "SQLITE_CONSTRAINT_UNIQUE"],
+    ["SELECT absent", 0, "SQLITE_ERROR"],
+    ["DELETE books", 2, undefined],
   ]);
   for (const { durationNs } of runs) expect(durationNs).toBeGreaterThanOrEqual(0);
   connection.close();

@@ -14,6 +14,7 @@ import { METHODS } from "../../src/chinook/methods.ts";
 import { RESOURCES } from "../../src/chinook/resources.ts";
 import { connect } from "../../src/client/client.ts";
 import { runCli, startServerProcess } from "../service/cli.ts";
+import { openSql } from "../service/support.ts";
 import { migrateUp, readMigrationFiles } from "../support/migrate.ts";
 import { startTestService } from "../support/service.ts";
 import { tempDir } from "../support/temp.ts";
@@ -179,6 +180,54 @@ test("statements are counted in every thread, commits and the files besides", as
   for (const size of ["file_size_bytes", "wal_size_bytes", "page_count"]) {
     expect(sumOf(afterCreate, `database_sqlite_${size}`)).toBeGreaterThan(0);
   }
+});
+
+test("the writer's waits for another program's lock are counted, and those alone", async () => {
+  const service = await startTestService(HERE);
+  const artists = service.connection.service(ArtistService);
+  const waits = async () =>
+    sumOf(await scrape(service.metricsPort), "database_sqlite_lock_wait_seconds_count");
+  await artists.createArtist({ artist: { displayName: "Alone" } });
+  expect(await waits()).toBe(0);
+
+  const other = openSql(service.database);
+  other.exec("BEGIN IMMEDIATE");
+  const created = artists.createArtist({ artist: { displayName: "Waits" } });
+  // It has begun to ask for the lock.
+  await vi.waitFor(async () => {
+    const samples = await scrape(service.metricsPort);
+    const failed = { operation: "BEGIN", status: "error" };
+    expect(sumOf(samples, "database_query_total", failed)).toBeGreaterThan(0);
+  }, PATIENCE);
+  other.exec("COMMIT");
+  await created;
+  expect(await waits()).toBe(1);
+  const samples = await scrape(service.metricsPort);
+  expect(sumOf(samples, "database_sqlite_lock_wait_seconds_sum")).toBeGreaterThan(0);
+});
+
+test("maintenance is counted by how it ended", async () => {
+  const service = await startTestService(HERE);
+  const before = await scrape(service.metricsPort);
+  const runs = (samples: readonly Sample[]) =>
+    ["ok", "error"].map((status) =>
+      sumOf(samples, "protostore_maintenance_runs_total", { status }),
+    );
+  const lastOf = (samples: readonly Sample[]) =>
+    samples.filter(({ name }) => name === "protostore_maintenance_timestamp_seconds");
+  expect(runs(before)).toEqual([0, 0]);
+  expect(lastOf(before)).toEqual([]);
+
+  const { maintainDatabase } = service.connection.service(DatabaseService);
+  for await (const _ of maintainDatabase({}));
+  // One that is left is given up.
+  for await (const _ of maintainDatabase({})) break;
+  await vi.waitFor(async () => {
+    expect(runs(await scrape(service.metricsPort))).toEqual([1, 1]);
+  }, PATIENCE);
+  const after = await scrape(service.metricsPort);
+  expect(sumOf(after, "protostore_maintenance_seconds_total")).toBeGreaterThan(0);
+  expect(lastOf(after)).toHaveLength(1);
 });
 
 test("what a limit refuses is counted under its name", async () => {

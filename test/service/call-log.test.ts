@@ -4,8 +4,11 @@ import { join } from "node:path";
 import { type DescField, type DescMessage, fromJson, toBinary } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { ArtistService } from "../../gen/chinook/v1/artist_pb.ts";
+import { GenreService } from "../../gen/chinook/v1/genre_pb.ts";
 import { METHODS } from "../../src/chinook/methods.ts";
 import { RESOURCES } from "../../src/chinook/resources.ts";
+import { connect } from "../../src/client/client.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { tempDir } from "../support/temp.ts";
 import { logOf, type ServerProcess, startServerProcess } from "./cli.ts";
@@ -141,6 +144,44 @@ test("a line tells method, status, reason, sizes, caller and trace", async () =>
   ]);
   expect(callsIn(server)[0]?.responseBytes).toBeGreaterThan(10);
   expect(callsIn(server)[1]?.responseBytes).toBe(0);
+});
+
+test("a line names the statements of its call, whichever thread ran them, each name once", async () => {
+  const server = await start("--log-calls", "all", "--log-calls-sample", "1");
+  const artists = connect(server.address);
+  onTestFinished(() => artists.close());
+  const { createArtist, batchGetArtists, listArtists, getArtist } = artists.service(ArtistService);
+  await getArtist({ name: "artists/1" });
+  await listArtists({});
+  await listArtists({ filter: 'biography = "x"', includeTotalSize: true });
+  await batchGetArtists({ names: ["artists/1", "artists/2"] });
+  const created = await Promise.all([
+    createArtist({ artist: { displayName: "One" } }),
+    createArtist({ artist: { displayName: "Two" } }),
+    artists
+      .service(GenreService)
+      .deleteGenre({ name: "genres/999999" })
+      .catch(() => {}),
+  ]);
+  expect(created).toHaveLength(3);
+  await expect(getArtist({ name: "no name" })).rejects.toThrow();
+  await vi.waitFor(() => expect(callsIn(server)).toHaveLength(8), PATIENCE);
+  const named = (method: string) =>
+    callsIn(server)
+      .filter((line) => String(line.method).endsWith(`/${method}`))
+      .map(({ statements }) => statements);
+  expect(named("GetArtist")).toEqual([["SELECT artists"], undefined]);
+  const read = ["BEGIN", "SELECT store_state", "SELECT artists", "COMMIT"];
+  expect(named("ListArtists")).toEqual([["SELECT artists"], expect.arrayContaining(read)]);
+  expect(named("BatchGetArtists")).toEqual([expect.arrayContaining(read)]);
+  // Those of a transaction are each call's; those of another call in it are not.
+  for (const names of named("CreateArtist")) {
+    expect(names).toEqual(expect.arrayContaining(["BEGIN", "INSERT artists", "COMMIT"]));
+    expect(names).not.toContain("SELECT genres");
+  }
+  const [deleted] = named("DeleteGenre");
+  expect(deleted).toEqual(expect.arrayContaining(["BEGIN", "SELECT genres"]));
+  expect(deleted).not.toContain("INSERT artists");
 });
 
 test("in a second there are no more lines than may be, and the others are counted", async () => {

@@ -56,9 +56,18 @@ export function logged(server: ServerProcess, message: string): readonly number[
 }
 
 /** Runs `protostore serve ARGS` on a free port; killed with the test if it is not ended before. */
-export async function startServerProcess(...args: readonly string[]): Promise<ServerProcess> {
+export function startServerProcess(...args: readonly string[]): Promise<ServerProcess> {
+  return startServerWith({}, ...args);
+}
+
+/** The same, with these variables in its environment. */
+export async function startServerWith(
+  variables: Readonly<Record<string, string>>,
+  ...args: readonly string[]
+): Promise<ServerProcess> {
   const serve = ["src/main.ts", "serve", "--address", "127.0.0.1:0", ...args];
-  const child = spawn(process.execPath, serve, { cwd: REPO_ROOT, env: environment() });
+  const env = { ...environment(), ...variables };
+  const child = spawn(process.execPath, serve, { cwd: REPO_ROOT, env });
   const output = collect(child);
   const closed = once(child, "close");
   onTestFinished(async () => {

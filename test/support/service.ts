@@ -10,6 +10,7 @@ import { type Connection, connect } from "../../src/client/client.ts";
 import type { Config, Durability } from "../../src/config.ts";
 import type { Definition } from "../../src/definition.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
+import type { Log } from "../../src/observe/log.ts";
 import { makeTempDir } from "./temp.ts";
 import { REPO_ROOT } from "./tools.ts";
 
@@ -32,6 +33,9 @@ export interface TestServiceOptions {
   readonly backups?: Config["backups"];
   /** Who may call, and what is written of it. */
   readonly access?: Pick<Config, "tls" | "access" | "auditLog" | "reflection">;
+  /** Where its log goes, and which calls have a line in it; nowhere if absent. */
+  readonly log?: Log;
+  readonly callLog?: Config["callLog"];
 }
 
 /** A service that answers. */
@@ -68,6 +72,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       ...options.access,
       ...(options.metricsAddress !== undefined && { metricsAddress: options.metricsAddress }),
       ...(options.backups && { backups: options.backups }),
+      ...(options.callLog && { callLog: options.callLog }),
       processes: 1,
       ...(options.migrations !== undefined && { migrations: options.migrations }),
       ...(options.fixtures && { fixtures: join(REPO_ROOT, "fixtures") }),
@@ -75,7 +80,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       limits: { ...DEFAULT_LIMITS, fillRowsPerSecond: 0, ...options.limits },
     },
     options.definition ?? CHINOOK,
-    pino({ level: "silent" }),
+    options.log ?? pino({ level: "silent" }),
   ).catch((error: unknown) => {
     removeDirectory();
     throw error;

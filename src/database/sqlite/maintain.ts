@@ -4,6 +4,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { StoreError } from "../../errors.ts";
 import type { Database } from "../database.ts";
+import type { MaintenanceRuns } from "../figures.ts";
 import type { MaintenanceOrder, MaintenanceProgress, MaintenanceStage } from "../maintenance.ts";
 import { type Connection, readPragma, translateSqliteError } from "./connection/connection.ts";
 import { measureFile } from "./inspect/page-figures.ts";
@@ -20,11 +21,13 @@ export interface MaintenanceTools {
   readonly requestRetentionMs: number;
 }
 
-/** Does it, and tells how far it is. */
-export type Maintain = (
-  order: MaintenanceOrder,
-  signal: AbortSignal,
-) => AsyncGenerator<MaintenanceProgress>;
+/** The maintenance of a database. */
+export interface Maintenance {
+  /** Does it, and tells how far it is. */
+  run(order: MaintenanceOrder, signal: AbortSignal): AsyncGenerator<MaintenanceProgress>;
+  /** What has become of it so far. */
+  readonly runs: MaintenanceRuns;
+}
 
 /** Pages that are given back in one step: a mebibyte of the usual ones. */
 const FREE_PAGES = 256;
@@ -37,19 +40,36 @@ const CHECKPOINT_ATTEMPTS = 50;
 const INCREMENTAL = 2n;
 
 /** The maintenance of one database, which is done by one caller at a time. */
-export function createMaintenance(tools: MaintenanceTools): Maintain {
+export function createMaintenance(tools: MaintenanceTools): Maintenance {
   let isRunning = false;
-  return async function* maintain(order, signal) {
-    if (isRunning) throw busy("the maintenance is going on already");
-    isRunning = true;
-    try {
-      yield* maintainOnce(tools, order, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      throw translateSqliteError(error);
-    } finally {
-      isRunning = false;
-    }
+  let [started, done, seconds] = [0, 0, 0];
+  let lastMs: number | undefined;
+  return {
+    async *run(order, signal) {
+      if (isRunning) throw busy("the maintenance is going on already");
+      isRunning = true;
+      started += 1;
+      const startMs = performance.now();
+      try {
+        for await (const progress of maintainOnce(tools, order, signal)) {
+          if (progress.stage === "finished") {
+            done += 1;
+            lastMs = Date.now();
+          }
+          yield progress;
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        throw translateSqliteError(error);
+      } finally {
+        isRunning = false;
+        seconds += (performance.now() - startMs) / 1_000;
+      }
+    },
+    get runs() {
+      const failed = started - done - (isRunning ? 1 : 0);
+      return { done, failed: Math.max(failed, 0), seconds, lastMs };
+    },
   };
 }
 

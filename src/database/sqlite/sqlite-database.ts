@@ -8,11 +8,12 @@ import type { Durability } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import type { Log } from "../../observe/log.ts";
+import type { OnStatement } from "../../observe/statement-run.ts";
 import { tellAll } from "../../observe/tell-all.ts";
 import type { ChangeCount } from "../change.ts";
 import type { Checkpoint, CheckpointMode } from "../checkpoint.ts";
 import type { CallLimits, Database, QueueLengths } from "../database.ts";
-import type { WorkFigures } from "../figures.ts";
+import type { MaintenanceRuns, WorkFigures } from "../figures.ts";
 import type { MaintenanceOrder, MaintenanceProgress } from "../maintenance.ts";
 import { createListReader } from "../sql/read/lists.ts";
 import type { Statement } from "../sql/statements.ts";
@@ -22,7 +23,6 @@ import { type Connection, translateSqliteError } from "./connection/connection.t
 import { type Guarded, openGuarded } from "./connection/file-guard.ts";
 import { isReadOnlyNow, readOnlyMedia } from "./connection/media.ts";
 import { createWorkMeter } from "./connection/statement-figures.ts";
-import type { OnStatement } from "./connection/statement-runner.ts";
 import { useSchemaStore } from "./descriptors/schema-store.ts";
 import { rowDialect } from "./dialect/row-dialect.ts";
 import { dialectOf } from "./dialect/sqlite-dialect.ts";
@@ -56,6 +56,10 @@ export interface SqliteOptions {
   readonly isMeasured?: boolean;
   /** Told of the statements that the main thread runs. */
   readonly onStatement?: OnStatement;
+  /** Told of those of all threads, of very many that share an answer the first ones only. */
+  readonly onEveryStatement?: OnStatement | undefined;
+  /** Whether the statements of a call are noted for it also where other threads run them. */
+  readonly isNoted?: boolean;
   /** What secrets that cannot be stored are made from; they are random if it is absent. */
   readonly secretSeed?: string;
   /** Told of threads that die or have to be ended. */
@@ -75,6 +79,8 @@ export interface SqliteDatabase extends Database {
   checkFiles(): StoreError | undefined;
   /** What it has measured of its work, if it does. */
   work(): WorkFigures | undefined;
+  /** What has become of its maintenance, if it can be written. */
+  maintenanceRuns(): MaintenanceRuns | undefined;
   /** What keeps the log from being cut. */
   readonly logHold: HoldWatch;
   /** Copies the log into the database file, as far as the mode says and others allow. @throws StoreError */
@@ -89,6 +95,9 @@ export interface SqliteDatabase extends Database {
   /** Resolves when the database can be written, if it is to be. @throws StoreError */
   opened(): Promise<void>;
 }
+
+/** The most statements that a thread tells of with one answer: to whoever wants all, and for notes. */
+const [TOLD_MAX, NOTED_MAX] = [2_048, 64];
 
 /**
  * Opens the database, whose schema must be up to date.
@@ -107,7 +116,8 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   } = options;
   const { busyTimeoutMs } = limits;
   const meter = options.isMeasured ? createWorkMeter() : undefined;
-  const onStatement = tellAll([options.onStatement, meter?.onStatement]);
+  const { onEveryStatement, isNoted = false } = options;
+  const onStatement = tellAll([options.onStatement, meter?.onStatement, onEveryStatement]);
   const { connection: reading, guard } = openReading(path, busyTimeoutMs, !readOnly);
   useSchemaStore(registry, reading);
   const threads = {
@@ -119,15 +129,16 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     busyTimeoutMs,
     lockTimeoutMs: limits.writeTimeoutMs,
     cells: meter?.writerCells,
+    toldStatementsMax: onEveryStatement ? TOLD_MAX : isNoted ? NOTED_MAX : undefined,
     // Threads that start later are given the files that are known then.
     get files() {
       return guard.files;
     },
   };
   if (readOnly) endAhead();
-  const writer = readOnly ? undefined : startWriter(threads, meter?.onGroup);
+  const writer = readOnly ? undefined : startWriter(threads, meter?.onGroup, onEveryStatement);
   const readPoint = createPointReader(reading, { ...options, onStatement }, limits.writeTimeoutMs);
-  const readers = createReaderPool(threads, limits, options.log, meter);
+  const readers = createReaderPool(threads, limits, options.log, meter, onEveryStatement);
   const scans = scansIn(readers, rowDialect(reading));
   const view = createSchemaView(reading);
   const costs = createListCosts(reading, view);
@@ -162,6 +173,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     connection: reading,
     logHold,
     work: () => meter?.read(),
+    maintenanceRuns: () => maintenance?.runs,
     changes: () => writer?.changes ?? [],
     queues: () => ({ queuedCommits: writer?.queued ?? 0, queuedReads: readers.queued }),
     async opened() {
@@ -173,7 +185,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     },
     maintain(order, signal) {
       if (!maintenance) throw readOnlyMode();
-      return maintenance(order, signal);
+      return maintenance.run(order, signal);
     },
     writeRefusal() {
       lookAtMedia();

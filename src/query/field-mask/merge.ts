@@ -10,6 +10,7 @@ import {
 } from "@bufbuild/protobuf/reflect";
 import { invalidField } from "../../errors.ts";
 import type { ChildPlan, ResourcePlan } from "../../schema/plan.ts";
+import { isRedacted, pathOfField, pathWithin } from "../../schema/redaction.ts";
 import { isOwnMessage } from "./behaviors.ts";
 import { isStruct, membersOf, setMember, structOf } from "./members.ts";
 import { keepInField, keepInMessage } from "./output-only.ts";
@@ -36,7 +37,7 @@ export function mergeMessage(
   }
   for (const [field, selected] of selection.fields(target.desc)) {
     if (selected.isWhole) replaceField(plan, target, source, field);
-    else mergeField(plan, target, source, field, selected, `${path}.${field.name}`);
+    else mergeField(plan, target, source, field, selected, pathOfField(path, field));
   }
 }
 
@@ -74,7 +75,8 @@ function mergeField(
     }
     case "message": {
       const nested = target.get(field);
-      mergeMessage(plan, nested, source?.get(field), selection, path);
+      const inside = pathWithin(path, field, "");
+      mergeMessage(plan, nested, source?.get(field), selection, inside);
       // Not a change in place: a Struct in a field is a copy.
       target.set(field, nested);
     }
@@ -93,13 +95,15 @@ function mergeList(
   if (size !== target.size) {
     throw invalidField(path, `must have ${target.size} elements, as the resource has, not ${size}`);
   }
-  const child = plan.children.find(({ field }) => field === target.field());
+  const listField = target.field();
+  const child = plan.children.find(({ field }) => field === listField);
   for (let i = 0; i < size; i++) {
     const element = target.get(i) as ReflectMessage;
     const other = source?.get(i) as ReflectMessage;
     const key = child && element.get(child.keyField);
-    if (child) checkSameRow(child, element, other, `${path}[${i}]`);
-    mergeMessage(plan, element, other, selection, `${path}[${i}]`);
+    const at = pathWithin(path, listField, `[${i}]`);
+    if (child) checkSameRow(child, element, other, at);
+    mergeMessage(plan, element, other, selection, at);
     // The key only finds the row: a mask that names it does not clear it.
     if (child) element.set(child.keyField, key);
     target.set(i, element);
@@ -114,7 +118,8 @@ function checkSameRow(
   path: string,
 ): void {
   if (!other.isSet(keyField) || other.get(keyField) === element.get(keyField)) return;
-  throw invalidField(`${path}.${keyField.name}`, `must be ${element.get(keyField)} here, or 0`);
+  const key = isRedacted(keyField) ? "that of the row" : String(element.get(keyField));
+  throw invalidField(pathOfField(path, keyField), `must be ${key} here, or 0`);
 }
 
 function mergeMap(
@@ -133,7 +138,8 @@ function mergeMap(
       replaceEntry(target, source, key);
     } else if (entry || (other && selection.names(key))) {
       const merged = entry ?? reflect((other as ReflectMessage).desc);
-      mergeMessage(plan, merged, other, selected, `${path}[${formatKey(key)}]`);
+      const at = pathWithin(path, target.field(), `[${formatKey(key)}]`);
+      mergeMessage(plan, merged, other, selected, at);
       target.set(key, merged);
     }
   }

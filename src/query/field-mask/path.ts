@@ -3,6 +3,7 @@
 
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { invalidField } from "../../errors.ts";
+import { HIDDEN, hideInPath, isRedacted } from "../../schema/redaction.ts";
 import { isWellKnown, messageKind, SCALARS } from "../../schema/types/all-kinds.ts";
 import { Unrepresentable } from "../../schema/types/column-codec.ts";
 import type { MapKey, Step } from "./selection.ts";
@@ -36,16 +37,18 @@ export function resolvePath(desc: DescMessage, path: string, maskField: string):
   if (Buffer.byteLength(path) > MASK_LIMITS.pathBytes) {
     throw invalidField(maskField, `a path must not be longer than ${MASK_LIMITS.pathBytes} bytes`);
   }
-  const refuse = (reason: string) => invalidField(maskField, `${path} ${reason}`);
+  const refuse = (reason: string) => invalidField(maskField, `${hideInPath(desc, path)} ${reason}`);
   const segments = splitPath(path);
   if (!segments) throw refuse(`is no field of ${desc.name}`);
   let place: Place = { kind: "message", desc };
+  let isHidden = false;
   return segments.map((segment, index) => {
     if (isWildcard(segment) && index === segments.length - 1) {
       throw refuse("must not end in *: leave it out to mean all of it");
     }
-    const step: Step | string = stepInto(place, segment);
+    const step: Step | string = stepInto(place, segment, isHidden ? HIDDEN : segment.text);
     if (typeof step === "string") throw refuse(step);
+    isHidden ||= step.kind === "field" && isRedacted(step.field);
     place = placeAfter(place, step);
     return step;
   });
@@ -86,8 +89,8 @@ type Place =
   | { readonly kind: "struct" }
   | { readonly kind: "leaf" };
 
-/** The step that the segment means there, or what is wrong with the path. */
-function stepInto(place: Place, segment: Segment): Step | string {
+/** The step that the segment means there, or what is wrong with the path; `shown` is told of it. */
+function stepInto(place: Place, segment: Segment, shown: string): Step | string {
   switch (place.kind) {
     case "message": {
       const field = place.desc.fields.find(({ name }) => name === segment.text);
@@ -100,14 +103,14 @@ function stepInto(place: Place, segment: Segment): Step | string {
     case "map": {
       if (isWildcard(segment)) return { kind: "each" };
       const key = readKey(place.field, segment);
-      if (key === undefined) return `has ${segment.text} where a key of a map must be`;
+      if (key === undefined) return `has ${shown} where a key of a map must be`;
       return { kind: "entry", key };
     }
     case "struct":
       if (isWildcard(segment)) return "has * in a google.protobuf.Struct, which is read by key";
       return { kind: "entry", key: segment.text };
     case "leaf":
-      return `goes on with ${segment.text} after a field that has no fields`;
+      return `goes on with ${shown} after a field that has no fields`;
   }
 }
 

@@ -6,6 +6,7 @@ import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { type FieldViolation, refuseFields } from "../../errors.ts";
 import { FieldBehavior } from "../../schema/options.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
+import { pathOfField, pathWithin } from "../../schema/redaction.ts";
 import { canonicalBytes } from "../canonical.ts";
 import { isField, isOwnMessage, isWithin } from "./behaviors.ts";
 import { partsOf, withPrevious } from "./parts.ts";
@@ -36,18 +37,19 @@ function collectChanged(
 ): void {
   if (!isWithin(before.desc, FieldBehavior.IMMUTABLE)) return;
   for (const [field, selected] of selection.fields(before.desc)) {
-    const fieldPath = `${path}.${field.name}`;
+    const fieldPath = pathOfField(path, field);
     if (!before.isSet(field) || isField(field, FieldBehavior.OUTPUT_ONLY)) continue;
     if (isField(field, FieldBehavior.IMMUTABLE)) {
       if (isSame(field, before, after)) continue;
       violations.push({ field: fieldPath, description: "cannot be changed" });
     } else if (field.fieldKind === "message" && isOwnMessage(field)) {
       const [old, nested] = [before.get(field), after.get(field)];
-      collectChanged(plan, old, nested, selected, fieldPath, violations);
+      const inside = pathWithin(fieldPath, field, "");
+      collectChanged(plan, old, nested, selected, inside, violations);
     } else {
       const previous = partsOf(plan, before, field, selected);
       for (const [part, old] of withPrevious(previous, partsOf(plan, after, field, selected))) {
-        const partPath = fieldPath + part.suffix;
+        const partPath = pathWithin(fieldPath, field, part.suffix);
         if (old) collectChanged(plan, old, part.message, part.selection, partPath, violations);
       }
     }
@@ -63,11 +65,12 @@ function collectMissing(
 ): void {
   if (!isWithin(after.desc, FieldBehavior.REQUIRED)) return;
   for (const [field, selected] of selection.fields(after.desc)) {
-    const fieldPath = `${path}.${field.name}`;
+    const fieldPath = pathOfField(path, field);
     if (isField(field, FieldBehavior.OUTPUT_ONLY)) continue;
     if (after.isSet(field)) {
       for (const { suffix, message, selection: rest } of partsOf(plan, after, field, selected)) {
-        collectMissing(plan, message, rest, fieldPath + suffix, violations);
+        const partPath = pathWithin(fieldPath, field, suffix);
+        collectMissing(plan, message, rest, partPath, violations);
       }
     } else if (selected.isWhole && isField(field, FieldBehavior.REQUIRED)) {
       violations.push({ field: fieldPath, description: "is required" });

@@ -4,6 +4,7 @@
 
 import { ScalarType } from "@bufbuild/protobuf";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
+import { HIDDEN } from "../../schema/redaction.ts";
 import { BadLiteral, type Leaf, type Value } from "../../schema/types/leaf.ts";
 import type { FilterNode, Literal, Operator, RestrictionNode } from "./ast.ts";
 import { excerpt, filterError, type Offset } from "./filter-error.ts";
@@ -89,9 +90,9 @@ function checkRestriction(
   text: string,
   node: RestrictionNode,
 ): { condition: Condition; path: string } {
-  const place = followPath(plan, node.path, text);
+  const { place, shown } = followPath(plan, node.path, text);
   const path = node.path.map((segment) => segment.text).join(".");
-  const fail: Fail = (offset, reason) => filterError(text, offset, `${excerpt(path)}: ${reason}`);
+  const fail: Fail = (offset, reason) => filterError(text, offset, `${excerpt(shown)}: ${reason}`);
   const { steps, test } = checkTest(place, node, fail);
   return { condition: { kind: "restriction", steps, test }, path };
 }
@@ -104,6 +105,7 @@ const EXISTS: Test = { kind: "exists" };
 function checkTest(place: Place, node: RestrictionNode, fail: Fail): Checked {
   const { operator, operatorOffset, literal } = node;
   const { shape, steps } = place;
+  const shown = place.isHidden ? HIDDEN : excerpt(literal.text);
   if (operator === ":" && !literal.quoted && literal.text === "*") return checkPresence(place);
   if (operator !== ":" && (place.repeated || shape.shape === "list")) {
     throw fail(operatorOffset, `is in a list; use : in place of ${operator}`);
@@ -114,12 +116,12 @@ function checkTest(place: Place, node: RestrictionNode, fail: Fail): Checked {
         return checkTest(enterList(place, shape.item), node, fail);
       case "map": {
         const key = literal.pieces.length > 1 ? undefined : readMapKey(shape.key, literal.text);
-        if (key === undefined) throw fail(literal.offset, `${excerpt(literal.text)} is no key`);
+        if (key === undefined) throw fail(literal.offset, `${shown} is no key`);
         return { steps: [...steps, { kind: "key", key }], test: EXISTS };
       }
       case "struct": {
         if (literal.pieces.length > 1 || literal.text === EXACT_BYTES) {
-          throw fail(literal.offset, `${excerpt(literal.text)} cannot be asked for`);
+          throw fail(literal.offset, `${shown} cannot be asked for`);
         }
         return { steps: [...steps, { kind: "member", name: literal.text }], test: EXISTS };
       }
@@ -127,7 +129,7 @@ function checkTest(place: Place, node: RestrictionNode, fail: Fail): Checked {
   }
   const leaf = shape.shape === "leaf" || shape.shape === "message" ? shape.leaf : undefined;
   if (!leaf) throw fail(operatorOffset, `${WITHOUT_VALUE[shape.shape]}, or test presence with :*`);
-  return { steps, test: checkComparison(leaf, operator, operatorOffset, literal, fail) };
+  return { steps, test: checkComparison(leaf, node, shown, fail) };
 }
 
 const WITHOUT_VALUE: Readonly<Record<Shape["shape"], string>> = {
@@ -157,9 +159,8 @@ function checkPresence(place: Place): Checked {
 
 function checkComparison(
   leaf: Leaf,
-  operator: Operator,
-  operatorOffset: Offset,
-  literal: Literal,
+  { operator, operatorOffset, literal }: RestrictionNode,
+  shown: string,
   fail: Fail,
 ): Test {
   const isEquality = operator === "=" || operator === "!=" || operator === ":";
@@ -175,7 +176,7 @@ function checkComparison(
     if (isEquality || isScale) return { kind: "compare", leaf, operator, value };
   } catch (error) {
     if (!(error instanceof BadLiteral)) throw error;
-    throw fail(literal.offset, `${excerpt(literal.text)}: ${error.message}`);
+    throw fail(literal.offset, `${shown}: ${error.message}`);
   }
-  throw fail(operatorOffset, `${literal.text} is not less or more than another value`);
+  throw fail(operatorOffset, `${shown} is not less or more than another value`);
 }

@@ -116,7 +116,8 @@ class Parser {
     this.#count(first);
     const path = [first];
     while (this.#peek().kind === ".") path.push(this.#pathPart());
-    this.#refuseCall(path.at(-1) as Token);
+    const last = path.at(-1) as Token;
+    this.#refuseCall(last, `${excerpt(last.text)}(…)`);
     if (this.#peek().kind === "operator") return this.#comparison(path);
     return { kind: "bare", literal: this.#bareLiteral(path) };
   }
@@ -148,7 +149,8 @@ class Parser {
       throw filterError(this.#text, value.start, `a value is missing after ${operator.text}`);
     }
     this.#take();
-    this.#refuseCall(value);
+    // What it is compared with may be nobody's to read.
+    this.#refuseCall(value, "a call");
     return {
       kind: "restriction",
       path: path.map(toSegment),
@@ -174,14 +176,10 @@ class Parser {
     return { text, pieces: text.split("*"), quoted: false, offset: first.start };
   }
 
-  #refuseCall(token: Token): void {
+  #refuseCall(token: Token, shown: string): void {
     const next = this.#peek();
     if (token.kind === "word" && next.kind === "(" && !next.spaced) {
-      throw filterError(
-        this.#text,
-        token.start,
-        `${excerpt(token.text)}(…): there are no functions`,
-      );
+      throw filterError(this.#text, token.start, `${shown}: there are no functions`);
     }
   }
 

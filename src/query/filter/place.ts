@@ -3,6 +3,7 @@
 
 import type { DescField, DescMessage, ScalarType } from "@bufbuild/protobuf";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
+import { HIDDEN, isRedacted } from "../../schema/redaction.ts";
 import { SCALARS } from "../../schema/types/all-kinds.ts";
 import type { Segment } from "./ast.ts";
 import { excerpt, filterError } from "./filter-error.ts";
@@ -27,22 +28,39 @@ export interface Place {
   readonly repeated: boolean;
   /** The field that the path last went through. */
   readonly field: DescField | undefined;
+  /** True within a redacted field: errors show nothing of what is written about it. */
+  readonly isHidden: boolean;
+}
+
+/** Where a path leads, and as much of it as an error may show. */
+export interface FollowedPath {
+  readonly place: Place;
+  readonly shown: string;
 }
 
 /**
  * Where a path leads from a resource.
  * @throws StoreError INVALID_FIELD, for `filter`, if it leads nowhere.
  */
-export function followPath(plan: ResourcePlan, path: readonly Segment[], text: string): Place {
+export function followPath(
+  plan: ResourcePlan,
+  path: readonly Segment[],
+  text: string,
+): FollowedPath {
   const shape: Shape = { shape: "message", desc: plan.desc };
-  let place: Place = { shape, steps: [], plan, repeated: false, field: undefined };
-  for (const segment of path) place = follow(place, segment, text);
-  return place;
+  const start = { shape, steps: [], plan, repeated: false, field: undefined, isHidden: false };
+  let place: Place = start;
+  const shown: string[] = [];
+  for (const segment of path) {
+    shown.push(place.isHidden ? HIDDEN : segment.text);
+    place = follow(place, segment, text);
+  }
+  return { place, shown: shown.join(".") };
 }
 
 function follow(place: Place, segment: Segment, text: string): Place {
   const { shape } = place;
-  const name = excerpt(segment.text);
+  const name = place.isHidden ? HIDDEN : excerpt(segment.text);
   switch (shape.shape) {
     case "list":
       return follow(enterList(place, shape.item), segment, text);
@@ -82,14 +100,15 @@ function followField(place: Place, desc: DescMessage, segment: Segment, text: st
   if (!field || segment.quoted) {
     const named = desc.fields.find(({ jsonName }) => jsonName === segment.text);
     const hint = named ? `; it is written ${named.name}` : "";
-    const reason = `${desc.name} has no field ${excerpt(segment.text)}${hint}`;
+    const shown = place.isHidden ? HIDDEN : excerpt(segment.text);
+    const reason = `${desc.name} has no field ${shown}${hint}`;
     throw filterError(text, segment.offset, reason);
   }
   const next = advance(place, shapeInTable(place.plan, field), { kind: "field", field });
   const child = (place.plan as ResourcePlan | undefined)?.children?.find(
     (candidate) => candidate.field === field,
   );
-  return { ...next, field, plan: child };
+  return { ...next, field, plan: child, isHidden: place.isHidden || isRedacted(field) };
 }
 
 /**
@@ -111,8 +130,8 @@ export function shapeInTable(plan: TablePlan | undefined, field: DescField): Sha
 }
 
 function advance(place: Place, shape: Shape, step: Step): Place {
-  const { repeated, field } = place;
-  return { shape, steps: [...place.steps, step], plan: undefined, repeated, field };
+  const { repeated, field, isHidden } = place;
+  return { shape, steps: [...place.steps, step], plan: undefined, repeated, field, isHidden };
 }
 
 /** The rows of a child table are a list too: the table stays known. */

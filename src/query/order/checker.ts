@@ -3,6 +3,7 @@
 
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import type { ResourcePlan } from "../../schema/plan.ts";
+import { hideInPath } from "../../schema/redaction.ts";
 import type { Leaf } from "../../schema/types/leaf.ts";
 import { describeLeaf } from "../filter/kinds.ts";
 import { shapeInTable } from "../filter/place.ts";
@@ -23,11 +24,12 @@ export function checkOrder(plan: ResourcePlan, text: string): readonly OrderTerm
   return parseOrder(text).map((field) => ({ ...field, ...checkPath(plan, field.path) }));
 }
 
-function checkPath(plan: ResourcePlan, path: string): Pick<OrderTerm, "steps" | "leaf"> {
+function checkPath(plan: ResourcePlan, written: string): Pick<OrderTerm, "steps" | "leaf"> {
+  const path = hideInPath(plan.desc, written);
   let desc: DescMessage | undefined = plan.desc;
   let leaf: Leaf | undefined;
   const steps: DescField[] = [];
-  for (const name of path.split(".")) {
+  for (const name of written.split(".")) {
     const field: DescField | undefined = desc?.fields.find((candidate) => candidate.name === name);
     if (!field) throw orderError(`${path} is no field of ${plan.desc.name}`);
     const shape = shapeInTable(steps.length === 0 ? plan : undefined, field);

@@ -97,7 +97,7 @@ const WRONG: readonly (readonly [string, string])[] = [
   ["''", "at 1: there is nothing to search for"],
   ["a, b", "at 2: white space is missing"],
   ["size(j_strings) > 1", "at 1: size(…): there are no functions"],
-  ["c_string = lower('A')", "at 12: lower(…): there are no functions"],
+  ["c_string = lower('A')", "at 12: a call: there are no functions"],
   // A ! is part of a word unless it begins an operator.
   ["a!b = 1", "at 1: Everything has no field a!b"],
   ["c_int32!=x", "at 10: c_int32: x: an integer such as 42 is expected"],

@@ -2,7 +2,7 @@
 // keep no call waiting.
 
 import type { ResourcePlan } from "../../../schema/plan.ts";
-import type { Database } from "../../database.ts";
+import type { CallLimits, Database } from "../../database.ts";
 import type { ListRequest, ListSelection, Page } from "../../list-request.ts";
 import type { PageBytes } from "../../page-request.ts";
 import type { TableFacts } from "../filter/source.ts";
@@ -14,7 +14,7 @@ export interface ListTools {
   /** What is known of a table beside its plan; asked when the first List comes. */
   readonly factsOf: (plan: ResourcePlan) => TableFacts | Promise<TableFacts>;
   /** A quicker way to a page that is asked for without anything special; undefined if it is none for this one. */
-  readonly readShort?: (request: ListRequest) => Promise<PageBytes | undefined>;
+  readonly readShort?: (request: ListRequest, call?: CallLimits) => Promise<PageBytes | undefined>;
   readonly page: Database["page"];
   /** @throws StoreError INVALID_FIELD if the first page must not be read because of its filter. */
   readonly refuseCostly?: (list: ListSelection, firstPage: Statement) => void | Promise<void>;
@@ -32,7 +32,7 @@ export function createListReader(tools: ListTools): Database["list"] {
   }
 
   return async (request, call) => {
-    let read = await readShort?.(request);
+    let read = await readShort?.(request, call);
     if (!read) {
       const list = compileList(request, await factsOf(request.plan));
       const { plan, pageSize, pageBytes, itemBytesMax, item, mask, after } = request;

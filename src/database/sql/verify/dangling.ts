@@ -2,6 +2,7 @@
 // Pure: makes statements and reads their rows.
 
 import type { ColumnPlan, ResourcePlan, TablePlan } from "../../../schema/plan.ts";
+import { isRedacted } from "../../../schema/redaction.ts";
 import { formatName } from "../../../schema/resource-name.ts";
 import { sqlName } from "../../../schema/sql-name.ts";
 import type { Row } from "../../../schema/sql-value.ts";
@@ -57,7 +58,8 @@ export function selectDangling(
 export function toDangling(plan: ResourcePlan, { from, column, to }: Reference, row: Row): Finding {
   const [owner, target] = row;
   const inside = from === plan ? "" : `${plan.children.find((c) => c === from)?.field.name}.`;
-  const name = typeof target === "bigint" ? formatName(to.resource, target) : `a ${to.desc.name}`;
+  const isTold = typeof target === "bigint" && !isRedacted(column.field);
+  const name = isTold ? formatName(to.resource, target) : `a ${to.desc.name}`;
   return {
     kind: "dangling",
     subject: formatName(plan.resource, owner as bigint),

@@ -39,6 +39,8 @@ export interface GroupTransaction extends Omit<Transaction, "revision" | "change
   readonly revision: bigint;
   /** The StoreError for what a statement has failed with. */
   translateError(error: unknown): StoreError;
+  /** Told which commits what comes now is for, by their ids: from one to another, or all of the group. */
+  readonly concern?: ((first?: number, last?: number) => void) | undefined;
 }
 
 /** What has become of a group. */
@@ -84,9 +86,11 @@ function* applyAll(group: Group, entries: readonly Entry[]): Steps<Outcome[]> {
   while (outcomes.length < entries.length) {
     const creates = createsFrom(entries, outcomes.length, onlyOperation);
     const some = entries.slice(outcomes.length, outcomes.length + Math.max(creates.length, 1));
+    group.shared.concern?.(some[0]?.id, some.at(-1)?.id);
     const together = yield* applyTogether(group, some, creates);
     if (together) outcomes.push(...together);
     else for (const entry of some) outcomes.push(yield* applyAlone(group, entry));
+    group.shared.concern?.();
   }
   return outcomes;
 }
@@ -112,6 +116,7 @@ function* applyTogether(
 
 /** A commit that can be taken back alone. */
 function* applyAlone(group: Group, entry: Entry): Steps<Outcome> {
+  group.shared.concern?.(entry.id);
   yield* change(SAVEPOINT);
   const outcome = yield* attempt(group, entry);
   if (outcome.error || entry.validateOnly) {

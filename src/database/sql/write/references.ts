@@ -5,6 +5,7 @@ import type { Message } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import type { Precondition } from "../../../errors.ts";
 import type { ResourcePlan, TablePlan } from "../../../schema/plan.ts";
+import { isRedacted } from "../../../schema/redaction.ts";
 import { parseName } from "../../../schema/resource-name.ts";
 import type { Row } from "../../../schema/sql-value.ts";
 import { type Statement, selectPresence, selectReferrers } from "../statements.ts";
@@ -47,8 +48,10 @@ function referencesIn(
     const target = plans.find(({ resource }) => resource === reference);
     if (!reference || !target || name === "") return [];
     const presence = selectPresence(target, parseName(reference, name, field.name));
-    const description = `${path}.${field.name}: ${name} does not exist`;
-    return [{ precondition: { type: "FOREIGN_KEY", subject: name, description }, presence }];
+    const at = `${path}.${field.name}`;
+    const [subject, shown] = isRedacted(field) ? [at, "what it names"] : [name, name];
+    const description = `${at}: ${shown} does not exist`;
+    return [{ precondition: { type: "FOREIGN_KEY", subject, description }, presence }];
   });
 }
 

@@ -85,6 +85,11 @@ export function isSqliteError(error: unknown): error is InstanceType<typeof Data
   return error instanceof Database.SqliteError;
 }
 
+/** The extended code of an error that SQLite raised, such as SQLITE_BUSY; `other` for any other error. */
+export function sqliteCode(error: unknown): string {
+  return isSqliteError(error) ? error.code : "other";
+}
+
 /** True if SQLite gave up waiting for a lock: the statement may succeed later. */
 export function isBusy(error: unknown): boolean {
   return isSqliteError(error) && /^SQLITE_(BUSY|LOCKED)/.test(error.code);

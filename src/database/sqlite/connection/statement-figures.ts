@@ -8,8 +8,8 @@ import {
   observe,
   readDistribution,
 } from "../../../observe/distribution.ts";
+import type { OnStatement } from "../../../observe/statement-run.ts";
 import type { StatementFigures, WorkFigures } from "../../figures.ts";
-import type { OnStatement } from "./statement-runner.ts";
 
 /** Where a thread counts. */
 export type StatementCells = SharedArrayBuffer;
@@ -22,22 +22,37 @@ const SECONDS = [
   0.00001, 0.000025, 0.0001, 0.00025, 0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1, 2.5, 10,
 ];
 
+/** How long the lock of another process is waited for, in seconds. */
+const WAIT_SECONDS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
+
 const GROUP_SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
 /** Those of a distribution, and one for the statements that failed. */
 const CELLS = cellsOf(SECONDS) + 1;
+
+/** After all operations: those of the waits for locks. */
+const WAITS_START = OPERATIONS.length * CELLS;
 
 /** Counts in cells that `createWorkMeter` made. */
 export function countStatements(shared: StatementCells): OnStatement {
   const cells = new Float64Array(shared);
   // There are as many names as tables and verbs.
   const starts = new Map<string, number>();
-  return ({ name, durationNs, error }) => {
+  return ({ name, durationNs, errorCode }) => {
     const start = starts.get(name) ?? startOf(name);
     starts.set(name, start);
     observe(cells, start, SECONDS, durationNs / 1e9);
-    if (error !== undefined) cells[start + CELLS - 1] = (cells[start + CELLS - 1] as number) + 1;
+    if (errorCode !== undefined)
+      cells[start + CELLS - 1] = (cells[start + CELLS - 1] as number) + 1;
   };
+}
+
+/** Counts waits for locks in such cells. */
+export function countLockWaits(shared: StatementCells): (waitMs: number) => void {
+  const cells = new Float64Array(shared);
+  return (waitMs) => observe(cells, WAITS_START, WAIT_SECONDS, waitMs / 1_000);
 }
 
 function startOf(name: string): number {
@@ -83,12 +98,13 @@ export function createWorkMeter(): WorkMeter {
       statements: OPERATIONS.map((operation) => readOperation(operation, all)),
       commits: durationsIn(writerCells, "COMMIT"),
       groups: readDistribution(groups, 0, GROUP_SIZES),
+      lockWaits: readDistribution(new Float64Array(writerCells), WAITS_START, WAIT_SECONDS),
     }),
   };
 }
 
 function newCells(): StatementCells {
-  const numbers = OPERATIONS.length * CELLS;
+  const numbers = WAITS_START + cellsOf(WAIT_SECONDS);
   return new SharedArrayBuffer(numbers * Float64Array.BYTES_PER_ELEMENT);
 }
 

@@ -3,9 +3,10 @@
 // texts without end.
 
 import type Database from "better-sqlite3";
+import { monotonicMs, type OnStatement } from "../../../observe/statement-run.ts";
 import type { Row, SqlValue } from "../../../schema/sql-value.ts";
 import type { Statement } from "../../sql/statements.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, sqliteCode } from "./connection.ts";
 
 /** Runs statements on a connection. */
 export interface StatementRunner {
@@ -16,20 +17,6 @@ export interface StatementRunner {
   /** Runs a statement that has no rows; the number of rows that it changed. */
   run(statement: Statement): number;
 }
-
-/** How a statement went. */
-export interface StatementRun {
-  /** What it does, and to which table, such as `SELECT books`: as many names as there are tables. */
-  readonly name: string;
-  /** How long it blocked its thread, in nanoseconds. */
-  readonly durationNs: number;
-  /** How many rows it gave, or changed; 0 if it failed. */
-  readonly rows: number;
-  readonly error?: unknown;
-}
-
-/** Told of each statement when it has ended. */
-export type OnStatement = (run: StatementRun) => void;
 
 export interface RunnerOptions {
   readonly onStatement?: OnStatement | undefined;
@@ -79,7 +66,8 @@ export function createStatementRunner(
     count: (result: T) => number,
   ): T {
     if (!onStatement) return method(prepare(sql).statement, parameters);
-    const startMs = performance.now();
+    const threadMs = performance.now();
+    const startMs = monotonicMs(threadMs);
     let prepared: Prepared | undefined;
     let result: T;
     try {
@@ -87,10 +75,12 @@ export function createStatementRunner(
       result = method(prepared.statement, parameters);
     } catch (error) {
       const name = prepared?.name ?? nameOf(sql);
-      onStatement({ name, durationNs: nsSince(startMs), rows: 0, error });
+      const errorCode = sqliteCode(error);
+      onStatement({ name, startMs, durationNs: nsSince(threadMs), rows: 0, errorCode });
       throw error;
     }
-    onStatement({ name: prepared.name, durationNs: nsSince(startMs), rows: count(result) });
+    const { name } = prepared;
+    onStatement({ name, startMs, durationNs: nsSince(threadMs), rows: count(result) });
     return result;
   }
 
@@ -107,16 +97,20 @@ const allRows: Method<Row[]> = (statement, parameters) => statement.all(...param
 const oneRow: Method<Row | undefined> = (statement, parameters) => statement.get(...parameters);
 const changes: Method<number> = (statement, parameters) => statement.run(...parameters).changes;
 
-function nsSince(startMs: number): number {
-  return (performance.now() - startMs) * 1e6;
+function nsSince(threadMs: number): number {
+  return (performance.now() - threadMs) * 1e6;
 }
 
 const VERB = /^\s*(\w+)/;
-const TABLE = /\b(?:FROM|INTO|UPDATE)\s+"?(\w+)/i;
+const TABLES = /\b(?:FROM|INTO|UPDATE|JOIN)\s+"?(\w+)/gi;
+
+/** What statements look at beside the table that they are for. */
+const BESIDE = new Set(["store_state", "json_each"]);
 
 /** No values, and no more than that: it is a label of figures. */
 function nameOf(sql: string): string {
   const verb = VERB.exec(sql)?.[1]?.toUpperCase() ?? "";
-  const table = TABLE.exec(sql)?.[1];
+  const tables = [...sql.matchAll(TABLES)].map(([, table]) => table ?? "");
+  const table = tables.find((each) => !BESIDE.has(each)) ?? tables[0];
   return table === undefined ? verb : `${verb} ${table}`;
 }

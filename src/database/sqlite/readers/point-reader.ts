@@ -2,6 +2,11 @@
 // Must not read anything whose size depends on the number of rows.
 
 import type { Registry } from "@bufbuild/protobuf";
+import {
+  noteStatement,
+  type OnStatement,
+  type StatementLog,
+} from "../../../observe/statement-run.ts";
 import { resolveReadMask } from "../../../query/read-mask.ts";
 import { hasCrc } from "../../../schema/checksum.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
@@ -12,7 +17,7 @@ import { isFault, rebuildByKeys } from "../../sql/rebuild.ts";
 import { retryWhileBusy } from "../connection/busy-retry.ts";
 import { type Connection, isBusy, translateSqliteError } from "../connection/connection.ts";
 import { runSteps } from "../connection/run-steps.ts";
-import { createStatementRunner, type OnStatement } from "../connection/statement-runner.ts";
+import { createStatementRunner } from "../connection/statement-runner.ts";
 import { rowDialect } from "../dialect/row-dialect.ts";
 import { inSnapshot } from "./reader.ts";
 import { selectWire } from "./row-statements.ts";
@@ -37,7 +42,14 @@ export function createPointReader(
   { registry, onStatement }: PointReaderOptions,
   timeoutMs: number,
 ): ReadPoint {
-  const runner = createStatementRunner(connection, { onStatement });
+  /** Whose statements are run now. */
+  let log: StatementLog | undefined;
+  const runner = createStatementRunner(connection, {
+    onStatement(run) {
+      onStatement?.(run);
+      if (log) noteStatement(log, run);
+    },
+  });
 
   // One statement is a read transaction by itself.
   function readOnce(plan: ResourcePlan, key: bigint, mask?: readonly string[]): StoredMessage {
@@ -61,10 +73,12 @@ export function createPointReader(
   return (plan, key, limits, mask) => {
     // The first attempt takes no time in which a call could end, and is nearly always the last.
     try {
+      log = limits?.statements;
       return Promise.resolve(readOnce(plan, key, mask));
     } catch (error) {
       const attempt = () => {
         if (!isBusy(error)) throw error;
+        log = limits?.statements;
         return readOnce(plan, key, mask);
       };
       return retryWhileBusy(attempt, timeoutMs, limits).catch((last: unknown) => {

@@ -7,11 +7,13 @@ import { Worker } from "node:worker_threads";
 import { StoreError } from "../../../errors.ts";
 import type { Limits } from "../../../limits.ts";
 import type { Log } from "../../../observe/log.ts";
+import { noteStatement, type OnStatement } from "../../../observe/statement-run.ts";
 import type { CallLimits } from "../../database.ts";
 import { createWaitingCall, type WaitingCall } from "../../waiting-call.ts";
 import type { WorkMeter } from "../connection/statement-figures.ts";
 import { fromPlainError } from "../threads/thread-errors.ts";
 import { threadUrl } from "../threads/thread-start.ts";
+import { unpackRuns } from "../threads/told-statements.ts";
 import type {
   ReaderAnswer,
   ReaderData,
@@ -63,6 +65,7 @@ export function createReaderPool(
   limits: Limits,
   log?: Log,
   meter?: Pick<WorkMeter, "takeCells" | "giveBack">,
+  onStatement?: OnStatement,
 ): ReaderPool {
   const { readerThreads, readQueueMax, readTimeoutMs, readGraceMs, closeTimeoutMs } = limits;
   // A thread that is given up lives on until its statement returns.
@@ -130,6 +133,10 @@ export function createReaderPool(
     reader.call = undefined;
     reader.startedMs = undefined;
     reader.worker.unref();
+    for (const run of unpackRuns(answer.statements)) {
+      onStatement?.(run);
+      if (call?.statements) noteStatement(call.statements, run);
+    }
     if ("error" in answer) call?.fail(fromPlainError(answer.error));
     else call?.resolve(answer.result);
     if (ending.has(reader)) void reader.worker.terminate();

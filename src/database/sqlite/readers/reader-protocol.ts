@@ -7,6 +7,7 @@ import type { Statement } from "../../sql/statements.ts";
 import type { StoreFiles } from "../connection/file-guard.ts";
 import type { StatementCells } from "../connection/statement-figures.ts";
 import type { PlainError } from "../threads/thread-errors.ts";
+import type { PortableRuns } from "../threads/told-statements.ts";
 
 /** What a reader thread is started with. */
 export interface ReaderSetup {
@@ -18,6 +19,8 @@ export interface ReaderSetup {
   readonly busyTimeoutMs: number;
   /** How long it tries again while the database is locked. */
   readonly lockTimeoutMs: number;
+  /** Of how many statements it tells with an answer; of none if absent. */
+  readonly toldStatementsMax?: number | undefined;
 }
 
 /** What one thread is started with: not 0 in `over` once nobody waits for its answer any more. */
@@ -40,7 +43,10 @@ export type ReaderJob =
 export type ReaderResult = Snapshot | PageBytes | BatchBytes;
 
 /** How a reader answers a job. */
-export type ReaderAnswer = { readonly result: ReaderResult } | { readonly error: PlainError };
+export type ReaderAnswer = { readonly statements?: PortableRuns | undefined } & (
+  | { readonly result: ReaderResult }
+  | { readonly error: PlainError }
+);
 
 /** The request under the name of its plan. */
 export function nameRequest<T extends PageRequest | BatchRequest>({

@@ -4,6 +4,7 @@
 import { flushCompileCache } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import { StoreError } from "../../../errors.ts";
+import { tellAll } from "../../../observe/tell-all.ts";
 import { retryWhileBusy } from "../connection/busy-retry.ts";
 import type { Connection } from "../connection/connection.ts";
 import { openGuarded } from "../connection/file-guard.ts";
@@ -11,23 +12,26 @@ import { countStatements } from "../connection/statement-figures.ts";
 import { useSchemaStore } from "../descriptors/schema-store.ts";
 import { toPlainError } from "../threads/thread-errors.ts";
 import { loadPlans, planOf } from "../threads/thread-plans.ts";
+import { createStatementTeller } from "../threads/told-statements.ts";
 import { createReader, type Reader } from "./reader.ts";
 import type { ReaderAnswer, ReaderData, ReaderJob, ReaderResult } from "./reader-protocol.ts";
 
-const { path, files, definitions, busyTimeoutMs, lockTimeoutMs, over, cells } =
+const { path, files, definitions, busyTimeoutMs, lockTimeoutMs, toldStatementsMax, over, cells } =
   workerData as ReaderData;
 const { plans, registry } = await loadPlans(definitions);
 // A process that is killed would not keep what was compiled for the next start.
 flushCompileCache();
-const onStatement = cells && countStatements(cells);
+const teller = toldStatementsMax ? createStatementTeller(toldStatementsMax) : undefined;
+const onStatement = tellAll([cells && countStatements(cells), teller?.onStatement]);
 let reader: Reader | undefined;
 
 parentPort?.on("message", async (job: ReaderJob) => {
   try {
     const result = await retryWhileBusy(() => run(job), lockTimeoutMs);
-    send({ result }, "bytes" in result ? [result.bytes.buffer] : []);
+    const transfer = "bytes" in result ? [result.bytes.buffer] : [];
+    send({ result, statements: teller?.take() }, transfer);
   } catch (error) {
-    send({ error: toPlainError(error) });
+    send({ error: toPlainError(error), statements: teller?.take() });
   }
 });
 

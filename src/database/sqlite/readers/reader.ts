@@ -2,17 +2,14 @@
 // No transaction outlives the call: it is made of synchronous steps only.
 
 import type { Registry } from "@bufbuild/protobuf";
+import type { OnStatement } from "../../../observe/statement-run.ts";
 import type { Snapshot } from "../../database.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../../page-request.ts";
 import { assembleBatch, assemblePage } from "../../sql/read/pages.ts";
 import type { Statement } from "../../sql/statements.ts";
 import { type Connection, checkWhileReading, schemaMismatch } from "../connection/connection.ts";
 import { runSteps } from "../connection/run-steps.ts";
-import {
-  createStatementRunner,
-  type OnStatement,
-  type StatementRunner,
-} from "../connection/statement-runner.ts";
+import { createStatementRunner, type StatementRunner } from "../connection/statement-runner.ts";
 import { rowDialect } from "../dialect/row-dialect.ts";
 import { createWireReader } from "./wires.ts";
 

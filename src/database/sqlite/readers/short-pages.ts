@@ -2,17 +2,26 @@
 // Leaves to the reader threads what is more than a few rows by key, or must be made anew.
 
 import type { Limits } from "../../../limits.ts";
+import {
+  noteStatement,
+  type OnStatement,
+  type StatementLog,
+} from "../../../observe/statement-run.ts";
 import type { Row } from "../../../schema/sql-value.ts";
+import type { CallLimits } from "../../database.ts";
 import type { ListRequest } from "../../list-request.ts";
 import type { PageBytes } from "../../page-request.ts";
 import { createItemWriter } from "../../sql/read/item-bytes.ts";
 import { type Connection, isBusy, translateSqliteError } from "../connection/connection.ts";
-import { createStatementRunner, type OnStatement } from "../connection/statement-runner.ts";
+import { createStatementRunner } from "../connection/statement-runner.ts";
 import { selectJoinedPage } from "./row-statements.ts";
 import { isIntact, joinsBytes, readNumbers, splitBytes } from "./wires.ts";
 
 /** Reads a short page; undefined if it is none. Fails with StoreError only. */
-export type ReadShortPage = (request: ListRequest) => Promise<PageBytes | undefined>;
+export type ReadShortPage = (
+  request: ListRequest,
+  call?: CallLimits,
+) => Promise<PageBytes | undefined>;
 
 /** What `selectJoinedPage` selects. */
 type JoinedRow = [
@@ -29,12 +38,20 @@ export function createShortPageReader(
   limits: Pick<Limits, "shortPageRows" | "shortPageRowBytes">,
   onStatement?: OnStatement,
 ): ReadShortPage {
-  const runner = createStatementRunner(connection, { onStatement });
+  /** Whose statement is run now. */
+  let log: StatementLog | undefined;
+  const runner = createStatementRunner(connection, {
+    onStatement(run) {
+      onStatement?.(run);
+      if (log) noteStatement(log, run);
+    },
+  });
   const joins = joinsBytes(connection);
-  return async (request) => {
+  return async (request, call) => {
     if (!joins || !isShort(request, limits.shortPageRows)) return undefined;
     const { plan, after, pageSize } = request;
     const joined = selectJoinedPage(plan, after?.[0], limits.shortPageRowBytes, pageSize + 1);
+    log = call?.statements;
     try {
       return splitPage(request, runner.get(joined) as JoinedRow);
     } catch (error) {

@@ -8,6 +8,7 @@ import type { ExecuteCheck, Operation } from "../../database.ts";
 import type { Outcome, PendingCommit } from "../../sql/write/group.ts";
 import { fromPlainError, type PlainError, toPlainError } from "../threads/thread-errors.ts";
 import { planOf } from "../threads/thread-plans.ts";
+import type { PortableRuns } from "../threads/told-statements.ts";
 
 /** Commits that arrived together, in values that can be sent to another thread. */
 export interface PortableCommits {
@@ -36,6 +37,8 @@ export interface PortableOutcomes {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** How much the commits have changed. */
   readonly changes: readonly ChangeCount[];
+  /** The statements that were run for them, by their ids. */
+  readonly statements?: PortableRuns | undefined;
 }
 
 type PortableOutcome =
@@ -121,6 +124,7 @@ function unpackCheck(check: PortableCheck): ExecuteCheck {
 export function packOutcomes(
   outcomes: readonly Outcome[],
   changes: readonly Change[] = [],
+  statements?: PortableRuns,
 ): PortableOutcomes {
   const parts: Uint8Array[] = [];
   const portable = outcomes.map((outcome): PortableOutcome => {
@@ -132,7 +136,8 @@ export function packOutcomes(
     });
     return { id: outcome.id, revision, sizes };
   });
-  return { outcomes: portable, bytes: concatenate(parts), changes: countChanges(changes) };
+  const counts = countChanges(changes);
+  return { outcomes: portable, bytes: concatenate(parts), changes: counts, statements };
 }
 
 /** The outcomes that were packed; messages are views of the bytes. */

@@ -2,6 +2,7 @@
 // a savepoint each; one that fails is rolled back alone. Runs in the writer thread, which may wait.
 
 import { type Clock, timestamp } from "../../../clock.ts";
+import type { OnStatement } from "../../../observe/statement-run.ts";
 import { WRITING } from "../../../schema/triggers.ts";
 import type { Statement } from "../../sql/statements.ts";
 import {
@@ -23,8 +24,9 @@ import {
   translateSqliteError,
 } from "../connection/connection.ts";
 import { runSteps } from "../connection/run-steps.ts";
-import { createStatementRunner, type OnStatement } from "../connection/statement-runner.ts";
+import { createStatementRunner } from "../connection/statement-runner.ts";
 import { rowDialect } from "../dialect/row-dialect.ts";
+import type { StatementTeller } from "../threads/told-statements.ts";
 import { readForeignCode, type SchemaCode } from "./foreign-code.ts";
 import { waitForLock } from "./lock-wait.ts";
 import { guardTables } from "./table-guards.ts";
@@ -38,6 +40,9 @@ export interface CommitterOptions
   /** Where the times of commits come from. */
   readonly clock: Clock;
   readonly onStatement?: OnStatement | undefined;
+  /** Told how long the lock that another process had was waited for, whether it came or not. */
+  readonly onLockWait?: ((waitMs: number) => void) | undefined;
+  readonly concern?: StatementTeller["concern"] | undefined;
 }
 
 /** Carries out the commits of a group, which end before it returns. Each is reported once. */
@@ -67,7 +72,7 @@ const WATCH: Watch = {
 
 /** Commits groups on `connection`, which must not be used for anything else meanwhile. */
 export function createCommitter(connection: Connection, options: CommitterOptions): CommitGroup {
-  const { clock, onStatement, ...settings } = options;
+  const { clock, onStatement, onLockWait, concern, ...settings } = options;
   const runner = createStatementRunner(connection, { onStatement });
   const { plans, registry } = settings;
   let seen: { readonly version: unknown; readonly foreign: SchemaCode } | undefined;
@@ -86,26 +91,32 @@ export function createCommitter(connection: Connection, options: CommitterOption
   /** Those that wait for the lock no longer are reported, and run no SQL. */
   function begin(entries: readonly Entry[], report: Report): Entry[] {
     let waiting = [...entries];
-    for (let attempt = 0; waiting.length > 0; attempt++) {
-      const nowMs = Date.now();
-      const overdue = waiting.flatMap((entry) => whyOverdue(entry, nowMs, attempt) ?? []);
-      if (overdue.length > 0) {
-        report(overdue);
-        waiting = waiting.filter(({ id }) => !overdue.some((outcome) => outcome.id === id));
-        continue;
-      }
-      try {
-        runner.run(BEGIN);
-        return waiting;
-      } catch (error) {
-        if (!isBusy(error)) {
-          report(failAll(waiting, error));
-          return [];
+    let busyMs: number | undefined;
+    try {
+      for (let attempt = 0; waiting.length > 0; attempt++) {
+        const nowMs = Date.now();
+        const overdue = waiting.flatMap((entry) => whyOverdue(entry, nowMs, attempt) ?? []);
+        if (overdue.length > 0) {
+          report(overdue);
+          waiting = waiting.filter(({ id }) => !overdue.some((outcome) => outcome.id === id));
+          continue;
         }
+        try {
+          runner.run(BEGIN);
+          return waiting;
+        } catch (error) {
+          if (!isBusy(error)) {
+            report(failAll(waiting, error));
+            return [];
+          }
+        }
+        busyMs ??= performance.now();
+        waitForLock(attempt);
       }
-      waitForLock(attempt);
+      return [];
+    } finally {
+      if (busyMs !== undefined) onLockWait?.(performance.now() - busyMs);
     }
-    return [];
   }
 
   function carryOut(entries: readonly Entry[], report: Report): void {
@@ -157,6 +168,7 @@ export function createCommitter(connection: Connection, options: CommitterOption
       isOpen,
       revision: before,
       translateError: translateSqliteError,
+      concern,
     };
     const isLone = entries.length === 1 && !isGuarded;
     const applied = runSteps(runner, applyGroup(shared, entries, isLone));

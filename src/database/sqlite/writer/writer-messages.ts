@@ -22,6 +22,8 @@ export interface WriterData extends WriterCode {
   readonly limits: Limits;
   /** Where it counts its statements; nowhere if absent. */
   readonly cells?: StatementCells | undefined;
+  /** Of how many statements it tells with the outcomes of a group; of none if absent. */
+  readonly toldStatementsMax?: number | undefined;
 }
 
 /** What is asked for by itself, and what it is answered with. */

@@ -5,15 +5,17 @@ import { flushCompileCache } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import type { Durability } from "../../../config.ts";
 import { StoreError } from "../../../errors.ts";
+import { tellAll } from "../../../observe/tell-all.ts";
 import type { Report } from "../../sql/write/group.ts";
 import { closeOnceMore } from "../connection/close-again.ts";
 import { type Connection, readPragma, translateSqliteError } from "../connection/connection.ts";
 import { openGuarded } from "../connection/file-guard.ts";
-import { countStatements } from "../connection/statement-figures.ts";
+import { countLockWaits, countStatements } from "../connection/statement-figures.ts";
 import { useSchemaStore } from "../descriptors/schema-store.ts";
 import { toPlainError } from "../threads/thread-errors.ts";
 import { loadPlans, type ThreadPlans } from "../threads/thread-plans.ts";
 import type { WriterCode } from "../threads/thread-start.ts";
+import { createStatementTeller } from "../threads/told-statements.ts";
 import { packOutcomes, unpackCommits } from "./commit-transport.ts";
 import { type FileKeeper, keepFiles } from "./file-keeper.ts";
 import { createCommitter } from "./group-commit.ts";
@@ -61,7 +63,7 @@ function fail(error: unknown): void {
 }
 
 function write(
-  { path, files, durability, secureDelete, limits, cells }: WriterData,
+  { path, files, durability, secureDelete, limits, cells, toldStatementsMax }: WriterData,
   known: ThreadPlans,
 ): void {
   const { plans, registry, clock } = known;
@@ -73,6 +75,7 @@ function write(
   const wal = keepWal(connection, limits.walSizeBytes);
   guardIfFree(connection, plans);
   const keeper = keepFiles(connection, guard, wal);
+  const teller = toldStatementsMax ? createStatementTeller(toldStatementsMax) : undefined;
   const commitGroup = createCommitter(connection, {
     plans,
     registry,
@@ -80,10 +83,12 @@ function write(
     messageBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
     answerBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
     requestRetentionMs: limits.requestRetentionMs,
-    onStatement: cells && countStatements(cells),
+    onStatement: tellAll([cells && countStatements(cells), teller?.onStatement]),
+    concern: teller?.concern,
+    onLockWait: cells && countLockWaits(cells),
   });
   const report: Report = (outcomes, changes) => {
-    const packed = packOutcomes(outcomes, changes);
+    const packed = packOutcomes(outcomes, changes, teller?.take());
     tell({ kind: "outcomes", outcomes: packed }, [packed.bytes.buffer]);
   };
   port.on("message", (request: WriterRequest) => {

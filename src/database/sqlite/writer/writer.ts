@@ -2,13 +2,19 @@
 // writer thread, and its answers come back. Knows no SQL.
 
 import type { StoreError } from "../../../errors.ts";
+import {
+  noteStatement,
+  type OnStatement,
+  type StatementRun,
+} from "../../../observe/statement-run.ts";
 import { type ChangeCount, createChangeCounts } from "../../change.ts";
 import type { Checkpoint, CheckpointMode } from "../../checkpoint.ts";
 import { createCommitQueue, databaseClosed } from "../../commit-queue.ts";
 import type { Commit, CommitOptions, Operation } from "../../database.ts";
 import type { PendingCommit } from "../../sql/write/group.ts";
 import { fromPlainError } from "../threads/thread-errors.ts";
-import { packCommits, unpackOutcomes } from "./commit-transport.ts";
+import { unpackRuns } from "../threads/told-statements.ts";
+import { type PortableOutcomes, packCommits, unpackOutcomes } from "./commit-transport.ts";
 import type { UpkeepStep } from "./upkeep.ts";
 import type { WriterAnswers, WriterData, WriterReply, WriterRequest } from "./writer-messages.ts";
 import { startWriterWorker, type WriterWorker } from "./writer-worker.ts";
@@ -36,7 +42,11 @@ export interface Writer {
 }
 
 /** Starts the writer thread; one that ends by itself is replaced when the next commit comes. */
-export function startWriter(data: WriterData, onGroup?: (calls: number) => void): Writer {
+export function startWriter(
+  data: WriterData,
+  onGroup?: (calls: number) => void,
+  onStatement?: OnStatement,
+): Writer {
   const queue = createCommitQueue(data.limits, send);
   /** What else the thread was asked, by id. */
   const asked = new Map<number, PromiseWithResolvers<WriterAnswers[keyof WriterAnswers]>>();
@@ -54,6 +64,7 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
     switch (reply.kind) {
       case "outcomes":
         changes.add(reply.outcomes.changes);
+        noteStatements(reply.outcomes);
         for (const outcome of unpackOutcomes(reply.outcomes)) queue.settle(outcome);
         return;
       case "group-done":
@@ -70,6 +81,19 @@ export function startWriter(data: WriterData, onGroup?: (calls: number) => void)
         asked.get(reply.id)?.reject(fromPlainError(reply.error));
         asked.delete(reply.id);
         return;
+    }
+  }
+
+  /** Notes each where it was run for: for a few commits, or for all that are told of. */
+  function noteStatements({ outcomes, statements }: PortableOutcomes): void {
+    const note = (id: number, run: StatementRun) => {
+      const log = queue.optionsOf(id)?.statements;
+      if (log) noteStatement(log, run);
+    };
+    for (const run of unpackRuns(statements)) {
+      onStatement?.(run);
+      if (run.last === Number.POSITIVE_INFINITY) for (const { id } of outcomes) note(id, run);
+      else for (let id = run.first; id <= run.last; id++) note(id, run);
     }
   }
 
