@@ -305,7 +305,7 @@ const CASES = Object.entries(MARKS).flatMap(([name, mark]) =>
   Object.entries(PLACES).map(([place, messages]) => ({ name, mark, place, messages })),
 );
 
-describe.for(CASES)("$name, fields $place", ({ mark, messages }) => {
+describe.for(CASES)("$name, fields $place", ({ name, mark, messages }) => {
   const directory = tempDirOfFile();
 
   test("are in no error, no log and no audit line", async () => {
@@ -349,7 +349,10 @@ describe.for(CASES)("$name, fields $place", ({ mark, messages }) => {
     }
 
     // Texts that speak of the fields.
-    for (const path of redactedPaths(everything)) {
+    const paths = redactedPaths(everything);
+    // Which mark it is makes no difference to a text.
+    const some = name === "debug_redact" ? paths : paths.filter((_, index) => index % 4 === 0);
+    for (const path of some) {
       for (const mask of masksOn(path)) {
         for (const body of [planted(everything, PLANTS[1] as Plant), new Uint8Array()]) {
           const update = Buffer.concat([target, body]);
