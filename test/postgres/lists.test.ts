@@ -14,7 +14,7 @@ import { EVERYTHING, EVERYTHING_PLAN, EVERYTHING_REGISTRY } from "../support/eve
 import { fieldsOf } from "../support/items.ts";
 import { keyOf, SEED, storeEverything } from "./everything.ts";
 
-const FILTERS = Number(process.env.FILTERS ?? 2_000);
+const FILTERS = Number(process.env.FILTERS ?? 800);
 const ROWS = 120;
 /** A test that fails says how with a few examples. */
 const FAILURES_MAX = 5;
