@@ -10,7 +10,7 @@ import { credentials, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TrackService } from "../../gen/chinook/v1/track_pb.ts";
 import { statusOf } from "../grpc/support.ts";
-import { runCli } from "../service/cli.ts";
+import { runCli, startServerProcess } from "../service/cli.ts";
 import { startTestService } from "../support/service.ts";
 import { makeTempDir, tempDir } from "../support/temp.ts";
 import { outsideTool } from "../support/tools.ts";
@@ -239,5 +239,20 @@ describe.skipIf(!openssl)("TLS", () => {
     await calls;
     expect(failures.length).toBeGreaterThan(10);
     expect(failures.filter((failure) => failure !== undefined)).toEqual([]);
+  });
+
+  test("the first words of a server show what a client needs", async () => {
+    const { file } = tokenFile({ reader: {} });
+    const args = ["--database", join(tempDir(), "x.db"), "--tokens", file];
+    const pair = [
+      "--tls-cert",
+      join(folder, "server.pem"),
+      "--tls-key",
+      join(folder, "server.key"),
+    ];
+    const server = await startServerProcess(...args, ...pair);
+    const { stdout } = server.output();
+    expect(stdout).toContain("grpcurl -cacert CA.PEM -H 'authorization: Bearer TOKEN' 127.0.0.1:");
+    expect(stdout).not.toContain("-plaintext");
   });
 });

@@ -1,7 +1,7 @@
 // Tokens: which are taken, what becomes of those that are not, and the command that makes them.
 
 import { randomBytes } from "node:crypto";
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Metadata, status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
@@ -226,4 +226,17 @@ test("a server does not start with a file of tokens that others may write, or th
     code: "INVALID_CONFIG",
     message: expect.stringMatching(/cannot be read/),
   });
+});
+
+test("credentials of no use are found before a database is made", async () => {
+  const folder = tempDir();
+  const tokens = join(folder, "tokens.json");
+  writeFileSync(tokens, "{}", { mode: 0o600 });
+  const database = join(folder, "new.db");
+  const args = ["--database", database, "--address", "127.0.0.1:0", "--tokens", tokens];
+  for (const processes of ["1", "2"]) {
+    const { code, stderr } = await runCli("serve", ...args, "--processes", processes);
+    expect([code, stderr]).toEqual([1, expect.stringContaining(tokens)]);
+    expect(existsSync(database)).toBe(false);
+  }
 });

@@ -63,6 +63,7 @@ test("every option of serve can stand in it", () => {
     "backup-keep": "24h:hourly",
     "backup-interval": "1h",
     "backup-schedule": '"0 3 * * *"',
+    "log-level": "debug",
     reflection: "off",
     limit: "callsMax=5",
     "client-role": "a=reader",
