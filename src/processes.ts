@@ -4,7 +4,7 @@
 import cluster, { type Worker } from "node:cluster";
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Config } from "./config.ts";
+import type { BackupConfig, Config } from "./config.ts";
 import { type ErrorCode, StoreError } from "./errors.ts";
 import type { FigureSource } from "./metrics/server-figures.ts";
 import type { Log } from "./observe/log.ts";
@@ -207,8 +207,8 @@ export async function runServerChild(
     const isFirst = process.env[PLACE_VARIABLE] === "0";
     const off = { scrubRowsPerSecond: 0, fillRowsPerSecond: 0, checkpointIntervalMs: 0 };
     const limits = isFirst ? config.limits : { ...config.limits, ...off };
-    // Any of them makes a backup that it is asked for.
-    const backups = !isFirst && config.backups && { backups: { folder: config.backups.folder } };
+    // Any of them makes a backup that it is asked for, the first those of the schedule.
+    const backups = !isFirst && config.backups && { backups: withoutSchedule(config.backups) };
     const { maintenance, ...others } = config;
     const own = isFirst ? config : others;
     const service = await startUnlessStopped(signal, () =>
@@ -227,6 +227,11 @@ export async function runServerChild(
   }
   if (process.connected) process.disconnect();
   endStopped();
+}
+
+function withoutSchedule(backups: BackupConfig): BackupConfig {
+  const { intervalMs: _intervalMs, schedule: _schedule, keep: _keep, ...asked } = backups;
+  return asked;
 }
 
 /** The figures of all children, told by the primary. */

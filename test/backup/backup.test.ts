@@ -41,10 +41,10 @@ import {
   startArtistWriter,
 } from "./support.ts";
 
-const COUNT = Number(process.env.BACKUPS ?? 8);
+const COUNT = 4;
 
 const PATIENT = { timeout: 10_000 };
-const LONG = { timeout: 30_000 + COUNT * 3_000 };
+const LONG = { timeout: 60_000 };
 
 const HOSTILE: readonly string[] = [
   "..",
@@ -187,41 +187,45 @@ test("a link where the manifest or the copy will be is not followed", async () =
   expect(statSync(folder).isDirectory()).toBe(true);
 });
 
-test("each of many backups under writes is a prefix of what was acknowledged", LONG, async () => {
-  const folder = tempDir();
-  const { path, database, outside } = await openDatabase();
-  // So that there is more to copy than is copied in one step.
-  outside.exec("CREATE TABLE ballast (bytes BLOB)");
-  outside.exec("INSERT INTO ballast VALUES (randomblob(300000)), (randomblob(300000))");
-  const writer = startArtistWriter(database);
-  const made = [];
-  let during = 0;
-  for (let index = 0; index < COUNT; index++) {
-    const from = writer.acknowledged.at(-1)?.revision ?? 0n;
-    const copied: number[] = [];
-    let before = 0;
-    const manifest = await backUpBeside(path, folder, `n${index}`, 8_000_000, (progress) => {
-      if (progress.stage !== "copying") return;
-      copied.push(progress.done);
-      if (copied.length === 1) before = writer.acknowledged.length;
-      else if (progress.done < progress.total) during += writer.acknowledged.length - before;
-    });
-    // A commit of others does not begin the copy anew.
-    expect(copied).toEqual(copied.toSorted((a, b) => a - b));
-    expect(BigInt(manifest.revision)).toBeGreaterThanOrEqual(from);
-    expect(copied.length).toBeGreaterThan(3);
-    made.push(manifest);
-  }
-  await writer.stop();
-  expect(during).toBeGreaterThan(0);
-  for (const { name, revision, rows } of made) {
-    const found = artistsIn(dataOf(folder, name));
-    expect(found.revision).toBe(BigInt(revision));
-    expect(found.artists).toEqual(writer.prefix(found.revision));
-    expect(rows.artists).toBe(found.artists.size);
-    await proveDatabase(dataOf(folder, name), EXPECTED, () => {});
-  }
-});
+test(
+  "a copy is not begun anew by the writes of others, and is a prefix of them",
+  LONG,
+  async () => {
+    const folder = tempDir();
+    const { path, database, outside } = await openDatabase();
+    // So that there is more to copy than is copied in one step.
+    outside.exec("CREATE TABLE ballast (bytes BLOB)");
+    outside.exec("INSERT INTO ballast VALUES (randomblob(300000)), (randomblob(300000))");
+    const writer = startArtistWriter(database);
+    const made = [];
+    let during = 0;
+    for (let index = 0; index < COUNT; index++) {
+      const from = writer.acknowledged.at(-1)?.revision ?? 0n;
+      const copied: number[] = [];
+      let before = 0;
+      const manifest = await backUpBeside(path, folder, `n${index}`, 8_000_000, (progress) => {
+        if (progress.stage !== "copying") return;
+        copied.push(progress.done);
+        if (copied.length === 1) before = writer.acknowledged.length;
+        else if (progress.done < progress.total) during += writer.acknowledged.length - before;
+      });
+      // A commit of others does not begin the copy anew.
+      expect(copied).toEqual(copied.toSorted((a, b) => a - b));
+      expect(BigInt(manifest.revision)).toBeGreaterThanOrEqual(from);
+      expect(copied.length).toBeGreaterThan(3);
+      made.push(manifest);
+    }
+    await writer.stop();
+    expect(during).toBeGreaterThan(0);
+    for (const { name, revision, rows } of made) {
+      const found = artistsIn(dataOf(folder, name));
+      expect(found.revision).toBe(BigInt(revision));
+      expect(found.artists).toEqual(writer.prefix(found.revision));
+      expect(rows.artists).toBe(found.artists.size);
+      await proveDatabase(dataOf(folder, name), EXPECTED, () => {});
+    }
+  },
+);
 
 test("one that is killed leaves nothing under a final name, and the next one its rest neither", {
   timeout: 60_000,
