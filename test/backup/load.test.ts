@@ -103,7 +103,7 @@ const quantile = (timesMs: readonly number[], part: number) =>
   timesMs.toSorted((a, b) => a - b)[Math.floor(part * timesMs.length)]?.toFixed(1);
 
 test(`each of ${COUNT} backups under ${WRITES_PER_SECOND} writes/s is a prefix of what was acknowledged`, {
-  timeout: 60_000 + COUNT * 5_000,
+  timeout: 60_000 + COUNT * 15_000,
 }, async () => {
   const [folder, place] = [tempDir(), tempDir()];
   const database = join(place, "x.db");
