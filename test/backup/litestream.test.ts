@@ -158,12 +158,12 @@ test.skipIf(!litestream)(
     await once(first, "exit");
     await write(server.address, 50, "missed");
     // The log that it knew is gone, as soon as no reader of the server's own needs it.
-  const truncate = () =>
-    askFor(server.address, (connection) =>
-      connection.service(DatabaseService).checkpointDatabase({ mode: Mode.TRUNCATE }),
-    );
-  await expect.poll(async () => (await truncate()).blocked, PATIENT).toBe(false);
-  await write(server.address, 5, "after");
+    const truncate = () =>
+      askFor(server.address, (connection) =>
+        connection.service(DatabaseService).checkpointDatabase({ mode: Mode.TRUNCATE }),
+      );
+    await expect.poll(async () => (await truncate()).blocked, PATIENT).toBe(false);
+    await write(server.address, 5, "after");
     startLitestream(config);
     const newest = await write(server.address, 5, "newest");
     await expect.poll(async () => (await restore("one.db")).revision, PATIENT).toBe(newest);

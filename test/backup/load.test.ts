@@ -40,7 +40,7 @@ function startLoad(connection: Connection) {
     const name = `artists/${1 + (turn % KEYS)}`;
     const begunMs = performance.now();
     const { etag, ...artist } =
-      turn % 5 === 0
+      turn % 25 === 0
         ? await artists.createArtist({ artist: { displayName } })
         : await artists.updateArtist({ artist: { name, displayName } });
     timesMs.push(performance.now() - begunMs);
