@@ -9,14 +9,15 @@ usage: restore-drill.sh [--pid PID] --backup FILE-OR-FOLDER --database FILE --re
                         [--timeout SECONDS] [--log FILE] -- COMMAND [ARGUMENT]...
 
   --pid       the server to kill; without it there is none
-  --backup    NAME.db, or the folder of which the newest is taken
+  --backup    NAME.db or NAME.db.enc, or the folder of which the newest is taken
   --database  the file that it is restored to; what was there is kept beside it
   --ready     what answers 200 once the server is ready: http://127.0.0.1:9464/readyz
   --timeout   how long each step may take; 60
   --log       where the server writes; restore-drill.log
   COMMAND     what starts the server
 
-PROTOSTORE is the command that restores, if it is not `protostore`.
+PROTOSTORE is the command that restores, if it is not `protostore`; PROTOSTORE_BACKUP_KEY_FILE names the key of
+encrypted backups.
 END
   exit 2
 }
@@ -80,12 +81,13 @@ command -v curl >/dev/null || stop "curl is needed"
 # Before anything is killed: a name of a backup has no character that ls would change.
 if [ -d "$backup" ]; then
   # shellcheck disable=SC2012
-  newest=$(ls -t "$backup" | sed -n '/^[a-z0-9][a-z0-9._-]*\.db$/{p;q;}')
+  newest=$(ls -t "$backup" | sed -n '/^[a-z0-9][a-z0-9._-]*\.db\(\.enc\)\{0,1\}$/{p;q;}')
   [ -n "$newest" ] || stop "there is no backup in $backup"
   backup=${backup%/}/$newest
 fi
 [ -f "$backup" ] || stop "there is no $backup"
-[ -f "${backup%.db}.json" ] || stop "$backup has no manifest: it is no backup"
+name=${backup%.enc}
+[ -f "${name%.db}.json" ] || stop "$backup has no manifest: it is no backup"
 
 begun=$(now)
 end=$((begun + timeout * 1000))

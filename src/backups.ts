@@ -13,10 +13,13 @@ import {
 import { systemClock } from "./clock.ts";
 import type { BackupConfig, Config } from "./config.ts";
 import { nameByTime, requireBackupName } from "./database/sqlite/backup/backup-folder.ts";
+import { readBackupKey } from "./database/sqlite/backup/backup-key.ts";
 import { runBackup } from "./database/sqlite/backup/backup-worker.ts";
 import type { BackupProgress } from "./database/sqlite/backup/make-backup.ts";
 import { type BackupManifest, listBackups } from "./database/sqlite/backup/manifest.ts";
+import { watchNewest } from "./database/sqlite/backup/newest-backup.ts";
 import { isScheduled, removeExpired, scheduledName } from "./database/sqlite/backup/retention.ts";
+import { besideDatabase, sweepStaging } from "./database/sqlite/backup/staging.ts";
 import type { Definition } from "./definition.ts";
 import { StoreError } from "./errors.ts";
 import type { ScheduledTask } from "./health/background.ts";
@@ -28,7 +31,7 @@ import type { Log } from "./observe/log.ts";
 export interface Backups {
   /** Makes one; named by the time if `name` is empty. Ends with it, or when `signal` aborts. */
   make(name: string, signal: AbortSignal): AsyncGenerator<BackupDatabaseResponse>;
-  /** The newest one; undefined if there is none. */
+  /** The newest one whose rows were all proved; undefined if there is none. */
   newest(): Promise<DatabaseStatus_Backup | undefined>;
   /** From now on they are where this says. */
   use(config: BackupConfig | undefined): void;
@@ -42,7 +45,7 @@ export interface Backups {
   ): Promise<(() => ScheduledTask) | undefined>;
 }
 
-/** The backups of the server that `config` is of. */
+/** The backups of the server that `config` is of. @throws StoreError INVALID_CONFIG */
 export function createBackups(
   { database, backups: first, limits, migrations }: Config,
   definition: Definition,
@@ -53,8 +56,13 @@ export function createBackups(
     migrations: migrations ?? definition.migrations,
   };
 
+  const key = backups?.keyFile === undefined ? undefined : readBackupKey(backups.keyFile);
+  // A server that was killed may have left the plain copy of a backup.
+  if (key) sweepStaging(besideDatabase(database));
+  const newest = backups && watchNewest(backups.folder);
+
   const orderOf = ({ folder }: BackupConfig, name: string) => {
-    return { database, folder, name, bytesPerSecond: limits.backupBytesPerSecond };
+    return { database, folder, name, key, bytesPerSecond: limits.backupBytesPerSecond };
   };
 
   return {
@@ -101,8 +109,7 @@ export function createBackups(
     },
 
     async newest() {
-      if (!backups) return undefined;
-      const [manifest] = await listBackups(backups.folder).catch(() => []);
+      const manifest = await newest?.();
       return manifest && toBackup(manifest);
     },
 

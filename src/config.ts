@@ -50,6 +50,8 @@ export interface Config {
 export interface BackupConfig {
   /** The folder, of this database alone; made if it is absent. */
   readonly folder: string;
+  /** The file of the key that they are encrypted with; they are not if absent. */
+  readonly keyFile?: string;
   /** How long after one it makes another; this or `schedule`, or only when it is asked. */
   readonly intervalMs?: number;
   /** A cron expression, in the machine's time. */

@@ -50,6 +50,8 @@ export type ErrorCode =
   | "MIGRATION_LOCKED"
   | "VERIFY_FAILED"
   | "BACKUP_INVALID"
+  | "BACKUP_KEY_MISSING"
+  | "BACKUP_KEY_WRONG"
   | "DATABASE_IN_USE";
 
 /** One field of a request that is not as it must be; `field` is a path such as `track.unit_price`. */

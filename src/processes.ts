@@ -4,7 +4,7 @@
 import cluster, { type Worker } from "node:cluster";
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Config } from "./config.ts";
+import type { BackupConfig, Config } from "./config.ts";
 import { type ErrorCode, StoreError } from "./errors.ts";
 import type { FigureSource } from "./metrics/server-figures.ts";
 import type { Log } from "./observe/log.ts";
@@ -211,7 +211,7 @@ function ownSettings(config: Config): Config {
   const off = { scrubRowsPerSecond: 0, fillRowsPerSecond: 0, checkpointIntervalMs: 0 };
   const { maintenance, ...others } = config;
   // Any of them makes a backup that it is asked for.
-  const backups = config.backups && { backups: { folder: config.backups.folder } };
+  const backups = config.backups && { backups: withoutSchedule(config.backups) };
   return { ...others, ...backups, limits: { ...config.limits, ...off } };
 }
 
@@ -259,6 +259,11 @@ function obeyChanges(service: Running, log: Log): void {
       log.error({ err }, "the settings cannot be used; they stay as they were");
     });
   });
+}
+
+function withoutSchedule(backups: BackupConfig): BackupConfig {
+  const { intervalMs: _intervalMs, schedule: _schedule, keep: _keep, ...asked } = backups;
+  return asked;
 }
 
 /** The figures of all children, told by the primary. */

@@ -4,12 +4,14 @@
 import { resolve } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
 import type { BackupConfig, BackupRetention, KeptPer } from "../config.ts";
+import { readBackupKey } from "../database/sqlite/backup/backup-key.ts";
 import { StoreError } from "../errors.ts";
 import { parseTimeMs, variableOf } from "./shared-options.ts";
 
 /** Their values, as commander has them. */
 export interface BackupServeOptions {
   readonly backupDir?: string;
+  readonly backupKeyFile?: string;
   readonly backupInterval?: number;
   readonly backupSchedule?: string;
   readonly backupKeep?: readonly BackupRetention[];
@@ -18,10 +20,8 @@ export interface BackupServeOptions {
 /** The options themselves. */
 export function backupOptions(): readonly Option[] {
   return [
-    new Option(
-      "--backup-dir <folder>",
-      "where to keep backups: those asked for, and the schedule's",
-    ),
+    backupDirOption("where to keep backups: those asked for, and the schedule's"),
+    backupKeyOption(),
     new Option(
       "--backup-interval <time>",
       "make one so long after another, for example 6h",
@@ -34,9 +34,22 @@ export function backupOptions(): readonly Option[] {
   ].map((option) => option.env(variableOf(option.name())));
 }
 
-/** @throws StoreError INVALID_CONFIG if they do not fit together. */
+/** The option that names the folder of backups. */
+export function backupDirOption(description: string): Option {
+  return new Option("--backup-dir <folder>", description).env(variableOf("backup-dir"));
+}
+
+/** The option that names the key of encrypted backups. */
+export function backupKeyOption(): Option {
+  return new Option(
+    "--backup-key-file <file>",
+    "the key that backups are encrypted with, as protostore backup key makes it",
+  ).env(variableOf("backup-key-file"));
+}
+
+/** @throws StoreError INVALID_CONFIG if they do not fit together, or the key is none. */
 export function readBackups(options: BackupServeOptions): { readonly backups?: BackupConfig } {
-  const { backupDir, backupInterval, backupSchedule, backupKeep } = options;
+  const { backupDir, backupKeyFile, backupInterval, backupSchedule, backupKeep } = options;
   if (backupDir === undefined) {
     if (backupInterval ?? backupSchedule ?? backupKeep) {
       throw new StoreError("INVALID_CONFIG", "a schedule of backups needs --backup-dir");
@@ -47,9 +60,11 @@ export function readBackups(options: BackupServeOptions): { readonly backups?: B
     const message = "--backup-interval and --backup-schedule exclude each other";
     throw new StoreError("INVALID_CONFIG", message);
   }
+  if (backupKeyFile !== undefined) readBackupKey(backupKeyFile);
   return {
     backups: {
       folder: resolve(backupDir),
+      ...(backupKeyFile !== undefined && { keyFile: resolve(backupKeyFile) }),
       ...(backupInterval !== undefined && { intervalMs: backupInterval }),
       ...(backupSchedule !== undefined && { schedule: backupSchedule }),
       ...(backupKeep !== undefined && { keep: backupKeep }),

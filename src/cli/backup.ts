@@ -1,4 +1,5 @@
-// `protostore backup`: copies a database, served or not, and proves the copy; `backup verify` proves it again.
+// `protostore backup`: copies a database, served or not, and proves the copy; `backup verify` proves it again,
+// and `backup key` makes the key of encrypted ones.
 // What is done is in ../database/sqlite/backup/.
 
 import { statSync } from "node:fs";
@@ -6,6 +7,7 @@ import { basename, dirname, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { systemClock } from "../clock.ts";
 import { nameByTime } from "../database/sqlite/backup/backup-folder.ts";
+import { keyIdOf, makeBackupKey, readBackupKey } from "../database/sqlite/backup/backup-key.ts";
 import {
   findBackup,
   findDatabases,
@@ -13,13 +15,15 @@ import {
   proveBackup,
 } from "../database/sqlite/backup/check-backup.ts";
 import { makeBackup } from "../database/sqlite/backup/make-backup.ts";
-import type { Expected } from "../database/sqlite/backup/prove.ts";
+import { dataPathOf } from "../database/sqlite/backup/manifest.ts";
+import { type Expected, type Prove, proveDatabase } from "../database/sqlite/backup/prove.ts";
 import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
 import { requireDatabase } from "../database/sqlite/migrate/target.ts";
 import { StoreError } from "../errors.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
+import { backupKeyOption } from "./backup-options.ts";
 import type { Program } from "./program.ts";
 import { createProgress } from "./progress.ts";
 import { databaseOption, migrationsOption, parseCount } from "./shared-options.ts";
@@ -29,7 +33,10 @@ interface BackupOptions {
   readonly migrations?: string;
   readonly to?: string;
   readonly bytesPerSecond: number;
+  readonly backupKeyFile?: string;
 }
+
+type VerifyOptions = Pick<BackupOptions, "migrations" | "backupKeyFile">;
 
 /** The command `backup`; it throws StoreError if there is no backup, or not a whole one. */
 export function backupCommand(program: Program): Command {
@@ -46,23 +53,47 @@ export function backupCommand(program: Program): Command {
           .default(DEFAULT_LIMITS.backupBytesPerSecond)
           .argParser(parseCount),
       )
+      .addOption(backupKeyOption())
       .addHelpText("after", "\nExample:\n  $ protostore backup --database store.db --to backups")
       .action((name: string | undefined, options: BackupOptions) =>
         runBackup(program, name, options),
       )
       .addCommand(verifyCommand(program))
+      .addCommand(keyCommand())
   );
 }
 
 function verifyCommand(program: Program): Command {
-  return new Command("verify")
-    .description("prove a backup again, or each of a folder: its bytes by the manifest, every row")
-    .argument("<place>", "the backup, NAME.db, or the folder of several")
-    .addOption(migrationsOption())
-    .addHelpText("after", "\nExample:\n  $ protostore backup verify backups")
-    .action((place: string, options: { readonly migrations?: string }) =>
-      runVerify(program, place, options.migrations),
-    );
+  return (
+    new Command("verify")
+      .description(
+        "prove a backup again, or each of a folder: its bytes by the manifest, every row",
+      )
+      .argument("<place>", "the backup, NAME.db or NAME.db.enc, or the folder of several")
+      .addOption(migrationsOption())
+      .addOption(backupKeyOption())
+      .addHelpText("after", "\nExample:\n  $ protostore backup verify backups")
+      // What both have is taken by `backup`, wherever it stands.
+      .action((place: string, _: unknown, command: Command) =>
+        runVerify(program, place, command.optsWithGlobals<VerifyOptions>()),
+      )
+  );
+}
+
+function keyCommand(): Command {
+  return new Command("key")
+    .description("make a key to encrypt backups with; without it, nobody can restore them")
+    .argument("<file>", "where to write it; for its owner only")
+    .addHelpText("after", "\nExample:\n  $ protostore backup key backup.key")
+    .action((path: string) => {
+      const key = makeBackupKey(path);
+      process.stdout.write(`key ${keyIdOf(key)}: keep ${path} where the backups are not\n`);
+    });
+}
+
+/** The key in the file, if one is named. @throws StoreError INVALID_CONFIG */
+export function readKey(path: string | undefined): Uint8Array | undefined {
+  return path === undefined ? undefined : readBackupKey(path);
 }
 
 /** What the program expects of the rows of a file. */
@@ -78,7 +109,7 @@ export function expectedBy(program: Program, migrations = program.migrations): E
 async function runBackup(
   program: Program,
   name: string | undefined,
-  { database, migrations, to, bytesPerSecond }: BackupOptions,
+  { database, migrations, to, bytesPerSecond, backupKeyFile }: BackupOptions,
 ): Promise<void> {
   if (to === undefined) throw new StoreError("INVALID_CONFIG", "--to must say where to put it");
   requireDatabase(database);
@@ -86,13 +117,14 @@ async function runBackup(
   const expected = expectedBy(program, migrations);
   const bars = { copying: createProgress("copy"), verifying: createProgress("verify") };
   try {
-    const order = { database, ...place, bytesPerSecond };
-    const made = await makeBackup(order, expected, ({ stage, done, total }) => {
+    const order = { database, ...place, bytesPerSecond, key: readKey(backupKeyFile) };
+    const prove: Prove = (path, onRows) => proveDatabase(path, expected, onRows);
+    const made = await makeBackup(order, prove, ({ stage, done, total }) => {
       if (stage === "verifying") bars.copying.end();
       bars[stage].update(done, total);
     });
     const lines = [
-      `${resolve(place.folder, `${made.name}.db`)}`,
+      dataPathOf(place.folder, made),
       `revision ${made.revision}, ${made.bytes} bytes, sha256 ${made.sha256}`,
       ...(made.findings > 0
         ? [`${made.findings} findings, as in the database itself; run: protostore verify`]
@@ -105,20 +137,26 @@ async function runBackup(
   }
 }
 
-async function runVerify(program: Program, place: string, migrations?: string): Promise<void> {
+async function runVerify(
+  program: Program,
+  place: string,
+  { migrations, backupKeyFile }: VerifyOptions,
+): Promise<void> {
   const isFolder = statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
   const paths = isFolder ? await findDatabases(place) : [place];
   if (paths.length === 0) throw new StoreError("BACKUP_INVALID", `${place}: there is no backup`);
   const expected = expectedBy(program, migrations);
+  const key = readKey(backupKeyFile);
   let bad = 0;
   for (const path of paths) {
     const progress = createProgress("verify");
     try {
       const found = await findBackup(path);
-      await proveBackup(found.data, found.manifest, expected, progress.update);
-      noteProof(found);
+      const proof = await proveBackup(found, expected, key, progress.update);
+      noteProof(found, proof, key);
       progress.end();
-      process.stdout.write(`${found.data}: whole, revision ${found.manifest.revision}\n`);
+      const encrypted = found.manifest.encryption ? ", encrypted" : "";
+      process.stdout.write(`${found.data}: whole, revision ${proof.revision}${encrypted}\n`);
     } catch (error) {
       progress.end();
       if (!(error instanceof StoreError)) throw error;

@@ -23,6 +23,8 @@ import {
 } from "../database/sqlite/migrate/target.ts";
 import { NO_VERSION } from "../database/sqlite/migrate/version.ts";
 import { StoreError } from "../errors.ts";
+import { backupDirOption, backupKeyOption } from "./backup-options.ts";
+import { backUpBeforeMigrating, type MigrationBackupOptions } from "./migration-backup.ts";
 import type { Program } from "./program.ts";
 import {
   databaseOption,
@@ -61,11 +63,16 @@ function upCommand(program: Program): Command {
     .addOption(databaseOption(program))
     .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
+    .addOption(backupDirOption("where to make a backup before the first of them, if any is set"))
+    .addOption(backupKeyOption())
     .addHelpText("after", example("protostore migrate up"))
-    .action(async (target: bigint | undefined, options: LockOptions) => {
-      const report = await migrateUp(options.database, {
+    .action(async (target: bigint | undefined, options: LockOptions & MigrationBackupOptions) => {
+      const { database, backupDir, backupKeyFile } = options;
+      const order = backupDir !== undefined && { database, folder: backupDir, backupKeyFile };
+      const report = await migrateUp(database, {
         ...toMigrateOptions(program, options),
         ...(target === undefined ? {} : { target }),
+        ...(order && { beforeFirst: () => backUpBeforeMigrating(order) }),
       });
       printReport(report, "applied");
     });

@@ -51,6 +51,8 @@ export const STATUS_BY_CODE: Readonly<Record<ErrorCode, status>> = {
   MIGRATION_LOCKED: status.INTERNAL,
   VERIFY_FAILED: status.INTERNAL,
   BACKUP_INVALID: status.INTERNAL,
+  BACKUP_KEY_MISSING: status.INTERNAL,
+  BACKUP_KEY_WRONG: status.INTERNAL,
   DATABASE_IN_USE: status.INTERNAL,
 };
 

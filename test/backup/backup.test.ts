@@ -15,7 +15,6 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { DatabaseService } from "../../gen/protostore/v1/database_service_pb.ts";
@@ -41,10 +40,10 @@ import {
   startArtistWriter,
 } from "./support.ts";
 
-const COUNT = Number(process.env.BACKUPS ?? 8);
+const COUNT = 4;
 
-const PATIENT = { timeout: 10_000 };
-const LONG = { timeout: 30_000 + COUNT * 3_000 };
+const PATIENT = { timeout: 30_000 };
+const LONG = { timeout: 60_000 };
 
 const HOSTILE: readonly string[] = [
   "..",
@@ -187,66 +186,59 @@ test("a link where the manifest or the copy will be is not followed", async () =
   expect(statSync(folder).isDirectory()).toBe(true);
 });
 
-test("each of many backups under writes is a prefix of what was acknowledged", LONG, async () => {
-  const folder = tempDir();
-  const { path, database, outside } = await openDatabase();
-  // So that there is more to copy than is copied in one step.
-  outside.exec("CREATE TABLE ballast (bytes BLOB)");
-  outside.exec("INSERT INTO ballast VALUES (randomblob(300000)), (randomblob(300000))");
-  const writer = startArtistWriter(database);
-  const made = [];
-  let during = 0;
-  for (let index = 0; index < COUNT; index++) {
-    const from = writer.acknowledged.at(-1)?.revision ?? 0n;
-    const copied: number[] = [];
-    let before = 0;
-    const manifest = await backUpBeside(path, folder, `n${index}`, 8_000_000, (progress) => {
-      if (progress.stage !== "copying") return;
-      copied.push(progress.done);
-      if (copied.length === 1) before = writer.acknowledged.length;
-      else if (progress.done < progress.total) during += writer.acknowledged.length - before;
-    });
-    // A commit of others does not begin the copy anew.
-    expect(copied).toEqual(copied.toSorted((a, b) => a - b));
-    expect(BigInt(manifest.revision)).toBeGreaterThanOrEqual(from);
-    expect(copied.length).toBeGreaterThan(3);
-    made.push(manifest);
-  }
-  await writer.stop();
-  expect(during).toBeGreaterThan(0);
-  for (const { name, revision, rows } of made) {
-    const found = artistsIn(dataOf(folder, name));
-    expect(found.revision).toBe(BigInt(revision));
-    expect(found.artists).toEqual(writer.prefix(found.revision));
-    expect(rows.artists).toBe(found.artists.size);
-    await proveDatabase(dataOf(folder, name), EXPECTED, () => {});
-  }
-});
-
-test("one that is killed leaves nothing under a final name, and the next one its rest neither", {
-  timeout: 60_000,
-}, async () => {
-  const folder = tempDir();
-  const { path } = await startTestService({ fixtures: true }).then(({ database }) => ({
-    path: database,
-  }));
-  let partial = 0;
-  for (let turn = 0; turn < 6; turn++) {
-    const args = ["backup", "--database", path, "--to", folder, `k${turn}`];
-    const slow = ["--bytes-per-second", "1000000"];
-    const child = spawn(process.execPath, ["src/main.ts", ...args, ...slow], { cwd: REPO_ROOT });
-    await Promise.race([once(child, "exit"), sleep(450 + turn * 200)]);
-    child.kill("SIGKILL");
-    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
-    const names = readdirSync(folder);
-    if (names.some((name) => name.endsWith(".protostore-partial"))) partial += 1;
-    for (const name of names.filter((name) => name.endsWith(".db"))) {
-      await proveDatabase(join(folder, name), EXPECTED, () => {});
-      expect(names).toContain(name.replace(".db", ".json"));
+test(
+  "a copy is not begun anew by the writes of others, and is a prefix of them",
+  LONG,
+  async () => {
+    const folder = tempDir();
+    const { path, database, outside } = await openDatabase();
+    // So that there is more to copy than is copied in one step.
+    outside.exec("CREATE TABLE ballast (bytes BLOB)");
+    outside.exec("INSERT INTO ballast VALUES (randomblob(300000)), (randomblob(300000))");
+    const writer = startArtistWriter(database);
+    const made = [];
+    let during = 0;
+    for (let index = 0; index < COUNT; index++) {
+      const from = writer.acknowledged.at(-1)?.revision ?? 0n;
+      const copied: number[] = [];
+      let before = 0;
+      const manifest = await backUpBeside(path, folder, `n${index}`, 8_000_000, (progress) => {
+        if (progress.stage !== "copying") return;
+        copied.push(progress.done);
+        if (copied.length === 1) before = writer.acknowledged.length;
+        else if (progress.done < progress.total) during += writer.acknowledged.length - before;
+      });
+      // A commit of others does not begin the copy anew.
+      expect(copied).toEqual(copied.toSorted((a, b) => a - b));
+      expect(BigInt(manifest.revision)).toBeGreaterThanOrEqual(from);
+      expect(copied.length).toBeGreaterThan(3);
+      made.push(manifest);
     }
-  }
-  expect(partial).toBeGreaterThan(0);
-  await backUp(path, folder, "last");
+    await writer.stop();
+    expect(during).toBeGreaterThan(0);
+    for (const { name, revision, rows } of made) {
+      const found = artistsIn(dataOf(folder, name));
+      expect(found.revision).toBe(BigInt(revision));
+      expect(found.artists).toEqual(writer.prefix(found.revision));
+      expect(rows.artists).toBe(found.artists.size);
+      await proveDatabase(dataOf(folder, name), EXPECTED, () => {});
+    }
+  },
+);
+
+test("one that is killed amidst its copy leaves nothing under a final name, and the next one its rest neither", async () => {
+  const folder = tempDir();
+  const { database } = await startTestService({ fixtures: true });
+  const args = ["backup", "--database", database, "--to", folder, "one"];
+  const slow = ["--bytes-per-second", "50000"];
+  const child = spawn(process.execPath, ["src/main.ts", ...args, ...slow], { cwd: REPO_ROOT });
+  await expect.poll(() => readdirSync(folder), PATIENT).toContain(".one.protostore-partial");
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  const left = readdirSync(folder);
+  expect(left).toContain(".one.protostore-partial");
+  expect(left.filter((name) => !name.startsWith("."))).toEqual([]);
+  await backUp(database, folder, "last");
   expect(readdirSync(folder).filter((name) => name.includes("partial"))).toEqual([]);
   expect((await listBackups(folder))[0]?.name).toBe("last");
 });
@@ -258,7 +250,7 @@ test("a call that is cancelled ends its backup, and nothing is left of it", asyn
   const client = openClient(service.address);
   const call = callStream(client, DatabaseService.method.backupDatabase, { name: "one" });
   const answers = collect(call);
-  await expect.poll(() => readdirSync(folder)).toContain(".one.protostore-partial");
+  await expect.poll(() => readdirSync(folder), PATIENT).toContain(".one.protostore-partial");
   const second = await failureOf(askForBackup(client, "two"));
   expect(second).toMatchObject({ code: "UNAVAILABLE", reason: "BACKUP_RUNNING" });
   call.cancel();

@@ -49,7 +49,7 @@ function copies() {
 }
 
 const restore = (backup: string, database: string) =>
-  restoreBackup(backup, database, EXPECTED, 2_000, () => {});
+  restoreBackup(backup, database, { expected: EXPECTED, lockTimeoutMs: 2_000 }, () => {});
 
 function contentOf(folder: string): ReadonlyMap<string, string> {
   const names = readdirSync(folder).filter((name) => !name.endsWith("-migrate"));

@@ -15,6 +15,7 @@ import type { Database } from "../../src/database/database.ts";
 import { runBackup } from "../../src/database/sqlite/backup/backup-worker.ts";
 import { type BackupProgress, makeBackup } from "../../src/database/sqlite/backup/make-backup.ts";
 import type { BackupManifest } from "../../src/database/sqlite/backup/manifest.ts";
+import { type Prove, proveDatabase } from "../../src/database/sqlite/backup/prove.ts";
 import {
   type Connection,
   openConnection,
@@ -24,11 +25,18 @@ import { callStream, collect } from "../grpc/support.ts";
 
 export const EXPECTED = expectedBy(CHINOOK);
 
+const PROVE: Prove = (path, onRows) => proveDatabase(path, EXPECTED, onRows);
+
 const NOBODY = new AbortController().signal;
 
 /** A backup made in this thread. */
-export function backUp(database: string, folder: string, name: string): Promise<BackupManifest> {
-  return makeBackup({ database, folder, name, bytesPerSecond: 0 }, EXPECTED, () => {});
+export function backUp(
+  database: string,
+  folder: string,
+  name: string,
+  key?: Uint8Array,
+): Promise<BackupManifest> {
+  return makeBackup({ database, folder, name, key, bytesPerSecond: 0 }, PROVE, () => {});
 }
 
 /** One made as a server does, in a thread of its own. */
@@ -38,9 +46,10 @@ export function backUpBeside(
   name: string,
   bytesPerSecond: number,
   onProgress: (progress: BackupProgress) => void = () => {},
+  key?: Uint8Array,
 ): Promise<BackupManifest> {
   const { definitions, migrations } = CHINOOK;
-  const order = { database, folder, name, bytesPerSecond };
+  const order = { database, folder, name, key, bytesPerSecond };
   return runBackup({ order, definitions, migrations }, onProgress, NOBODY);
 }
 

@@ -31,6 +31,8 @@ export function nameByTime(timeMs: number): string {
 export interface BackupFiles {
   /** The database; it is there only once all has been proved. */
   readonly data: string;
+  /** The same of one that is encrypted. */
+  readonly sealed: string;
   readonly manifest: string;
   /** The database until then. */
   readonly partial: string;
@@ -45,6 +47,7 @@ export function backupFiles(folder: string, name: string): BackupFiles {
   const partial = join(folder, `.${name}.protostore-partial`);
   return {
     data: join(folder, `${name}.db`),
+    sealed: join(folder, `${name}.db.enc`),
     manifest: join(folder, `${name}.json`),
     partial,
     partialManifest: `${partial}.json`,
@@ -102,8 +105,13 @@ const SPARE_BYTES = 64 * 1024 * 1024;
 
 /** @throws StoreError DISK_FULL if a copy of `bytes` would fill the disk of `folder`. */
 export function requireRoom(folder: string, bytes: number, dataFolder: string): void {
-  const isDataDisk = statSync(folder).dev === statSync(dataFolder).dev;
+  const isDataDisk = isOneDisk(folder, dataFolder);
   if (freeBytesOf(folder) < bytes + (isDataDisk ? SPARE_BYTES : 0)) throw noRoom();
+}
+
+/** True if what is written to one of the folders takes the room of the other. */
+export function isOneDisk(folder: string, other: string): boolean {
+  return statSync(folder).dev === statSync(other).dev;
 }
 
 /** True if there is anything of that name, be it a link to nothing. */

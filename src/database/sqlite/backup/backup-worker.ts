@@ -8,6 +8,7 @@ import { threadUrl } from "../threads/thread-start.ts";
 import { withBackupFolder } from "./backup-folder.ts";
 import type { BackupOrder, BackupProgress } from "./make-backup.ts";
 import type { BackupManifest } from "./manifest.ts";
+import { besideDatabase, sweepStaging } from "./staging.ts";
 
 /** What the thread is started with. */
 export interface BackupThreadData {
@@ -62,6 +63,7 @@ export async function runBackup(
     if (!signal.aborted) throw error;
     // Whoever has the folder now has removed what was left there.
     await withBackupFolder(data.order.folder, async () => {}).catch(() => {});
+    if (data.order.key) sweepStaging(besideDatabase(data.order.database));
     throw signal.reason;
   } finally {
     signal.removeEventListener("abort", end);

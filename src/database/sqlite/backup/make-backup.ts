@@ -10,6 +10,7 @@ import { removeDatabase } from "../migrate/target.ts";
 import {
   backupFiles,
   createPrivate,
+  isOneDisk,
   isTaken,
   requireBackupName,
   requireRoom,
@@ -17,7 +18,9 @@ import {
 } from "./backup-folder.ts";
 import { copyPages } from "./copy-pages.ts";
 import { type BackupManifest, digestFile, newManifest, writeManifest } from "./manifest.ts";
-import { type Expected, proveDatabase } from "./prove.ts";
+import type { Prove } from "./prove.ts";
+import { digestSealed, sealFile } from "./sealed-file.ts";
+import { besideDatabase, withStaging } from "./staging.ts";
 
 /** What is to be backed up, and where to. */
 export interface BackupOrder {
@@ -26,6 +29,8 @@ export interface BackupOrder {
   readonly name: string;
   /** How fast pages are copied; as fast as it goes if 0. */
   readonly bytesPerSecond: number;
+  /** What it is encrypted with; it is not if absent. */
+  readonly key?: Uint8Array | undefined;
 }
 
 /** How far a backup is: bytes while it is copied, rows while they are checked. */
@@ -41,40 +46,69 @@ export interface BackupProgress {
  * DATABASE_CORRUPT: then there is nothing of that name.
  */
 export async function makeBackup(
-  { database, folder, name, bytesPerSecond }: BackupOrder,
-  expected: Expected,
+  order: BackupOrder,
+  prove: Prove,
   onProgress: (progress: BackupProgress) => void,
 ): Promise<BackupManifest> {
+  const { database, folder, name, bytesPerSecond, key } = order;
   requireBackupName(name);
+
+  /** Copies the database to the file, which is not there, and proves the copy. */
+  async function copyAndProve(copy: string) {
+    createPrivate(copy);
+    const createTime = timestamp(systemClock);
+    await copyPages(database, copy, bytesPerSecond, (done, total) =>
+      onProgress({ stage: "copying", done, total }),
+    );
+    flush(copy);
+    const proof = await prove(copy, (done, total) =>
+      onProgress({ stage: "verifying", done, total }),
+    );
+    return { createTime, proofTime: timestamp(systemClock), ...proof };
+  }
+
   return await withBackupFolder(folder, async () => {
     const files = backupFiles(folder, name);
     // A manifest without its backup is what is left of one that was killed at its very end.
-    if (isTaken(files.data)) throw exists(name);
-    requireRoom(folder, sizeOf(database), dirname(database));
+    if (isTaken(files.data) || isTaken(files.sealed)) throw exists(name);
+    requireRooms(order);
     try {
-      createPrivate(files.partial);
-      const createTime = timestamp(systemClock);
-      await copyPages(database, files.partial, bytesPerSecond, (done, total) =>
-        onProgress({ stage: "copying", done, total }),
-      );
-      flush(files.partial);
-      const proof = await proveDatabase(files.partial, expected, (done, total) =>
-        onProgress({ stage: "verifying", done, total }),
-      );
+      const proved = key
+        ? await withStaging(besideDatabase(database), async (copy) => {
+            const facts = await copyAndProve(copy);
+            sealAndCompare(copy, files.partial, key);
+            return facts;
+          })
+        : await copyAndProve(files.partial);
+      const { createTime, proofTime, ...proof } = proved;
       const digest = await digestFile(files.partial);
-      const proofTime = timestamp(systemClock);
-      const manifest = newManifest({ name, createTime, proofTime, ...digest, ...proof });
+      const manifest = newManifest({ name, createTime, proofTime, ...digest, ...proof }, key);
       writeManifest(files.partialManifest, manifest);
       // Where there is a backup there is its manifest, whenever the power goes.
       renameSync(files.partialManifest, files.manifest);
       flush(folder);
-      renameSync(files.partial, files.data);
+      renameSync(files.partial, key ? files.sealed : files.data);
       flush(folder);
       return manifest;
     } finally {
       removeDatabase(files.partial);
     }
   });
+}
+
+/** @throws StoreError INTERNAL if what was encrypted cannot be had back. */
+function sealAndCompare(copy: string, sealed: string, key: Uint8Array): void {
+  const before = sealFile(copy, sealed, key);
+  if (digestSealed(sealed, key) === before) return;
+  throw new StoreError("INTERNAL", "the backup cannot be decrypted to what was encrypted");
+}
+
+/** For the backup, and for the plain copy that is there while one is encrypted. */
+function requireRooms({ database, folder, key }: BackupOrder): void {
+  const [bytes, dataFolder] = [sizeOf(database), dirname(database)];
+  requireRoom(folder, bytes, dataFolder);
+  if (!key) return;
+  requireRoom(dataFolder, isOneDisk(folder, dataFolder) ? 2 * bytes : bytes, dataFolder);
 }
 
 /** The bytes of the file and its log, which may all be in the copy. */

@@ -4,9 +4,12 @@
 import { createHash } from "node:crypto";
 import { createReadStream, writeFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { StoreError } from "../../../errors.ts";
 import { flush } from "../../../flush.ts";
 import { backupFiles, isBackupName } from "./backup-folder.ts";
+import { keyIdOf, macOf } from "./backup-key.ts";
+import { SEALED_FORMAT } from "./sealed-file.ts";
 
 const FORMAT = "protostore-backup-1";
 
@@ -16,8 +19,11 @@ export interface BackupManifest {
   readonly name: string;
   /** When the copy was begun: it has all that was acknowledged before. */
   readonly createTime: string;
-  /** When all rows were last checked. */
+  /** When `proof` was last found to hold. */
   readonly proofTime: string;
+  /** What was checked of the rows; all if it is not said. */
+  readonly proof?: ProofKind;
+  /** Of the file as it is, encrypted or not. */
   readonly bytes: number;
   /** In hex. */
   readonly sha256: string;
@@ -28,10 +34,63 @@ export interface BackupManifest {
   readonly rows: Readonly<Record<string, number>>;
   /** How many things `verify` finds in it that are in the database too, such as references to nothing. */
   readonly findings: number;
+  /** How the database is encrypted; it is not if absent. */
+  readonly encryption?: Encryption;
+  /** Of all of the above, for who has the key: only of one that is encrypted. In hex. */
+  readonly mac?: string;
 }
 
-export function newManifest(facts: Omit<BackupManifest, "format">): BackupManifest {
-  return { format: FORMAT, ...facts };
+/**
+ * What was checked of each row: `rows`, its columns, JSON, bytes and checksum against each other;
+ * `checksums`, that its bytes are those that were stored, since nobody knew what its columns mean.
+ */
+export type ProofKind = "rows" | "checksums";
+
+/** How a backup is encrypted. */
+interface Encryption {
+  readonly format: typeof SEALED_FORMAT;
+  readonly keyId: string;
+}
+
+/** What is known of a backup, without what follows from it. */
+export type BackupFacts = Omit<BackupManifest, "format" | "encryption" | "mac">;
+
+/** The manifest of these facts; with a key, of a backup that is encrypted with it. */
+export function newManifest(facts: BackupFacts, key?: Uint8Array): BackupManifest {
+  const manifest = { format: FORMAT, ...facts } as const;
+  if (!key) return manifest;
+  const encryption = { format: SEALED_FORMAT, keyId: keyIdOf(key) } as const;
+  return withMac({ ...manifest, encryption }, key);
+}
+
+/** The same with the proof that was found now. */
+export function withProof(
+  manifest: BackupManifest,
+  proof: Pick<BackupManifest, "proof" | "proofTime" | "findings">,
+  key: Uint8Array | undefined,
+): BackupManifest {
+  const proved = { ...manifest, ...proof };
+  return key && manifest.encryption ? withMac(proved, key) : proved;
+}
+
+function withMac({ mac: _, ...manifest }: BackupManifest, key: Uint8Array): BackupManifest {
+  return { ...manifest, mac: macOf(key, JSON.stringify(manifest)) };
+}
+
+/** True if whoever wrote it had the key. */
+export function hasRightMac(manifest: BackupManifest, key: Uint8Array): boolean {
+  return withMac(manifest, key).mac === manifest.mac;
+}
+
+/** True if all that can be checked of its rows was. */
+export function isFullyProved({ proof = "rows" }: Pick<BackupManifest, "proof">): boolean {
+  return proof === "rows";
+}
+
+/** Where the database of the backup is, encrypted or not. */
+export function dataPathOf(folder: string, { name, encryption }: BackupManifest): string {
+  const { data, sealed } = backupFiles(folder, name);
+  return encryption ? sealed : data;
 }
 
 /** Writes it to `path`, where nothing is, for its owner only; it is on the disk then. */
@@ -63,9 +122,16 @@ function parseManifest(text: string): BackupManifest {
     /^[0-9a-f]{64}$/.test(found.sha256) &&
     [found.revision, found.schemaVersion].every((number) => /^\d+$/.test(number)) &&
     typeof found.rows === "object" &&
-    Number.isSafeInteger(found.findings);
+    Number.isSafeInteger(found.findings) &&
+    isOneOf(found.proof, [undefined, "rows", "checksums"]) &&
+    isOneOf(found.encryption?.format, [undefined, SEALED_FORMAT]) &&
+    (found.encryption === undefined || typeof found.encryption.keyId === "string");
   if (!isOurs) throw new TypeError("it has not the fields of a manifest");
   return found;
+}
+
+function isOneOf<T>(value: T, values: readonly T[]): boolean {
+  return values.includes(value);
 }
 
 /** The backups in the folder that have a manifest, the newest first; none if there is no folder. */
@@ -76,12 +142,13 @@ export async function listBackups(folder: string): Promise<readonly BackupManife
   });
   const there = new Set(names);
   const whole = names
-    .filter((name) => name.endsWith(".db"))
-    .map((name) => name.slice(0, -".db".length))
-    .filter((name) => isBackupName(name) && there.has(`${name}.json`));
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => name.slice(0, -".json".length))
+    .filter((name) => isBackupName(name));
   const read = whole.map(async (name) => {
     const manifest = await readManifest(backupFiles(folder, name).manifest).catch(() => undefined);
-    return manifest?.name === name ? [manifest] : [];
+    const isWhole = manifest?.name === name && there.has(basename(dataPathOf(folder, manifest)));
+    return isWhole ? [manifest] : [];
   });
   return (await Promise.all(read)).flat().sort((a, b) => (a.createTime < b.createTime ? 1 : -1));
 }

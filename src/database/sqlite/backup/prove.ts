@@ -26,7 +26,13 @@ export interface Expected {
 }
 
 /** What was found in a whole database. */
-export type Proof = Pick<BackupManifest, "revision" | "schemaVersion" | "rows" | "findings">;
+export type Proof = Pick<
+  BackupManifest,
+  "revision" | "schemaVersion" | "rows" | "proof" | "findings"
+>;
+
+/** Proves the file at a path, and tells of how many rows that is done, of how many. */
+export type Prove = (path: string, onRows: (done: number, total: number) => void) => Promise<Proof>;
 
 /**
  * What was written wrongly is in the database itself, and a backup of it is faithful; anything else
@@ -74,6 +80,7 @@ export async function proveDatabase(
         revision: String(revision),
         schemaVersion: String(version),
         rows: countRows(connection),
+        proof: "rows",
         findings,
       };
     } finally {
@@ -92,7 +99,8 @@ function refuseDamage(findings: readonly Finding[]): void {
   throw new StoreError("DATABASE_CORRUPT", message);
 }
 
-function countRows(connection: Connection): Record<string, number> {
+/** How many rows each table has. */
+export function countRows(connection: Connection): Record<string, number> {
   const tables = connection
     .prepare(
       `SELECT name FROM pragma_table_list

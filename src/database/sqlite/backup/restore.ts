@@ -21,9 +21,10 @@ import { processesWithLocks } from "../inspect/log-hold.ts";
 import { withMigrationLock } from "../migrate/lock.ts";
 import { removeDatabase } from "../migrate/target.ts";
 import { isTaken, nameByTime, requireRoom, translateFileError } from "./backup-folder.ts";
-import { findBackup, proveBackup, requireSameBytes } from "./check-backup.ts";
+import { findBackup, proveContent, requireSameBytes, unlock } from "./check-backup.ts";
 import type { BackupManifest } from "./manifest.ts";
 import type { Expected } from "./prove.ts";
+import { openSealedFile } from "./sealed-file.ts";
 
 /** What was restored. */
 export interface Restored {
@@ -32,23 +33,33 @@ export interface Restored {
   readonly kept: string | undefined;
 }
 
+/** What a restore needs to know beside the two places. */
+export interface RestoreOptions {
+  readonly expected: Expected;
+  /** How long to wait for migrations of others, in milliseconds. */
+  readonly lockTimeoutMs: number;
+  /** What the backup is encrypted with, if it is. */
+  readonly key?: Uint8Array | undefined;
+}
+
 /** What may have commits that are not in the database's own file. */
 const LOGS = ["-wal", "-journal"] as const;
 
 /**
  * Restores `backup` as `database`: checks the manifest, copies, proves the copy, and exchanges the files
  * while nobody can open the old one.
- * @throws StoreError BACKUP_INVALID, DATABASE_CORRUPT, DATABASE_IN_USE, MIGRATION_LOCKED, DISK_FULL,
- * BACKUP_UNAVAILABLE: then the database is as it was.
+ * @throws StoreError BACKUP_INVALID, BACKUP_KEY_MISSING, BACKUP_KEY_WRONG, DATABASE_CORRUPT,
+ * DATABASE_IN_USE, MIGRATION_LOCKED, DISK_FULL, BACKUP_UNAVAILABLE: then the database is as it was.
  */
 export async function restoreBackup(
   backup: string,
   database: string,
-  expected: Expected,
-  lockTimeoutMs: number,
+  { expected, lockTimeoutMs, key }: RestoreOptions,
   onRows: (done: number, total: number) => void,
 ): Promise<Restored> {
-  const { data, manifest } = await findBackup(backup);
+  const found = await findBackup(backup);
+  const { data, manifest } = found;
+  const right = unlock(found, key);
   // SQLite's files are beside the one that a link points to.
   const path = existsSync(database) ? realpathSync(database) : database;
   const folder = dirname(path);
@@ -62,8 +73,12 @@ export async function restoreBackup(
       const copy = `${path}.restore-partial`;
       removeDatabase(copy);
       try {
-        copyPrivately(data, copy);
-        await proveBackup(copy, manifest, expected, onRows);
+        if (right) openSealedFile(data, copy, right);
+        else {
+          copyPrivately(data, copy);
+          await requireSameBytes(copy, manifest);
+        }
+        await proveContent(copy, manifest, expected, onRows);
         return { manifest, kept: exchange(path, copy) };
       } finally {
         removeDatabase(copy);
@@ -94,10 +109,10 @@ function exchange(path: string, copy: string): string | undefined {
 
 /**
  * Gives the old files a second name, and then takes their own: whenever the power goes, they are there
- * together, and no log is beside a database that it is not of.
+ * together, no database is without its log, and no log beside a database that it is not of.
  */
 function keepOld(path: string): string | undefined {
-  const there = ["", ...LOGS].filter((suffix) => isTaken(path + suffix));
+  const there = [...LOGS, ""].filter((suffix) => isTaken(path + suffix));
   if (there.length > 0) {
     const kept = `${path}.before-restore-${nameByTime(systemClock())}`;
     for (const suffix of there) linkSync(path + suffix, kept + suffix);

@@ -5,7 +5,7 @@ import { rmSync } from "node:fs";
 import type { BackupRetention, KeptPer } from "../../../config.ts";
 import { flush } from "../../../flush.ts";
 import { backupFiles, nameByTime, withBackupFolder } from "./backup-folder.ts";
-import { type BackupManifest, listBackups } from "./manifest.ts";
+import { type BackupManifest, dataPathOf, listBackups } from "./manifest.ts";
 
 /** What a backup of a schedule is called that is made at this time. */
 export function scheduledName(timeMs: number): string {
@@ -71,14 +71,13 @@ export async function removeExpired(
     const scheduled = (await listBackups(folder)).filter(isScheduled);
     const timeOf = ({ createTime }: BackupManifest) => Date.parse(createTime);
     const expired = new Set(findExpired(scheduled.map(timeOf), rules, nowMs));
-    const names = scheduled.filter((each) => expired.has(timeOf(each))).map(({ name }) => name);
-    for (const name of names) {
-      const { data, manifest } = backupFiles(folder, name);
+    const removed = scheduled.filter((each) => expired.has(timeOf(each)));
+    for (const each of removed) {
       // Where there is a backup there is its manifest.
-      rmSync(data);
-      rmSync(manifest);
+      rmSync(dataPathOf(folder, each));
+      rmSync(backupFiles(folder, each.name).manifest);
     }
     flush(folder);
-    return names;
+    return removed.map(({ name }) => name);
   });
 }

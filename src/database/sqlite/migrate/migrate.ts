@@ -56,6 +56,11 @@ export interface MigrateOptions {
   readonly lockTimeoutMs: number;
   /** Called before each migration, and once more after the last with `done` equal to `total`. */
   readonly onProgress?: (name: string, done: number, total: number) => void;
+  /**
+   * Called once before the first migration of a database that has a version, if any is pending: what it
+   * throws stops the migration, and nothing is changed.
+   */
+  readonly beforeFirst?: () => Promise<void>;
 }
 
 /** Where a command that goes up ends. */
@@ -161,11 +166,15 @@ export async function runUp(
     throw new StoreError("MIGRATION_INVALID", `there is no migration ${to}`);
   }
   refuseUnmanaged(target.connection, target.database, foreign);
+  const hasContent = hasVersionTable(target.connection);
   await useWriteAheadLog(target);
   const from = await prepare(target, files);
-  await migrateStore(target, files);
   const pending = files.filter(({ version }) => version > from && version <= to);
-  return await runAll(target, files, planSteps(from, pending, "up"), options);
+  const steps = planSteps(from, pending, "up");
+  const isPending = steps.length + pendingStoreMigrations(target.connection, files).length > 0;
+  if (hasContent && isPending) await options.beforeFirst?.();
+  await migrateStore(target, files);
+  return await runAll(target, files, steps, options);
 }
 
 /** Makes sure that the database can be migrated with `files`, and returns its version. */
