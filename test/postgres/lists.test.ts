@@ -8,14 +8,18 @@ import type { ListRequest } from "../../src/database/list-request.ts";
 import { StoreError } from "../../src/errors.ts";
 import { parseFilter } from "../../src/query/filter/parser.ts";
 import { checkList } from "../../src/repositories/list.ts";
-import { FilterMaker } from "../query/filter/arbitrary-filter.ts";
+import { FilterMaker, randomOf } from "../query/filter/arbitrary-filter.ts";
 import { evaluate } from "../query/filter/evaluator.ts";
+import { compareMessages } from "../query/order/comparator.ts";
+import { orders } from "../query/order/orders.ts";
 import { EVERYTHING, EVERYTHING_PLAN, EVERYTHING_REGISTRY } from "../support/everything.ts";
 import { fieldsOf } from "../support/items.ts";
 import { keyOf, SEED, storeEverything } from "./everything.ts";
 
 const FILTERS = Number(process.env.FILTERS ?? 800);
 const ROWS = 120;
+/** How many orders by several fields; each field is tried alone as well. */
+const ORDERS = 40;
 /** A test that fails says how with a few examples. */
 const FAILURES_MAX = 5;
 
@@ -69,4 +73,28 @@ test(`random filters find what an evaluator finds (SEED=${SEED})`, async () => {
   expect(failures).toEqual([]);
   // If few told rows apart, being equal would say little.
   expect(telling).toBeGreaterThan(FILTERS / 3);
+}, 300_000);
+
+/** All keys in the order, a page after the other. */
+async function pageThrough(database: Database, orderBy: string, pageSize: number) {
+  const keys: bigint[] = [];
+  for (let after: ListRequest["after"]; ; ) {
+    const page = await keysOf(database, { orderBy }, { pageSize, after });
+    keys.push(...page.keys);
+    after = page.next;
+    if (!after) return keys;
+  }
+}
+
+test(`orders are those of the values, and pages have every row once (SEED=${SEED})`, async () => {
+  const { database, messages } = await storeEverything(ROWS / 2);
+  const random = randomOf(SEED);
+  for (const orderBy of orders(random, ORDERS)) {
+    const compare = compareMessages(orderBy);
+    const expected = [...messages].sort(([, a], [, b]) => compare(a, b)).map(([key]) => key);
+    const pageSize = 1 + Math.floor(random() * ROWS);
+    expect(await pageThrough(database, orderBy, pageSize), `${orderBy} / ${pageSize}`).toEqual(
+      expected,
+    );
+  }
 }, 300_000);

@@ -1,65 +1,19 @@
 // Orders as SQL in a real database against the same orders of messages in memory, and pages by keyset
 // against both.
 
-import type { DescField } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import type { SqlValue } from "../../../src/schema/sql-value.ts";
-import { EVERYTHING, EVERYTHING_PLAN, TEXT_FORMS } from "../../support/everything.ts";
+import { EVERYTHING_PLAN, TEXT_FORMS } from "../../support/everything.ts";
 import { tempDir } from "../../support/temp.ts";
 import { compileOrder } from "../compiled.ts";
 import { randomOf } from "../filter/arbitrary-filter.ts";
 import { type Rows, SEED, storeEverything } from "../filter/rows.ts";
 import { compareMessages } from "./comparator.ts";
+import { orders } from "./orders.ts";
 
 const ROWS = 120;
 const ORDERS = 300;
 const PAGED_ORDERS = 40;
-
-/** The paths of all fields that have an order, nested ones included. */
-const PATHS: readonly string[] = EVERYTHING.fields.flatMap((field) => pathsOf(field, "", 0));
-
-function pathsOf(field: DescField, prefix: string, depth: number): string[] {
-  const path = `${prefix}${field.name}`;
-  if (field.fieldKind === "list" || field.fieldKind === "map") return [];
-  if (field.fieldKind === "scalar") return field.scalar === 12 ? [] : [path];
-  if (field.fieldKind === "enum") return [path];
-  const { message } = field;
-  const nested = () => message.fields.flatMap((inner) => pathsOf(inner, `${path}.`, depth + 1));
-  switch (message.typeName) {
-    case "google.protobuf.Any":
-    case "google.protobuf.FieldMask":
-    case "google.protobuf.Struct":
-    case "google.protobuf.Value":
-    case "google.protobuf.ListValue":
-    case "google.protobuf.BytesValue":
-    case "google.protobuf.Empty":
-      return [];
-    case "google.type.Date":
-    case "google.type.Money":
-      return [path, ...nested()];
-    default:
-      if (message.typeName.startsWith("google.protobuf.")) return [path];
-      return depth < 2 ? nested() : [];
-  }
-}
-
-function makeOrder(random: () => number): string {
-  const count = 1 + Math.floor(random() * 3);
-  const paths = new Set(
-    Array.from({ length: count }, () => PATHS[Math.floor(random() * PATHS.length)] as string),
-  );
-  const space = random() < 0.3 ? "  " : "";
-  return [...paths]
-    .map((path) => (random() < 0.5 ? `${space}${path} ${space}desc` : `${space}${path}${space}`))
-    .join(",");
-}
-
-/** The orders to try: each path alone, in both directions, and some of several. */
-function orders(count: number): string[] {
-  const random = randomOf(SEED);
-  const alone = ["", ...PATHS.flatMap((path) => [path, `${path} desc`])];
-  return [...alone, ...Array.from({ length: count }, () => makeOrder(random))];
-}
 
 function sortedKeys({ messages }: Rows, order: string): bigint[] {
   const compare = compareMessages(order);
@@ -68,7 +22,7 @@ function sortedKeys({ messages }: Rows, order: string): bigint[] {
 
 test.each(TEXT_FORMS)(`orders are those of the values, %o (SEED=${SEED})`, async (form) => {
   const rows = await storeEverything(tempDir(), ROWS, form);
-  for (const order of orders(ORDERS)) {
+  for (const order of orders(randomOf(SEED), ORDERS)) {
     const { orderBy } = compileOrder(EVERYTHING_PLAN, order, rows.facts);
     const sql = `SELECT EverythingId FROM everythings ORDER BY ${orderBy}`;
     const found = rows.connection.prepare(sql).pluck().all() as bigint[];
@@ -82,7 +36,7 @@ test.each(TEXT_FORMS)(
   async (form) => {
     const rows = await storeEverything(tempDir(), ROWS, form);
     const random = randomOf(SEED + 1);
-    const chosen = orders(ORDERS).filter(() => random() < PAGED_ORDERS / ORDERS);
+    const chosen = orders(randomOf(SEED), ORDERS).filter(() => random() < PAGED_ORDERS / ORDERS);
     for (const order of chosen) {
       const expected = sortedKeys(rows, order);
       const pageSize = 1 + Math.floor(random() * random() * ROWS);
