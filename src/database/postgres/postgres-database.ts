@@ -7,6 +7,7 @@ import { DatabaseStatusSchema } from "../../../gen/protostore/v1/database_servic
 import { type Clock, systemClock } from "../../clock.ts";
 import { invalidField, StoreError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
+import type { Log } from "../../observe/log.ts";
 import { hasCrc } from "../../schema/checksum.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { databaseClosed } from "../commit-queue.ts";
@@ -39,6 +40,8 @@ export interface PostgresOptions {
   readonly limits: Limits;
   /** Where the times of commits come from. */
   readonly clock?: Clock;
+  /** Told of what could not be done beside the calls. */
+  readonly log?: Log;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -52,10 +55,20 @@ const readWires: ReadWires = function* readWires(plan, rows) {
 /** Opens the database, whose schema must be up to date. It connects when it is asked for something. */
 export function openPostgres(options: PostgresOptions): Database {
   const { url, readOnly, plans, registry, limits, clock = systemClock } = options;
-  const connect = () => openSession({ url, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+  const connectFor = (statementTimeoutMs: number) => () =>
+    openSession({ url, connectTimeoutMs: CONNECT_TIMEOUT_MS, statementTimeoutMs });
+  const connect = connectFor(limits.readTimeoutMs + limits.readGraceMs);
   const source = { registry, dialect: POSTGRES, readWires };
-  const writer = readOnly ? undefined : createWriter({ plans, registry, clock, limits, connect });
-  const readers = createReaderPool(limits, connect);
+  const writer = readOnly
+    ? undefined
+    : createWriter({
+        plans,
+        registry,
+        clock,
+        limits,
+        connect: connectFor(limits.writeTimeoutMs),
+      });
+  const readers = createReaderPool(limits, connect, options.log);
   let reading: Promise<Session> | undefined;
   let isClosed = false;
 

@@ -3,6 +3,7 @@
 
 import { StoreError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
+import type { Log } from "../../observe/log.ts";
 import { databaseClosed } from "../commit-queue.ts";
 import type { CallLimits } from "../database.ts";
 import type { Statement } from "../sql/statements.ts";
@@ -31,6 +32,8 @@ export interface ReaderPool {
 interface Reader {
   session?: Session | undefined;
   call?: Call | undefined;
+  /** Resolves when its statement was cancelled: what it reads next must not be. */
+  cancelling?: Promise<void> | undefined;
 }
 
 type Result = object & { readonly revision: bigint };
@@ -44,7 +47,11 @@ const BEGIN = statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
 const REVISION = statement("SELECT revision FROM store_state");
 
 /** A pool without connections; they are made when they are needed. */
-export function createReaderPool(limits: Limits, connect: () => Promise<Session>): ReaderPool {
+export function createReaderPool(
+  limits: Limits,
+  connect: () => Promise<Session>,
+  log?: Log,
+): ReaderPool {
   const readers = Array.from({ length: limits.readerThreads }, (): Reader => ({}));
   const queue = new Set<Call>();
   let isClosed = false;
@@ -64,24 +71,29 @@ export function createReaderPool(limits: Limits, connect: () => Promise<Session>
       if (!reader.session || reader.session.lost) reader.session = await connect();
       const { session } = reader;
       if (!call.isOver) {
-        call.onOver = () => void cancel(session);
+        call.onOver = () => {
+          reader.cancelling = cancel(session);
+        };
         call.resolve(await inSnapshot(session, call.job));
       }
     } catch (error) {
       call.fail(isClosed ? databaseClosed() : translatePostgresError(error));
     }
+    await reader.cancelling;
+    reader.cancelling = undefined;
     reader.call = undefined;
     assign();
   }
 
-  /** On another connection: its own waits for the answer. */
+  /** On another connection: its own waits for the answer. Where there is none, the read ends by its timeout. */
   async function cancel(session: Session): Promise<void> {
-    const other = await connect();
     try {
+      const other = await connect();
       const parameters = [BigInt(session.processId)];
       await other.all({ sql: "SELECT pg_cancel_backend(?::int)", parameters });
-    } finally {
       await other.close();
+    } catch (error) {
+      if (!isClosed) log?.warn({ err: error }, "a read whose call is over could not be cancelled");
     }
   }
 
@@ -115,7 +127,11 @@ export function createReaderPool(limits: Limits, connect: () => Promise<Session>
       isClosed = true;
       for (const call of queue) call.fail(databaseClosed());
       queue.clear();
-      for (const { call } of readers) call?.fail(databaseClosed());
+      for (const { call, session } of readers) {
+        call?.fail(databaseClosed());
+        // What goes on is given up with its connection.
+        if (call) session?.abandon();
+      }
       await Promise.all(readers.map(({ session }) => session?.close()));
     },
   };

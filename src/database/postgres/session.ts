@@ -20,7 +20,10 @@ export interface Session {
   readonly processId: number;
   /** Why the connection is not there any more; undefined while it is. */
   readonly lost: Error | undefined;
+  /** Closes the connection when all is answered. */
   close(): Promise<void>;
+  /** Closes it at once: what has no answer fails. */
+  abandon(): void;
 }
 
 /** How a server is reached, and for how long it may take. */
@@ -28,6 +31,8 @@ export interface SessionOptions {
   /** `postgres://user:password@host:port/database?sslmode=…` */
   readonly url: string;
   readonly connectTimeoutMs: number;
+  /** How long a statement may take before the server ends it; any time if absent. */
+  readonly statementTimeoutMs?: number;
 }
 
 /** The numbers of types: https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat */
@@ -51,11 +56,15 @@ const asText = (text: string): SqlValue => text;
 const PARSERS = { getTypeParser: (oid: number) => TYPES.get(oid) ?? asText };
 
 /** Connects. */
-export async function openSession({ url, connectTimeoutMs }: SessionOptions): Promise<Session> {
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { url, connectTimeoutMs, statementTimeoutMs } = options;
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: connectTimeoutMs,
     application_name: "protostore",
+    ...(statementTimeoutMs !== undefined && { statement_timeout: statementTimeoutMs }),
+    // A server that is gone without a word is noticed.
+    keepAlive: true,
     pipeline: true,
     types: PARSERS as pg.CustomTypesConfig,
   });
@@ -91,6 +100,11 @@ export async function openSession({ url, connectTimeoutMs }: SessionOptions): Pr
     get lost() {
       return lost;
     },
-    close: () => client.end(),
+    async close() {
+      if (!lost) await client.end();
+    },
+    abandon() {
+      (client as unknown as { readonly connection: pg.Connection }).connection.stream.destroy();
+    },
   };
 }
