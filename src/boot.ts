@@ -13,6 +13,7 @@ import { readPragma } from "./database/sqlite/connection/connection.ts";
 import { watchNewestWrite } from "./database/sqlite/inspect/newest-write.ts";
 import type { SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
 import type { Definition } from "./definition.ts";
+import { StoreError } from "./errors.ts";
 import { tryPlace } from "./grpc/address.ts";
 import type { RunningServer } from "./grpc/server.ts";
 import { createRowFaults } from "./handlers/row-faults.ts";
@@ -29,19 +30,12 @@ import { healthService } from "./health/service.ts";
 import type { FigureSource } from "./metrics/server-figures.ts";
 import type { Log } from "./observe/log.ts";
 import { tellAll } from "./observe/tell-all.ts";
+import { openStore } from "./open-store.ts";
 import { explainList } from "./repositories/list.ts";
 import { prepareSchedules } from "./schedules.ts";
 import type { ResourcePlan } from "./schema/plan.ts";
 import { serviceNameOf } from "./schema/resource-name.ts";
-import {
-  closeIfFailed,
-  closeStore,
-  openStore,
-  prepareFile,
-  prepareStore,
-  type Store,
-  tellOfUnindexed,
-} from "./store.ts";
+import { closeIfFailed, closeStore, prepareStore, type Store, tellOfUnindexed } from "./store.ts";
 
 /** A service that answers. */
 export interface RunningService {
@@ -78,7 +72,7 @@ export async function serve(
   await checkAccess(config, log);
   const metrics = await startMetrics(config, log);
   try {
-    const store = await openStore(config, definition, log, prepareFile);
+    const store = await openStore(config, definition, log, true);
     return await closeIfFailed(store, async () => {
       signal.throwIfAborted();
       await prepareStore(store, config, definition, log);
@@ -122,7 +116,7 @@ export async function prepare(
   // Before a file is made for nothing; it is bound only when there is something to answer with.
   await tryPlace(config);
   await checkAccess(config, log);
-  const store = await openStore(config, definition, log, prepareFile);
+  const store = await openStore(config, definition, log, true);
   await closeIfFailed(store, async () => {
     signal.throwIfAborted();
     await prepareStore(store, config, definition, log);
@@ -157,24 +151,24 @@ async function serveStore(
 ): Promise<MeasuredService> {
   const { resources, methods = [], clock = systemClock } = definition;
   const { readOnly, limits, strictReads = false, reflection = "on" } = config;
-  const { plans, registry, database, schema, checkDescriptors, metrics, telemetry } = store;
+  const { plans, registry, database, file, schema, checkDescriptors, metrics, telemetry } = store;
   const backups = createBackups(config, definition);
-  const newestWrite = watchNewestWrite(database.connection, plans, config.database);
+  const newestWrite = file && watchNewestWrite(file.connection, plans, config.database);
   const own = [...methods, implement(StoreService, storeMethods)];
   const monitor = createHealthMonitor({
     services: [...new Set([...resources, ...own].map(({ service }) => service.typeName))],
     alwaysServing: [DatabaseService.typeName],
     probe: async () => {
-      const error = database.checkFiles();
+      const error = file?.checkFiles();
       if (error) return { serving: false, error };
-      newestWrite.look();
-      tellOfHold(database, log);
-      const found = schema.look();
+      newestWrite?.look();
+      if (file) tellOfHold(file, log);
+      const found = await schema.look();
       // The migrations may have come while the server ran.
       if (found.serving) await checkDescriptors();
       return found;
     },
-    glance: database.checkFile,
+    ...(file && { glance: file.checkFile }),
     limits,
     log,
   });
@@ -199,11 +193,11 @@ async function serveStore(
       const passes = { scrub: scrubber?.status(), fill: filler?.status() };
       try {
         const surroundings = {
-          freeBytes: await freeBytesAt(config.database),
+          freeBytes: file ? await freeBytesAt(config.database) : Number.POSITIVE_INFINITY,
           nowMs: clock(),
-          newestWriteMs: newestWrite.timeMs(),
+          newestWriteMs: newestWrite?.timeMs(),
         };
-        const parts = { ...passes, ...rest, schema: schema.describe() };
+        const parts = { ...passes, ...rest, schema: await schema.describe() };
         const status = create(DatabaseStatusSchema, { ...(await database.status()), ...parts });
         status.conditions = findConditions(status, { ...current, isPublic }, surroundings);
         return status;
@@ -218,13 +212,13 @@ async function serveStore(
       databaseService({
         readStatus,
         explainQuery: (request) => explainList(database, plans, request),
-        checkpoint: database.checkpoint,
-        backUp: backups.make,
-        maintain: (order, signal) => maintainFor(database, order, signal),
+        checkpoint: file ? file.checkpoint : refuseForFile,
+        backUp: file ? backups.make : refuseForFile,
+        maintain: (order, signal) => (file ? maintainFor(file, order, signal) : refuseForFile()),
       }),
       healthService(monitor),
     ];
-    const schedules = await prepareSchedules(config, database, backups, log);
+    const schedules = await prepareSchedules(config, file, backups, log);
     await database.opened();
     signal.throwIfAborted();
     await monitor.start();
@@ -251,7 +245,8 @@ async function serveStore(
     serving = server;
     schedules.start();
     scrubber = startScrubber({ database, plans, limits, log });
-    const version = () => readPragma(database.connection, "data_version");
+    // A server of its own does not tell whether anybody has written.
+    const version = () => (file ? readPragma(file.connection, "data_version") : {});
     if (!readOnly) filler = startFiller({ database, version, plans, limits, log });
     const reload = async (next: Config) => {
       await schedules.change(next);
@@ -266,7 +261,10 @@ async function serveStore(
       await closeStore(store);
     };
     const isReady = () => monitor.status("") === Serving.SERVING;
-    const pageCount = () => Number(readPragma(database.connection, "page_count"));
+    const inFile = file && {
+      path: config.database,
+      pageCount: () => Number(readPragma(file.connection, "page_count")),
+    };
     const figures =
       calls &&
       measuring?.figuresOf({
@@ -274,7 +272,7 @@ async function serveStore(
         calls,
         refusals: () => server.refusals,
         delay: metrics.delay,
-        database: () => measuring.databaseFamilies(database, config.database, pageCount),
+        database: () => measuring.databaseFamilies(database, inFile),
         backup: backups.newest,
       });
     return { port: server.port, figures, reload, stop };
@@ -291,6 +289,14 @@ async function loadFigures() {
   const { databaseFamilies } = await import("./metrics/database-figures.ts");
   const { figuresOf } = await import("./metrics/server-figures.ts");
   return { createCallFigures, databaseFamilies, figuresOf };
+}
+
+/** @throws StoreError NOT_SUPPORTED */
+function refuseForFile(): never {
+  throw new StoreError(
+    "NOT_SUPPORTED",
+    "the database is in no file: PostgreSQL has its own way for this",
+  );
 }
 
 /** The reasons of errors are of the service that the resource types name. */

@@ -23,6 +23,8 @@ export interface Definition extends Resources {
   readonly methods?: readonly OwnMethods[];
   /** The folder of the migrations. */
   readonly migrations: string;
+  /** The folder of those for PostgreSQL, with the same numbers; it cannot be served from there if absent. */
+  readonly postgresMigrations?: string;
   /** Sample rows of tables that no resource is stored in, from the folder of the fixtures. */
   readonly linkFixtures?: (plans: readonly ResourcePlan[], directory: string) => Operation[];
   /** What becomes of files that it did not make; they are refused if absent. */

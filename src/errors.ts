@@ -35,6 +35,7 @@ export type ErrorCode =
   | "IDS_EXHAUSTED"
   | "BACKUP_RUNNING"
   | "BACKUP_UNAVAILABLE"
+  | "NOT_SUPPORTED"
   | "INTERNAL"
   // The operator: what stops a boot, a migration, an adoption or a restore.
   | "INVALID_CONFIG"

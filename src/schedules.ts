@@ -29,10 +29,10 @@ interface Scheduled extends Maintainable {
 
 type Start = () => ScheduledTask | undefined;
 
-/** @throws StoreError INVALID_CONFIG if a schedule is of no use. */
+/** Nothing is done for a database that is in no file. @throws StoreError INVALID_CONFIG if a schedule is of no use. */
 export async function prepareSchedules(
   config: Config,
-  database: Scheduled,
+  database: Scheduled | undefined,
   backups: Backups,
   log: Log,
 ): Promise<Schedules> {
@@ -44,6 +44,7 @@ export async function prepareSchedules(
   async function prepare(next: Config): Promise<ReadonlyMap<string, [unknown, Start]>> {
     const { maintenance } = next;
     const { checkpointIntervalMs } = next.limits;
+    if (!database) return new Map();
     const backup = await backups.prepareSchedule(next.backups, log);
     const maintain = await prepareMaintenance(database, readOnly ? undefined : maintenance, log);
     const copy: Start = () => (readOnly ? undefined : startCheckpoints(database, next.limits, log));

@@ -1,83 +1,39 @@
-// Opens the database of a service and makes it ready: file, migrations, schema check, fixtures.
+// An open database of a service, made ready: schema check, rows derived anew, fixtures.
 // Must not know who calls, or how.
 
-import { statSync } from "node:fs";
-import { systemClock } from "./clock.ts";
+import type { Registry } from "@bufbuild/protobuf";
+import type { DatabaseStatus_Schema } from "../gen/protostore/v1/database_service_pb.ts";
 import type { Config } from "./config.ts";
-import type { Connection } from "./database/sqlite/connection/connection.ts";
-import { createDescriptorCheck } from "./database/sqlite/descriptors/descriptors.ts";
-import { createSchemaProbe } from "./database/sqlite/inspect/schema-probe.ts";
-import { refuseUnmanaged } from "./database/sqlite/migrate/detect.ts";
-import { readMigrationFiles } from "./database/sqlite/migrate/files.ts";
-import { type MigrateOptions, migrateUp, readSkipped } from "./database/sqlite/migrate/migrate.ts";
-import {
-  nameDatabase,
-  openDatabase,
-  requireWritable,
-  requireWriteAheadLog,
-} from "./database/sqlite/migrate/target.ts";
-import { openSqlite, type SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
+import type { ProbeResult } from "./database/database.ts";
+import type { ServedDatabase } from "./database/served-database.ts";
+import type { SqliteDatabase } from "./database/sqlite/sqlite-database.ts";
 import type { Definition } from "./definition.ts";
-import { StoreError } from "./errors.ts";
 import { loadFixtures } from "./fixtures.ts";
-import { watchEventLoop } from "./observe/event-loop.ts";
+import type { EventLoopMetrics } from "./observe/event-loop.ts";
 import type { Log } from "./observe/log.ts";
-import { planResources } from "./schema/plan.ts";
-import { registryOf } from "./schema/registry.ts";
-import { findTelemetry } from "./telemetry/presence.ts";
+import type { ResourcePlan } from "./schema/plan.ts";
+import type { Telemetry } from "./telemetry/open-telemetry.ts";
 
-type Migrations = Pick<MigrateOptions, "files" | "foreign">;
+/** What a database's tables are, beside what the messages need. */
+export interface SchemaState {
+  look(): ProbeResult | Promise<ProbeResult>;
+  describe(): DatabaseStatus_Schema | Promise<DatabaseStatus_Schema>;
+  /** @throws StoreError SCHEMA_MISMATCH if all migrations are applied and the tables still differ. */
+  refuseDifferences(): void | Promise<void>;
+}
 
 /** An open database and what is known of it. */
-export type Store = Awaited<ReturnType<typeof openStore>>;
-
-/**
- * `makeReady` runs once the plans are made: what cannot be planned leaves no file behind. The connection
- * that it returns stays open until there is another: to close the last one copies the whole log, and
- * the next would have to read it again.
- */
-export async function openStore(
-  config: Config,
-  definition: Definition,
-  log: Log,
-  makeReady?: (config: Config, migrations: Migrations, log: Log) => Promise<Connection | undefined>,
-) {
-  const { resources, definitions, foreign, clock = systemClock } = definition;
-  const plans = planResources(resources);
-  const registry = registryOf(resources.map(({ resource }) => resource));
-  const files = readMigrationFiles(config.migrations ?? definition.migrations);
-  if (!config.readOnly) requireWritable(config.database, "to serve it as it is, add --read-only");
-  const first = await makeReady?.(config, { files, foreign }, log);
-  const telemetry = await findTelemetry(config.database);
-  const metrics = watchEventLoop();
-  let database: SqliteDatabase;
-  try {
-    if (!config.readOnly) {
-      await requireWriteAheadLog(config.database, config.limits.migrationLockTimeoutMs);
-    }
-    database = openSqlite({
-      ...config,
-      path: config.database,
-      definitions,
-      registry,
-      log,
-      isMeasured: config.metricsAddress !== undefined,
-      onStatement: metrics.recordStatement,
-      onEveryStatement: telemetry?.onStatement,
-      isNoted: config.callLog !== undefined || telemetry !== undefined,
-    });
-  } catch (error) {
-    metrics.stop();
-    throw error;
-  } finally {
-    first?.close();
-  }
-  const schema = createSchemaProbe(database.connection, plans, files);
-  const { readOnly, limits } = config;
-  const batchRows = limits.derivationRows;
-  const source = { database, plans, registry, readOnly, log, clock, batchRows };
-  const checkDescriptors = createDescriptorCheck(source);
-  return { plans, registry, database, schema, checkDescriptors, metrics, telemetry };
+export interface Store {
+  readonly plans: readonly ResourcePlan[];
+  readonly registry: Registry;
+  readonly database: ServedDatabase;
+  /** The same, if it is in a file, with what only files need. */
+  readonly file: SqliteDatabase | undefined;
+  readonly schema: SchemaState;
+  /** Makes the rows those of the messages as this server knows them. */
+  readonly checkDescriptors: () => Promise<void>;
+  readonly metrics: EventLoopMetrics & { stop(): void };
+  readonly telemetry: Telemetry | undefined;
 }
 
 /** Closes the database, once all that is under way is done. */
@@ -105,9 +61,11 @@ export async function prepareStore(
   log: Log,
 ): Promise<void> {
   const { database, plans, registry, schema, checkDescriptors } = store;
-  schema.refuseDifferences();
-  if (schema.look().serving) await checkDescriptors();
-  if (fixtures !== undefined && schema.look().serving && (await isUntouched(database))) {
+  await schema.refuseDifferences();
+  const { serving } = await schema.look();
+  if (!serving) return;
+  await checkDescriptors();
+  if (fixtures !== undefined && (await isUntouched(database))) {
     const count = await loadFixtures(database, plans, registry, fixtures, linkFixtures);
     log.info({ count }, "loaded the fixtures");
   }
@@ -115,55 +73,12 @@ export async function prepareStore(
 
 /** Tells the operator which fields no index serves; never rejects. */
 export async function tellOfUnindexed({ database, plans, schema }: Store, log: Log): Promise<void> {
-  if (!schema.look().serving) return;
+  if (!(await schema.look()).serving) return;
   try {
     for await (const field of database.findUnindexed(plans)) log.warn(field);
   } catch (error) {
     log.error({ err: error }, "the indexes cannot be looked at");
   }
-}
-
-/**
- * Makes a new file; an old one must be ours, and is migrated only by the operator's command. Returns
- * the connection with which an old one was looked at.
- */
-export async function prepareFile(
-  { database: path, readOnly, limits }: Config,
-  migrations: Migrations,
-  log: Log,
-): Promise<Connection | undefined> {
-  const file = statSync(path, { throwIfNoEntry: false });
-  if (file && !file.isFile()) {
-    throw new StoreError("DATABASE_UNAVAILABLE", `${path} is not a file`);
-  }
-  const isThere = file !== undefined && file.size > 0;
-  const connection = isThere ? openUnlessEmpty(path, migrations, log) : undefined;
-  if (connection || readOnly) return connection;
-  const lockTimeoutMs = limits.migrationLockTimeoutMs;
-  const { notices } = await migrateUp(path, { ...migrations, lockTimeoutMs });
-  for (const notice of notices) log.warn(notice);
-  return undefined;
-}
-
-/** Undefined if nothing is in it: a first migration that failed, or was killed, leaves such a file. */
-function openUnlessEmpty(
-  path: string,
-  { files, foreign }: Migrations,
-  log: Log,
-): Connection | undefined {
-  const connection = openDatabase(path, { readOnly: true });
-  try {
-    const kind = refuseUnmanaged(connection, path, foreign);
-    for (const name of readSkipped(connection, files)) {
-      log.warn({ migration: name }, "this migration arrived below the version and is not run");
-    }
-    if (kind === "managed") return connection;
-  } catch (error) {
-    connection.close();
-    throw nameDatabase(path, error);
-  }
-  connection.close();
-  return undefined;
 }
 
 /** True if nothing was ever committed. */

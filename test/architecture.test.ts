@@ -24,9 +24,29 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: [...COMMANDS, "processes", "runtime", "stop-signals"],
   chinook: [...COMMANDS, "cli", "fixtures"],
   index: [...COMMANDS],
-  boot: [...BOOT, "metrics", "definition", "admission", "backups", "schedules", "store"],
+  boot: [
+    ...BOOT,
+    "metrics",
+    "definition",
+    "admission",
+    "backups",
+    "schedules",
+    "store",
+    "open-store",
+  ],
   schedules: [...FLOOR, "backups", "health", "observe"],
   backups: [...BESIDE_HANDLERS, "definition", "health"],
+  "open-store": [
+    ...FLOOR,
+    "database",
+    "definition",
+    "observe",
+    "sqlite-store",
+    "postgres-store",
+    "store",
+  ],
+  "sqlite-store": [...BESIDE_HANDLERS, "definition", "store", "telemetry"],
+  "postgres-store": [...BESIDE_HANDLERS, "definition", "store", "telemetry"],
   store: [...BESIDE_HANDLERS, "definition", "fixtures", "telemetry"],
   admission: BESIDE_HANDLERS,
   access: [...FLOOR, "gen", "observe"],
@@ -177,6 +197,8 @@ test("the drivers are known to the parts that open, migrate and inspect files, a
     "boot.ts",
     "backups.ts",
     "store.ts",
+    "sqlite-store.ts",
+    "postgres-store.ts",
     "definition.ts",
     "index.ts",
     "main.ts",
@@ -186,7 +208,8 @@ test("the drivers are known to the parts that open, migrate and inspect files, a
   const users = imports
     .filter(({ path, specifier }) => {
       const target = relative(REPO_ROOT, resolve(REPO_ROOT, path, "..", specifier));
-      return target.startsWith("src/database/sqlite/") && !path.startsWith("src/database/");
+      const isDriver = /^src\/database\/(?:sqlite|postgres)\/(?!url\.ts)/.test(target);
+      return isDriver && !path.startsWith("src/database/");
     })
     .filter(({ path }) => !openers.some((opener) => path.startsWith(`src/${opener}`)));
   expect(users.map(({ seen }) => seen)).toEqual([]);

@@ -6,7 +6,7 @@ import type { Program } from "../cli/program.ts";
 import { PACKAGE_ROOT } from "../package-root.ts";
 import { CHINOOK_FILES } from "./adopt/detect.ts";
 import { METHODS } from "./methods.ts";
-import { CHINOOK_MIGRATIONS } from "./migrations.ts";
+import { CHINOOK_MIGRATIONS, CHINOOK_POSTGRES_MIGRATIONS } from "./migrations.ts";
 import { playlistTrackOperations } from "./playlists/playlist-fixtures.ts";
 import { CHINOOK_RESOURCES } from "./resources.ts";
 import { SEARCH_INDEX } from "./search/search-repository.ts";
@@ -15,6 +15,7 @@ export const CHINOOK: Program = {
   ...CHINOOK_RESOURCES,
   methods: METHODS,
   migrations: CHINOOK_MIGRATIONS,
+  postgresMigrations: CHINOOK_POSTGRES_MIGRATIONS,
   linkFixtures: playlistTrackOperations,
   foreign: CHINOOK_FILES,
   indexes: [SEARCH_INDEX],

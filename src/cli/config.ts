@@ -2,6 +2,7 @@
 // Opens nothing.
 
 import { Command, type Option } from "commander";
+import { withoutPassword } from "../database/postgres/url.ts";
 import { applyConfigFile } from "./config-file.ts";
 import type { Program } from "./program.ts";
 import { serveOptions } from "./serve-options.ts";
@@ -22,7 +23,7 @@ function printSettings(command: Command): void {
     const key = option.attributeName();
     const value: unknown = command.getOptionValue(key);
     if (value === undefined) continue;
-    const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+    const text = typeof value === "object" ? JSON.stringify(value) : withoutPassword(String(value));
     const from = positions.get(key) ?? sourceOf(command, option);
     process.stdout.write(`${option.long?.slice(2)}: ${text}  # ${from}\n`);
   }

@@ -5,6 +5,7 @@ import { lstatSync, mkdtempSync, type Stats, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { InvalidArgumentError } from "commander";
+import { isPostgresUrl } from "../database/postgres/url.ts";
 import { StoreError } from "../errors.ts";
 
 /** SQLite's name for a database that is private to a connection; here, to a server. */
@@ -14,6 +15,9 @@ export const PRIVATE_DATABASE = ":memory:";
 export function parseDatabasePath(text: string): string {
   if (text === PRIVATE_DATABASE) {
     throw new InvalidArgumentError(`Only serve takes ${PRIVATE_DATABASE}.`);
+  }
+  if (isPostgresUrl(text)) {
+    throw new InvalidArgumentError("It must be a file; serve and migrate up take PostgreSQL, too.");
   }
   return parseServedDatabase(text);
 }

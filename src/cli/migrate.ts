@@ -2,6 +2,7 @@
 // Words only: what they do is in ../database/sqlite/migrate.
 
 import { Argument, Command, InvalidArgumentError } from "commander";
+import { isPostgresUrl } from "../database/postgres/url.ts";
 import { createMigration, type NewTable } from "../database/sqlite/migrate/create.ts";
 import { VERSION_MAX } from "../database/sqlite/migrate/file-name.ts";
 import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
@@ -24,6 +25,7 @@ import {
 import { NO_VERSION } from "../database/sqlite/migrate/version.ts";
 import { StoreError } from "../errors.ts";
 import { backupDirOption, backupKeyOption } from "./backup-options.ts";
+import { parseServedDatabase } from "./database-path.ts";
 import { backUpBeforeMigrating, type MigrationBackupOptions } from "./migration-backup.ts";
 import type { Program } from "./program.ts";
 import {
@@ -32,6 +34,9 @@ import {
   migrationsOption,
   parseCount,
 } from "./shared-options.ts";
+
+/** How long a server may take to let it in. */
+const CONNECT_TIMEOUT_MS = 10_000;
 
 interface DatabaseOptions {
   readonly database: string;
@@ -60,7 +65,7 @@ function upCommand(program: Program): Command {
   return new Command("up")
     .description("apply the migrations that are pending; creates the database if it is absent")
     .argument("[version]", "stop after this version", parseVersion)
-    .addOption(databaseOption(program))
+    .addOption(databaseOption(program, "the database file, or postgres://…", parseServedDatabase))
     .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
     .addOption(backupDirOption("where to make a backup before the first of them, if any is set"))
@@ -68,6 +73,15 @@ function upCommand(program: Program): Command {
     .addHelpText("after", example("protostore migrate up"))
     .action(async (target: bigint | undefined, options: LockOptions & MigrationBackupOptions) => {
       const { database, backupDir, backupKeyFile } = options;
+      if (isPostgresUrl(database)) {
+        if (target !== undefined || backupDir !== undefined) {
+          throw new StoreError(
+            "INVALID_CONFIG",
+            "PostgreSQL is brought to the newest version, without a backup",
+          );
+        }
+        return upPostgres(program, options);
+      }
       const order = backupDir !== undefined && { database, folder: backupDir, backupKeyFile };
       const report = await migrateUp(database, {
         ...toMigrateOptions(program, options),
@@ -76,6 +90,19 @@ function upCommand(program: Program): Command {
       });
       printReport(report, "applied");
     });
+}
+
+async function upPostgres(program: Program, { database, migrations }: LockOptions): Promise<void> {
+  const folder = migrations ?? program.postgresMigrations;
+  if (folder === undefined) throw new StoreError("INVALID_CONFIG", "give --migrations");
+  const { migrateUp: migrate } = await import("../database/postgres/migrate/migrate-up.ts");
+  const { openSession } = await import("../database/postgres/session.ts");
+  const session = await openSession({ url: database, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+  try {
+    for (const name of await migrate(session, readMigrationFiles(folder))) print(`applied ${name}`);
+  } finally {
+    await session.close();
+  }
 }
 
 function downCommand(program: Program): Command {

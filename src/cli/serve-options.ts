@@ -53,7 +53,7 @@ export function serveOptions(program: Program): readonly Option[] {
     configOption(),
     databaseOption(
       program,
-      `the database file; ${PRIVATE_DATABASE} is one that is gone with the server`,
+      `the database file, or the address of a PostgreSQL server, postgres://…; ${PRIVATE_DATABASE} is a file that is gone with the server`,
       parseServedDatabase,
     ),
     switchOption("allow-unsafe-path", "serve a file though others could exchange it for another"),

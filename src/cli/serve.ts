@@ -7,6 +7,7 @@ import { dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { prepare, type RunningService, serve, servePrepared } from "../boot.ts";
 import { type Config, completeConfig } from "../config.ts";
+import { isPostgresUrl, withoutPassword } from "../database/postgres/url.ts";
 import { StoreError } from "../errors.ts";
 import { createLog, type LevelSwitch, type Log, levelSwitch } from "../observe/log.ts";
 import { rereadAll } from "../observe/reread.ts";
@@ -154,7 +155,7 @@ function toConfig(program: Program, options: ServeOptions, database: string): Co
 
 /** The file to serve; the children of a server are given theirs by it. */
 function chooseDatabase({ database, readOnly, allowUnsafePath }: ServeOptions): string {
-  if (cluster.isWorker) return database;
+  if (cluster.isWorker || isPostgresUrl(database)) return database;
   if (database !== PRIVATE_DATABASE) {
     const path = resolve(database);
     // SQLite puts its files beside the one that a link points to.
@@ -177,7 +178,7 @@ function boundAddress(address: string, port: number): string {
 
 function welcome({ examples }: Program, address: string, options: ServeOptions): string {
   return `
-protostore serves ${options.database} on ${address}. Try:
+protostore serves ${withoutPassword(options.database)} on ${address}. Try:
 
   ${examples(address, grpcurlFlags(options)).join("\n  ")}
 

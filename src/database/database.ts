@@ -198,6 +198,8 @@ export interface BareRows {
 
 /** A database that is open. Every method fails with StoreError only. */
 export interface Database {
+  /** Whose SQL statements that are written by hand are in. */
+  readonly driver: "sqlite" | "postgres";
   /**
    * The message with this key, at once and without waiting for other reads. If there is a read mask,
    * what it does not select may be missing: a row is read that cannot be read as a whole.

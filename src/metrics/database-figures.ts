@@ -9,27 +9,32 @@ import { counter, type Family, gauge, histogram, value } from "./families.ts";
 
 /** What a database tells of itself. */
 export interface MeasuredDatabase {
+  readonly driver: string;
   work(): WorkFigures | undefined;
   queues(): QueueLengths;
   changes(): readonly ChangeCount[];
   maintenanceRuns(): MaintenanceRuns | undefined;
 }
 
-const DRIVER = { driver: "sqlite" };
+/** Where the database is, if it is in a file. */
+export interface MeasuredFile {
+  readonly path: string;
+  pageCount(): number;
+}
 
 /** The figures at this moment. */
 export function databaseFamilies(
   database: MeasuredDatabase,
-  path: string,
-  pageCount: () => number,
+  file: MeasuredFile | undefined,
 ): readonly Family[] {
   const { queuedCommits, queuedReads } = database.queues();
+  const { driver } = database;
   return [
-    ...workFamilies(database.work()),
+    ...workFamilies(database.work(), driver),
     ...maintenanceFamilies(database.maintenanceRuns()),
     gauge("database_queue_length", "Calls that wait for the writer, or for a reader.", [
-      value(queuedCommits, { ...DRIVER, queue: "commits" }),
-      value(queuedReads, { ...DRIVER, queue: "reads" }),
+      value(queuedCommits, { driver, queue: "commits" }),
+      value(queuedReads, { driver, queue: "reads" }),
     ]),
     counter(
       "protostore_rows_changed_total",
@@ -39,6 +44,12 @@ export function databaseFamilies(
         value: rows,
       })),
     ),
+    ...(file ? fileFamilies(file) : []),
+  ];
+}
+
+function fileFamilies({ path, pageCount }: MeasuredFile): readonly Family[] {
+  return [
     size("database_sqlite_file_size_bytes", "The size of the database file.", sizeOf(path)),
     size(
       "database_sqlite_wal_size_bytes",
@@ -49,14 +60,14 @@ export function databaseFamilies(
   ];
 }
 
-function workFamilies(work: WorkFigures | undefined): readonly Family[] {
+function workFamilies(work: WorkFigures | undefined, driver: string): readonly Family[] {
   if (!work) return [];
   const { statements, commits, groups, lockWaits } = work;
   return [
     histogram(
       "database_query_duration_seconds",
       "How long statements took, in the thread that ran them.",
-      statements.map(({ operation, durations }) => [{ ...DRIVER, operation }, durations]),
+      statements.map(({ operation, durations }) => [{ driver, operation }, durations]),
     ),
     counter(
       "database_query_total",
@@ -64,18 +75,18 @@ function workFamilies(work: WorkFigures | undefined): readonly Family[] {
       statements.flatMap(({ operation, durations: { counts }, errors }) => {
         const all = counts.reduce((sum, of) => sum + of, 0);
         return [
-          value(all - errors, { ...DRIVER, operation, status: "ok" }),
-          value(errors, { ...DRIVER, operation, status: "error" }),
+          value(all - errors, { driver, operation, status: "ok" }),
+          value(errors, { driver, operation, status: "error" }),
         ];
       }),
     ),
     histogram(
       "database_commit_duration_seconds",
       "How long commits took: each waits until the disk has it.",
-      [[DRIVER, commits]],
+      [[{ driver }, commits]],
     ),
     histogram("database_commit_group_calls", "How many calls shared a transaction.", [
-      [DRIVER, groups],
+      [{ driver }, groups],
     ]),
     histogram(
       "database_sqlite_lock_wait_seconds",

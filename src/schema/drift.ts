@@ -64,28 +64,36 @@ export interface ColumnDescription {
 /** Gives the table of this name, undefined if there is none. */
 export type DescribeTable = (name: string) => TableDescription | undefined;
 
+/** What a database has beside what the plans say. */
+export interface ExpectedSchema {
+  /** The names of the triggers that the tables of a plan have, by table. */
+  triggersOf(plan: ResourcePlan): ReadonlyMap<string, readonly string[]>;
+  /** The store's own tables and their columns. */
+  readonly stateTables: Readonly<Record<string, readonly string[]>>;
+}
+
 /** What differs between the plans and the tables, a line each; empty if they agree. */
 export function findDifferences(
   plans: readonly ResourcePlan[],
   describe: DescribeTable,
+  expected: ExpectedSchema = { triggersOf, stateTables: STATE_TABLES },
 ): readonly string[] {
   return [
     ...plans.flatMap((plan) => [
-      ...compareTable(plan, SYSTEM_COLUMNS, plans, describe, triggersOf(plan)),
+      ...compareTable(plan, SYSTEM_COLUMNS, plans, describe, expected.triggersOf(plan)),
       ...plan.children.flatMap((child) =>
-        compareTable(child, childColumns(child), plans, describe, triggersOf(plan)),
+        compareTable(child, childColumns(child), plans, describe, expected.triggersOf(plan)),
       ),
       ...plan.links.flatMap(({ table, column }) =>
         comparePlainTable(plan.desc.typeName, table, [column], describe),
       ),
     ]),
-    ...Object.entries(STATE_TABLES).flatMap(([table, columns]) =>
+    ...Object.entries(expected.stateTables).flatMap(([table, columns]) =>
       comparePlainTable("protostore", table, columns, describe),
     ),
   ];
 }
 
-/** The store's own tables and their columns. */
 const STATE_TABLES: Readonly<Record<string, readonly string[]>> = {
   store_state: ["id", "revision", "writing"],
   id_high_water: ["table_name", "last_id"],

@@ -18,6 +18,8 @@ export interface PostgresServer {
   /** Makes a database, as a copy of another if that is named. */
   create(database: string, template?: string): Promise<void>;
   drop(database: string): Promise<void>;
+  /** Runs a statement in another database, as who may do everything. */
+  admin(sql: string): Promise<void>;
 }
 
 let server: Promise<PostgresServer> | undefined;
@@ -63,6 +65,9 @@ async function start(): Promise<PostgresServer> {
     urlOf,
     async create(database, template = "template0") {
       await admin.query(`CREATE DATABASE ${database} TEMPLATE ${template}`);
+    },
+    async admin(sql) {
+      await admin.query(sql);
     },
     async drop(database) {
       await admin.query(`DROP DATABASE ${database} WITH (FORCE)`);

@@ -54,7 +54,7 @@ export function createPlaylistRepository(
   const addTrack = (playlist: bigint, track: bigint): Operation => ({
     kind: "execute",
     statement: {
-      sql: "INSERT OR ABORT INTO playlist_track (PlaylistId, TrackId) VALUES (?, ?)",
+      sql: `${INSERT[database.driver]} INTO playlist_track (PlaylistId, TrackId) VALUES (?, ?)`,
       parameters: [playlist, track],
     },
     check: {
@@ -123,6 +123,9 @@ export function createPlaylistRepository(
     },
   };
 }
+
+/** What a table of SQLite's may say of conflicts is not for us. */
+const INSERT = { sqlite: "INSERT OR ABORT", postgres: "INSERT" } as const;
 
 /** No row has the smallest integer as its key. */
 const BEFORE_ALL = -(2n ** 63n);

@@ -5,7 +5,6 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { InvoiceLineSchema, InvoiceSchema } from "../../../gen/chinook/v1/invoice_pb.ts";
 import type { Money } from "../../../gen/google/type/money_pb.ts";
-import { interruptible } from "../../database/sql/interrupt.ts";
 import { rowsOf } from "../../database/sql/rows-of.ts";
 import type { Statement } from "../../database/sql/statements.ts";
 import { StoreError } from "../../errors.ts";
@@ -18,52 +17,33 @@ import { type ColumnCodec, Unrepresentable } from "../../schema/types/column-cod
 import { joinNanos } from "../../schema/types/nanos.ts";
 import { timestampCodec } from "../../schema/types/timestamp.ts";
 import type { Grouping, Sales } from "./sales.ts";
-
-const FRACTIONS = [3, 6, 9].map((digits) => `'.${"[0-9]".repeat(digits)}'`);
-
-/** A time as the server writes it, of a day that there is. A NUMERIC column would compare '0001' as 1. */
-const PLAIN_TIME = `typeof(InvoiceDate) = 'text' AND InvoiceDate >= '0001-'
-  AND datetime(substr(InvoiceDate, 1, 19)) IS substr(InvoiceDate, 1, 19)
-  AND (length(InvoiceDate) = 19
-    OR ${FRACTIONS.map((form) => `substr(InvoiceDate, 20) GLOB ${form}`).join(" OR ")})`;
-
-/** Text of ASCII needs no second look at its bytes. */
-const PLAIN_COUNTRY = `(BillingCountry IS NULL
-  OR typeof(BillingCountry) = 'text' AND BillingCountry NOT GLOB '*[^ -~]*')`;
-
-/** A price in cents and an ordinary quantity: nothing that an integer or a double would change. */
-const PLAIN_LINE = `typeof(UnitPrice) IN ('integer', 'real') AND UnitPrice = round(UnitPrice, 2)
-  AND UnitPrice BETWEEN -99999999 AND 99999999
-  AND typeof(Quantity) = 'integer' AND Quantity BETWEEN -2147483648 AND 2147483647
-  AND typeof(TrackId) = 'integer'`;
+import type { SalesSql } from "./sales-sql.ts";
 
 /** Selects the keys of the invoices that are odd. */
-export function oddInvoices(invoice: ResourcePlan): string {
+export function oddInvoices(invoice: ResourcePlan, sql: SalesSql): string {
   return `
   SELECT InvoiceId FROM ${rowsOf(invoice)}
-  WHERE ${interruptible("InvoiceId")} AND NOT (${PLAIN_TIME} AND ${PLAIN_COUNTRY} AND typeof(CustomerId) = 'integer')
+  WHERE ${sql.interruptible("InvoiceId")} AND NOT (${sql.isPlainInvoice})
   UNION SELECT InvoiceId FROM invoice_items
-  WHERE ${interruptible("InvoiceLineId")} AND NOT (${PLAIN_LINE})`;
+  WHERE ${sql.interruptible("InvoiceLineId")} AND NOT (${sql.isPlainLine})`;
 }
-
-/** How the database keeps its texts. */
-export const ENCODING: Statement = { sql: "SELECT encoding FROM pragma_encoding", parameters: [] };
 
 /** All lines of the odd invoices, with what makes their group. */
 export function selectOddLines(
   invoice: ResourcePlan,
   grouping: { key: string; name: string; joins: string },
+  sql: SalesSql,
 ): Statement {
   // What is made of an odd time in SQL means nothing: it is read from the column itself.
   return {
     sql: `
       SELECT invoices.InvoiceId, InvoiceDate,
-        iif(typeof(BillingCountry) = 'text', CAST(BillingCountry AS BLOB), NULL),
+        ${sql.countryBytes},
         BillingCountry, invoices.CustomerId, invoice_items.TrackId, invoice_items.UnitPrice,
         invoice_items.Quantity, ${grouping.key}, ${grouping.name}
       FROM invoice_items
       JOIN ${rowsOf(invoice)} ON invoices.InvoiceId = invoice_items.InvoiceId ${grouping.joins}
-      WHERE invoices.InvoiceId IN (${oddInvoices(invoice)})
+      WHERE invoices.InvoiceId IN (${oddInvoices(invoice, sql)})
       ORDER BY invoices.InvoiceId`,
     parameters: [],
   };

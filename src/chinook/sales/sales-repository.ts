@@ -6,7 +6,6 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { InvoiceLineSchema } from "../../../gen/chinook/v1/invoice_pb.ts";
 import type { Money } from "../../../gen/google/type/money_pb.ts";
 import type { CallLimits, Database } from "../../database/database.ts";
-import { interruptible } from "../../database/sql/interrupt.ts";
 import { rowsOf } from "../../database/sql/rows-of.ts";
 import type { Statement } from "../../database/sql/statements.ts";
 import { StoreError } from "../../errors.ts";
@@ -19,12 +18,12 @@ import {
   addSales,
   canonicalTime,
   createOddReader,
-  ENCODING,
   oddInvoices,
   priceNanos,
   selectOddLines,
 } from "./odd-sales.ts";
 import type { Grouping, Sales } from "./sales.ts";
+import { SALES_SQL, type SalesSql } from "./sales-sql.ts";
 
 /** The sales of a time range. */
 export interface SalesSummary {
@@ -53,7 +52,8 @@ export interface SalesRepository {
  * The time of an invoice that is not odd as text of one length, YYYY-MM-DD HH:MM:SS.nnnnnnnnn, so that
  * texts compare as times.
  */
-const TIME = "substr(InvoiceDate || iif(length(InvoiceDate) = 19, '.', '') || '000000000', 1, 29)";
+const TIME =
+  "substr(InvoiceDate || CASE length(InvoiceDate) WHEN 19 THEN '.' ELSE '' END || '000000000', 1, 29)";
 
 /** For each grouping: its key, what to show for it, and where to find both. */
 const GROUPINGS: Readonly<Record<Grouping, { key: string; name: string; joins: string }>> = {
@@ -93,11 +93,12 @@ function selectSold(
   grouping: Grouping,
   from: string | undefined,
   to: string | undefined,
+  own: SalesSql,
 ): Statement {
   const { key, name, joins } = GROUPINGS[grouping];
   const conditions = [
-    interruptible("invoice_items.InvoiceLineId"),
-    `invoices.InvoiceId NOT IN (${oddInvoices(invoice)})`,
+    own.interruptible("invoice_items.InvoiceLineId"),
+    `invoices.InvoiceId NOT IN (${oddInvoices(invoice, own)})`,
     ...(from === undefined ? [] : [`${TIME} >= ?`]),
     ...(to === undefined ? [] : [`${TIME} < ?`]),
   ];
@@ -116,20 +117,21 @@ function selectSold(
 export function createSalesRepository(database: Database, invoice: ResourcePlan): SalesRepository {
   const price = priceCodec(invoice);
   const readOdd = createOddReader(invoice);
+  const own = SALES_SQL[database.driver];
   const { currencyCode } = price.decode(0n) as Money;
 
   return {
     async summarize(grouping, from, to, call) {
       const range = { from: from && canonicalTime(from), to: to && canonicalTime(to) };
-      const { sql, parameters } = selectSold(invoice, grouping, range.from, range.to);
+      const { sql, parameters } = selectSold(invoice, grouping, range.from, range.to, own);
       const select = (text: string): Statement => ({ sql: `${sql} ${text}`, parameters });
       const { rows, revision } = await database.read(
         [
           select("SELECT key, max(name), count(DISTINCT invoice) FROM sold GROUP BY key"),
           select("SELECT key, price, sum(quantity) FROM sold GROUP BY key, price"),
           select("SELECT count(DISTINCT invoice) FROM sold"),
-          selectOddLines(invoice, GROUPINGS[grouping]),
-          ENCODING,
+          selectOddLines(invoice, GROUPINGS[grouping], own),
+          own.encoding,
         ],
         call,
       );

@@ -8,6 +8,7 @@ import {
   TrackSchema,
   type TrackService,
 } from "../../../gen/chinook/v1/track_pb.ts";
+import { StoreError } from "../../errors.ts";
 import type { Implementations } from "../../handlers/handler.ts";
 import { answerPage, pagingMessages } from "../../handlers/paging.ts";
 import type { HandlerTools } from "../../handlers/services.ts";
@@ -32,6 +33,9 @@ export function trackMethods(
   return {
     async searchTracks(request, context) {
       const expression = toMatchExpression(request.query, "query");
+      if (database.driver !== "sqlite") {
+        throw new StoreError("NOT_SUPPORTED", "tracks are searched in SQLite's own index only");
+      }
       const { bytes, revision } = await answerPage(request, paging, ({ after, pageSize }) =>
         repository.search(expression, after, pageSize, context),
       );

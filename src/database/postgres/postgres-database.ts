@@ -2,8 +2,7 @@
 // for reads of more. Must not migrate: the schema is brought up to date before.
 
 import { randomBytes } from "node:crypto";
-import { create, type Registry } from "@bufbuild/protobuf";
-import { DatabaseStatusSchema } from "../../../gen/protostore/v1/database_service_pb.ts";
+import type { Registry } from "@bufbuild/protobuf";
 import { type Clock, systemClock } from "../../clock.ts";
 import { invalidField, StoreError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
@@ -12,6 +11,7 @@ import { hasCrc } from "../../schema/checksum.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { databaseClosed } from "../commit-queue.ts";
 import type { CallLimits, Database, Snapshot } from "../database.ts";
+import type { ServedDatabase } from "../served-database.ts";
 import { bareRowsBy } from "../sql/read/bare-rows.ts";
 import { createListReader } from "../sql/read/lists.ts";
 import { assembleBatch, assemblePage, type ReadWires } from "../sql/read/pages.ts";
@@ -19,6 +19,7 @@ import type { Statement } from "../sql/statements.ts";
 import { allRows } from "../sql/steps.ts";
 import { verifyDatabase } from "../sql/verify/verify.ts";
 import { checkRows, type RowSource } from "../sql/verify/verify-rows.ts";
+import { readStatus } from "./database-status.ts";
 import { readTableFacts } from "./describe.ts";
 import { POSTGRES } from "./dialect/postgres-dialect.ts";
 import { translatePostgresError } from "./errors.ts";
@@ -44,6 +45,11 @@ export interface PostgresOptions {
   readonly log?: Log;
 }
 
+/** A database on a server, and a session that looks at it. */
+export interface PostgresDatabase extends ServedDatabase {
+  session(): Promise<Session>;
+}
+
 const CONNECT_TIMEOUT_MS = 10_000;
 
 const readWires: ReadWires = function* readWires(plan, rows) {
@@ -53,7 +59,7 @@ const readWires: ReadWires = function* readWires(plan, rows) {
 };
 
 /** Opens the database, whose schema must be up to date. It connects when it is asked for something. */
-export function openPostgres(options: PostgresOptions): Database {
+export function openPostgres(options: PostgresOptions): PostgresDatabase {
   const { url, readOnly, plans, registry, limits, clock = systemClock } = options;
   const connectFor = (statementTimeoutMs: number) => () =>
     openSession({ url, connectTimeoutMs: CONNECT_TIMEOUT_MS, statementTimeoutMs });
@@ -101,7 +107,17 @@ export function openPostgres(options: PostgresOptions): Database {
     },
   });
 
-  const database: Database = {
+  const database: PostgresDatabase = {
+    driver: "postgres",
+    session,
+    queues: () => ({ queuedCommits: writer?.queued ?? 0, queuedReads: readers.queued }),
+    changes: () => writer?.changes ?? [],
+    work: () => undefined,
+    maintenanceRuns: () => undefined,
+    writeRefusal: () => undefined,
+    async opened() {
+      await session();
+    },
     get: createPointReader(session, readers, registry),
     list,
     page,
@@ -128,8 +144,7 @@ export function openPostgres(options: PostgresOptions): Database {
     checkRows: (check, call) => checkRows(readUnder(call), registry, check),
     async status() {
       try {
-        const [row] = await (await session()).all(REVISION);
-        return create(DatabaseStatusSchema, { revision: row?.[0] as bigint });
+        return await readStatus(await session());
       } catch (error) {
         throw translatePostgresError(error);
       }
@@ -150,7 +165,6 @@ function refuseNul({ parameters }: Statement): void {
   throw invalidField("filter", "must not have the character U+0000");
 }
 
-const REVISION = { sql: "SELECT revision FROM store_state", parameters: [] };
 const SECRET_BYTES = 32;
 
 async function readSecret(database: Database, name: string): Promise<Uint8Array | undefined> {

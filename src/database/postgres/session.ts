@@ -48,6 +48,8 @@ const TYPES: ReadonlyMap<number, (text: string) => SqlValue> = new Map<
   [26, BigInt],
   [700, Number],
   [701, Number],
+  // A sum of whole numbers is one.
+  [1700, (text) => (/^-?[0-9]+$/.test(text) ? BigInt(text) : text)],
 ]);
 
 const asText = (text: string): SqlValue => text;

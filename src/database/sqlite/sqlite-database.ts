@@ -10,11 +10,10 @@ import type { Limits } from "../../limits.ts";
 import type { Log } from "../../observe/log.ts";
 import type { OnStatement } from "../../observe/statement-run.ts";
 import { tellAll } from "../../observe/tell-all.ts";
-import type { ChangeCount } from "../change.ts";
 import type { Checkpoint, CheckpointMode } from "../checkpoint.ts";
-import type { CallLimits, Database, QueueLengths } from "../database.ts";
-import type { MaintenanceRuns, WorkFigures } from "../figures.ts";
+import type { CallLimits, Database } from "../database.ts";
 import type { MaintenanceOrder, MaintenanceProgress } from "../maintenance.ts";
+import type { ServedDatabase } from "../served-database.ts";
 import { createListReader } from "../sql/read/lists.ts";
 import type { Statement } from "../sql/statements.ts";
 import { verifyDatabase } from "../sql/verify/verify.ts";
@@ -67,20 +66,12 @@ export interface SqliteOptions {
 }
 
 /** A database, and the connection that probes look at it with. */
-export interface SqliteDatabase extends Database {
+export interface SqliteDatabase extends ServedDatabase {
   readonly connection: Connection;
-  /** How much waits in front of it. */
-  queues(): QueueLengths;
-  /** How much it has changed since it was opened. */
-  changes(): readonly ChangeCount[];
   /** Why nothing may be read or written, as the file at the path has it: one `stat`. */
   checkFile(): StoreError | undefined;
   /** The same of the log as well; what can be saved is then saved. */
   checkFiles(): StoreError | undefined;
-  /** What it has measured of its work, if it does. */
-  work(): WorkFigures | undefined;
-  /** What has become of its maintenance, if it can be written. */
-  maintenanceRuns(): MaintenanceRuns | undefined;
   /** What keeps the log from being cut. */
   readonly logHold: HoldWatch;
   /** Copies the log into the database file, as far as the mode says and others allow. @throws StoreError */
@@ -90,10 +81,6 @@ export interface SqliteDatabase extends Database {
    * @throws StoreError DATABASE_BUSY if it is done already, DISK_FULL
    */
   maintain(order: MaintenanceOrder, signal: AbortSignal): AsyncGenerator<MaintenanceProgress>;
-  /** Why nothing can be written now though all can be read. */
-  writeRefusal(): StoreError | undefined;
-  /** Resolves when the database can be written, if it is to be. @throws StoreError */
-  opened(): Promise<void>;
 }
 
 /** The most statements that a thread tells of with one answer: to whoever wants all, and for notes. */
@@ -170,6 +157,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     writer && createMaintenance({ connection: reading, writer, scans, requestRetentionMs });
 
   const database: SqliteDatabase = {
+    driver: "sqlite",
     connection: reading,
     logHold,
     work: () => meter?.read(),

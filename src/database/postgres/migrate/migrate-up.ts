@@ -1,25 +1,13 @@
 // Brings a database up to the newest migration: the store's own tables first, then the user's files. Each
 // file is one transaction, with the line that records it; who comes second waits, and finds it done.
 
-import { join } from "node:path";
 import { type Clock, systemClock, timestamp } from "../../../clock.ts";
 import { StoreError } from "../../../errors.ts";
-import { PACKAGE_ROOT } from "../../../package-root.ts";
 import type { Statement } from "../../sql/statements.ts";
-import { type MigrationFile, readMigrationFiles } from "../../sqlite/migrate/files.ts";
+import type { MigrationFile } from "../../sqlite/migrate/files.ts";
 import { isServerError, translatePostgresError } from "../errors.ts";
 import type { Session } from "../session.ts";
-
-const STORE_FOLDER = join(PACKAGE_ROOT, "migrations", "store", "postgres");
-
-/** What records the migrations of a folder: golang-migrate's table is that of the user's. */
-interface Ledger {
-  readonly log: string;
-  readonly version: string | undefined;
-}
-
-const STORE: Ledger = { log: "store_migrations", version: undefined };
-const USER: Ledger = { log: "schema_migrations_log", version: "schema_migrations" };
+import { type Ledger, STORE, storeMigrations, USER } from "./ledger.ts";
 
 const statement = (sql: string): Statement => ({ sql, parameters: [] });
 
@@ -33,10 +21,10 @@ export async function migrateUp(
   clock: Clock = systemClock,
 ): Promise<readonly string[]> {
   try {
-    await requireByteOrder(session);
+    await requireSupported(session);
     await createTables(session);
     const names: string[] = [];
-    for (const file of readMigrationFiles(STORE_FOLDER)) {
+    for (const file of storeMigrations()) {
       if (await apply(session, STORE, file, clock)) names.push(file.name);
     }
     for (const file of files) {
@@ -48,8 +36,21 @@ export async function migrateUp(
   }
 }
 
-/** Texts are compared by their bytes, as keys and orders of pages need it. */
-async function requireByteOrder(session: Session): Promise<void> {
+/** The oldest version that is tested. */
+const VERSION_MIN = 17n;
+
+/**
+ * Texts must be compared by their bytes, as keys and orders of pages need it.
+ * @throws StoreError INVALID_CONFIG, with how to make such a database.
+ */
+export async function requireSupported(session: Session): Promise<void> {
+  const [[number] = []] = await session.all(
+    statement("SELECT current_setting('server_version_num')::int / 10000"),
+  );
+  if ((number as bigint) < VERSION_MIN) {
+    const text = `the server is PostgreSQL ${number}; ${VERSION_MIN} is the oldest that is served`;
+    throw new StoreError("INVALID_CONFIG", text);
+  }
   const [row] = await session.all(
     statement(
       "SELECT datname, pg_encoding_to_char(encoding), coalesce(datlocale, datcollate) " +
@@ -62,7 +63,7 @@ async function requireByteOrder(session: Session): Promise<void> {
   throw new StoreError(
     "INVALID_CONFIG",
     `the database ${name} is in ${encoding} with the locale ${locale}; it must be in UTF8 with the locale C: ` +
-      "CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'",
+      "CREATE DATABASE NAME TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'",
   );
 }
 

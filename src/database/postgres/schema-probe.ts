@@ -1,0 +1,164 @@
+// Looks whether the database's migrations and tables are what the messages need.
+// Reads only: what follows from a difference is decided elsewhere.
+
+import { create } from "@bufbuild/protobuf";
+import {
+  type DatabaseStatus_Schema,
+  DatabaseStatus_SchemaSchema,
+} from "../../../gen/protostore/v1/database_service_pb.ts";
+import { StoreError } from "../../errors.ts";
+import {
+  type DescribeTable,
+  type ExpectedSchema,
+  findDifferences,
+  type TableDescription,
+} from "../../schema/drift.ts";
+import type { ResourcePlan } from "../../schema/plan.ts";
+import type { ProbeResult } from "../database.ts";
+import type { MigrationFile } from "../sqlite/migrate/files.ts";
+import { translatePostgresError } from "./errors.ts";
+import { findPending } from "./migrate/ledger.ts";
+import type { Session } from "./session.ts";
+
+/** Compares a database with what the server needs. */
+export interface SchemaProbe {
+  look(): Promise<ProbeResult>;
+  describe(): Promise<DatabaseStatus_Schema>;
+  /** @throws StoreError SCHEMA_MISMATCH if all migrations are applied and the tables still differ. */
+  refuseDifferences(): Promise<void>;
+}
+
+/** What the migrations of this driver make. */
+const EXPECTED: ExpectedSchema = {
+  triggersOf: ({ table, children }) =>
+    new Map<string, readonly string[]>([
+      [table, ["before_write", "after_delete", "after_rename"].map((name) => `${table}_${name}`)],
+      ...children.map((child): [string, readonly string[]] => [
+        child.table,
+        [`${child.table}_after_write`],
+      ]),
+    ]),
+  stateTables: {
+    store_state: ["id", "revision"],
+    id_high_water: ["table_name", "last_id"],
+    completed_requests: ["request_id", "digest", "revision", "messages", "completed_at"],
+    store_secrets: ["name", "value"],
+  },
+};
+
+/** The probe of the database that sessions are of. */
+export function createSchemaProbe(
+  session: () => Promise<Session>,
+  plans: readonly ResourcePlan[],
+  files: readonly MigrationFile[],
+): SchemaProbe {
+  const expected = files.at(-1)?.version ?? 0n;
+
+  async function differences(): Promise<readonly string[]> {
+    return findDifferences(plans, await describeTables(await session()), EXPECTED);
+  }
+
+  async function whyNotCurrent(): Promise<string | undefined> {
+    const pending = await findPending(await session(), files);
+    const [first] = pending;
+    return first && `the database lacks ${first}; run: protostore migrate up`;
+  }
+
+  return {
+    async look() {
+      try {
+        const reason = (await whyNotCurrent()) ?? (await differences()).join("; ");
+        if (reason === "") return { serving: true };
+        return { serving: false, error: new StoreError("SCHEMA_MISMATCH", reason) };
+      } catch (error) {
+        return { serving: false, error: translatePostgresError(error) };
+      }
+    },
+
+    async describe() {
+      const pending = await findPending(await session(), files);
+      const applied = files.filter(({ name }) => !pending.includes(name));
+      return create(DatabaseStatus_SchemaSchema, {
+        version: applied.at(-1)?.version ?? 0n,
+        expectedVersion: expected,
+        differences: [...(await differences())],
+      });
+    },
+
+    async refuseDifferences() {
+      if ((await whyNotCurrent()) !== undefined) return;
+      const found = await differences();
+      if (found.length > 0) throw new StoreError("SCHEMA_MISMATCH", found.join("\n"));
+    },
+  };
+}
+
+/** What the types keep of a value, in the words that codecs have for it. */
+const TYPES: Readonly<Record<string, string>> = {
+  bigint: "INTEGER",
+  integer: "INTEGER",
+  smallint: "INTEGER",
+  "double precision": "REAL",
+  text: "TEXT",
+  bytea: "BLOB",
+  json: "TEXT",
+};
+
+/** All tables that statements find by their names alone. */
+async function describeTables(session: Session): Promise<DescribeTable> {
+  const [columns, keys, triggers] = await Promise.all([
+    session.all({
+      sql:
+        "SELECT relname, attname, format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid), " +
+        "coalesce(array_position(indkey::int2[], attnum), -1) " +
+        "FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid " +
+        "LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum " +
+        "LEFT JOIN pg_index ON indrelid = attrelid AND indisprimary " +
+        "WHERE relkind = 'r' AND attnum > 0 AND NOT attisdropped AND pg_table_is_visible(pg_class.oid)",
+      parameters: [],
+    }),
+    session.all({
+      sql:
+        "SELECT own.relname, attname, other.relname FROM pg_constraint " +
+        "JOIN pg_class AS own ON own.oid = conrelid JOIN pg_class AS other ON other.oid = confrelid " +
+        "JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1] " +
+        "WHERE contype = 'f' AND array_length(conkey, 1) = 1",
+      parameters: [],
+    }),
+    session.all({
+      sql:
+        "SELECT relname, tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid " +
+        "WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')",
+      parameters: [],
+    }),
+  ]);
+  const byTable = Map.groupBy(columns, ([table]) => table as string);
+  const tables = new Map<string, TableDescription>();
+  for (const [table, own] of byTable) {
+    const primary = own.filter(([, , , , , place]) => place !== -1n);
+    tables.set(table, {
+      columns: own.map(([, name, type, notNull, defaultValue]) => ({
+        name: name as string,
+        type: TYPES[type as string] ?? (type as string),
+        notNull: notNull === 1n,
+        defaultValue: defaultValue as string | null,
+        primaryKey: 0,
+        generated: false,
+      })),
+      rowId: primary.length === 1 ? (primary[0]?.[1] as string) : undefined,
+      strict: false,
+      foreignKeys: keys
+        .filter(([name]) => name === table)
+        .map(([, column, target]) => ({
+          column: column as string,
+          table: target as string,
+          target: null,
+        })),
+      triggers: triggers
+        .filter(([name]) => name === table)
+        .map(([, name]) => ({ name: name as string, sql: "" })),
+      indexes: [],
+    });
+  }
+  return (name) => tables.get(name.toLowerCase());
+}

@@ -1,0 +1,92 @@
+// Opens the database of a service on a PostgreSQL server and makes it ready: an empty one is migrated.
+// Must not know who calls, or how.
+
+import type { Config } from "./config.ts";
+import { findPending } from "./database/postgres/migrate/ledger.ts";
+import { migrateUp, requireSupported } from "./database/postgres/migrate/migrate-up.ts";
+import { openPostgres, type PostgresDatabase } from "./database/postgres/postgres-database.ts";
+import { createSchemaProbe } from "./database/postgres/schema-probe.ts";
+import { type MigrationFile, readMigrationFiles } from "./database/sqlite/migrate/files.ts";
+import type { Definition } from "./definition.ts";
+import { StoreError } from "./errors.ts";
+import { watchEventLoop } from "./observe/event-loop.ts";
+import type { Log } from "./observe/log.ts";
+import { planResources } from "./schema/plan.ts";
+import { registryOf } from "./schema/registry.ts";
+import type { Store } from "./store.ts";
+import { findTelemetry } from "./telemetry/presence.ts";
+
+/** Opens the database. @throws StoreError INVALID_CONFIG for settings that are a file's only. */
+export async function openPostgresStore(
+  config: Config,
+  { resources, postgresMigrations, clock }: Definition,
+  log: Log,
+  isFirst: boolean,
+): Promise<Store> {
+  refuseForFiles(config);
+  const plans = planResources(resources);
+  const registry = registryOf(resources.map(({ resource }) => resource));
+  const files = readMigrationFiles(config.migrations ?? requireMigrations(postgresMigrations));
+  const { readOnly, limits } = config;
+  const options = { url: config.database, readOnly, plans, registry, limits, log };
+  const database = openPostgres({ ...options, ...(clock && { clock }) });
+  const metrics = watchEventLoop();
+  try {
+    if (isFirst && !readOnly) await migrateEmpty(database, files, log);
+  } catch (error) {
+    metrics.stop();
+    await database.close();
+    throw error;
+  }
+  return {
+    plans,
+    registry,
+    database,
+    file: undefined,
+    schema: createSchemaProbe(database.session, plans, files),
+    // Rows of other descriptors are read by their bytes; columns are not derived anew.
+    checkDescriptors: async () => {},
+    metrics,
+    telemetry: await findTelemetry(new URL(config.database).pathname.slice(1)),
+  };
+}
+
+/** One that was migrated before is brought further by the operator's command only. */
+async function migrateEmpty(
+  database: PostgresDatabase,
+  files: readonly MigrationFile[],
+  log: Log,
+): Promise<void> {
+  const session = await database.session();
+  await requireSupported(session);
+  const [[known] = []] = await session.all({
+    sql: "SELECT to_regclass('store_state')::text",
+    parameters: [],
+  });
+  if (known !== null || (await findPending(session, files)).length === 0) return;
+  const names = await migrateUp(session, files);
+  log.info({ migrations: names.length }, "made the tables");
+}
+
+function requireMigrations(folder: string | undefined): string {
+  if (folder !== undefined) return folder;
+  throw new StoreError(
+    "INVALID_CONFIG",
+    "there are no migrations for PostgreSQL: give --migrations",
+  );
+}
+
+/** @throws StoreError INVALID_CONFIG, naming the first that is of no use. */
+function refuseForFiles(config: Config): void {
+  const given = [
+    config.backups && "backups",
+    config.maintenance !== undefined && "maintenance",
+    config.secureDelete && "secure-delete",
+    config.durability === "relaxed" && "durability",
+  ].find((name) => typeof name === "string");
+  if (given === undefined) return;
+  throw new StoreError(
+    "INVALID_CONFIG",
+    `${given}: is for a database in a file; PostgreSQL has its own`,
+  );
+}
