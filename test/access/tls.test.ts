@@ -184,7 +184,8 @@ describe.skipIf(!openssl)("TLS", () => {
       return [name, path];
     });
     const { admin, reader } = Object.fromEntries(tokens);
-    const status = (...more: readonly string[]) => runCli("status", "--address", address, ...more);
+    const status = (...more: readonly string[]) =>
+      runCli("status", "--json", "--address", address, ...more);
     const ca = ["--tls-ca", files.path("ca.pem")];
     const { code, stdout } = await status(...ca, "--token-file", admin ?? "");
     expect(code).toBe(0);

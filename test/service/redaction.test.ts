@@ -43,6 +43,9 @@ const NUMBER = 918273645;
 /** What none of the texts may have: the marker, the number, and the marker as base64. */
 const SECRETS = /xyzzymarker|9\.?18273645|WHl6enlNYXJr/i;
 
+/** Of the masks and filters of each path one in so many is tried, another one for each path. */
+const PART = Number(process.env.REDACTION_PART ?? 5);
+
 const STANDARD = ["name", "create_time", "update_time", "etag", "line_id"];
 
 type Mark = (field: DescriptorProto["field"][number]) => void;
@@ -352,8 +355,9 @@ describe.for(CASES)("$name, fields $place", ({ name, mark, messages }) => {
     const paths = redactedPaths(everything);
     // Which mark it is makes no difference to a text.
     const some = name === "debug_redact" ? paths : paths.filter((_, index) => index % 4 === 0);
-    for (const path of some) {
-      for (const mask of masksOn(path)) {
+    for (const [place, path] of some.entries()) {
+      const isTried = (_: string, index: number) => (place + index) % PART === 0;
+      for (const mask of masksOn(path).filter(isTried)) {
         for (const body of [planted(everything, PLANTS[1] as Plant), new Uint8Array()]) {
           const update = Buffer.concat([target, body]);
           ask(
@@ -367,7 +371,7 @@ describe.for(CASES)("$name, fields $place", ({ name, mark, messages }) => {
         const read: [number, Uint8Array] = [12, maskOf(mask)];
         ask(methodOf("GetEverything"), messageOf([[1, "everythings/1"], read]));
       }
-      for (const filter of filtersOn(path)) {
+      for (const filter of filtersOn(path).filter(isTried)) {
         ask(methodOf("ListEverythings"), messageOf([[10, filter]]));
         const explained: [number, string] = [2, filter];
         const type: [number, string] = [1, "everything.example.com/Everything"];

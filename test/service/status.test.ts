@@ -97,7 +97,12 @@ test("100 calls change no byte of database and log, and no checkpoint", async ()
 
 test("the status command prints it, and fails in one line if no server answers", async () => {
   const service = await startTestService();
-  const { code, stdout, stderr } = await runCli("status", "--address", service.address);
+  const shown = await runCli("status", "--address", service.address);
+  expect(shown).toMatchObject({ code: 0, stderr: "" });
+  expect(shown.stdout).toMatch(/^serving {2,}yes\nrevision {2,}0\nschema {2,}version \d+ of \d+\n/);
+  expect(shown.stdout).toMatch(/^database {2,}SQLite [\d.]+, synchronous FULL$/m);
+  expect(shown.stdout).toMatch(/^log {2,}.+ frames to copy, last copied /m);
+  const { code, stdout, stderr } = await runCli("status", "--json", "--address", service.address);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(JSON.parse(stdout)).toMatchObject({
     connection: { open: true, readOnly: false, journalMode: "wal", synchronous: "FULL" },
