@@ -61,11 +61,19 @@ export function createTurns<Call extends { readonly stream: ServerHttp2Stream }>
       const call = line.calls[line.begun++];
       if (line.begun < line.calls.length) order.push(line);
       else lines.delete(line.peer);
-      if (call && !call.stream.closed && !call.stream.destroyed) begin(call);
+      if (call) beginLate(call);
       if (performance.now() - sinceMs < TURN_MS) continue;
       order = [...now.slice(index + 1), ...order];
       return;
     }
+  }
+
+  function beginLate(call: Call): void {
+    const { stream } = call;
+    if (stream.closed || stream.destroyed) return;
+    begin(call);
+    // Nobody has heard that there is nothing to read.
+    if (stream.readableEnded) stream.emit("end");
   }
 
   return {

@@ -279,3 +279,21 @@ test("a handler that is busy holds its client back: no request is taken ahead", 
   goOn();
   expect((await answer).importedCount).toBe(BigInt(total));
 });
+
+test("streams that come at once are all answered, those that have no request too", async () => {
+  const receive: Receive = (requests) => {
+    // So long that those that came with it wait for their turn.
+    const untilMs = performance.now() + 5;
+    while (performance.now() < untilMs);
+    return countRequests(requests, {} as CallContext);
+  };
+  const { client } = await serve({ services: [importing(receive)] });
+  const counts = Array.from({ length: 40 }, (_, index) => index % 3);
+  const answers = counts.map(async (count) => {
+    const { stream, answer } = openClientStream(client, method);
+    for (let sent = 0; sent < count; sent++) stream.write(request());
+    stream.end();
+    return Number((await answer).importedCount);
+  });
+  expect(await Promise.all(answers)).toEqual(counts);
+});

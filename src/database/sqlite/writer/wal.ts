@@ -3,6 +3,7 @@
 
 import type { Checkpoint, CheckpointMode } from "../../checkpoint.ts";
 import { type Connection, isSqliteError } from "../connection/connection.ts";
+import { waitForLock } from "./lock-wait.ts";
 
 /** What the log holds. */
 export interface WalState {
@@ -37,6 +38,9 @@ export const CHECKPOINT_FRAMES = 3400;
  */
 const [FIRST_AGAIN_FRAMES, LAST_AGAIN_FRAMES] = [100, 4000];
 
+/** A millisecond each: as long as reads of a few milliseconds take that follow each other. */
+const RESTART_ATTEMPTS = 20;
+
 /**
  * Reads, without any side effect, what the log holds; zeros if the journal mode is not WAL, or if the
  * index of the log cannot be written, so that SQLite does not look.
@@ -70,6 +74,19 @@ export function keepWal(connection: Connection, sizeBytes: number): WalKeeper {
   let againFrames = FIRST_AGAIN_FRAMES;
   const run = (mode: CheckpointMode) =>
     connection.prepare(`PRAGMA wal_checkpoint(${mode})`).raw().get();
+
+  /**
+   * Has the next commit begin the log again. Reads that began before the newest commit must end first, and
+   * then those that began before all was copied: SQLite itself does not wait for the first kind.
+   */
+  function restart(): unknown {
+    for (let attempt = 0; ; attempt++) {
+      const answer = run("RESTART") as [bigint];
+      if (answer[0] === 0n || attempt === RESTART_ATTEMPTS) return answer;
+      waitForLock(attempt);
+    }
+  }
+
   return {
     checkpoint(mode) {
       const answer = run(mode);
@@ -92,11 +109,10 @@ export function keepWal(connection: Connection, sizeBytes: number): WalKeeper {
       if (frames < nextFrames) return undefined;
       // Waits for nobody. But it never catches up while other processes write; and a read that goes on keeps
       // the next commit from beginning the log again, until which it grows though all of it is copied.
-      // RESTART keeps others from writing meanwhile, and waits for reads, but no longer than for any lock.
-      const mode = nextFrames === CHECKPOINT_FRAMES ? "PASSIVE" : "RESTART";
+      const isFirst = nextFrames === CHECKPOINT_FRAMES;
       nextFrames = frames + againFrames;
       againFrames = Math.min(againFrames * 2, LAST_AGAIN_FRAMES);
-      const after = toState(run(mode));
+      const after = toState(isFirst ? run("PASSIVE") : restart());
       return after.pendingFrames === 0 ? Date.now() : undefined;
     },
   };
