@@ -81,8 +81,10 @@ export function openPostgres(options: PostgresOptions): PostgresDatabase {
   /** The connection for what is answered at once. */
   async function session(): Promise<Session> {
     if (isClosed) throw databaseClosed();
-    const known = await reading?.catch(() => undefined);
-    if (!known || known.lost) reading = connect();
+    const current = reading;
+    const known = await current?.catch(() => undefined);
+    // Another call may have connected meanwhile.
+    if (reading === current && (!known || known.lost)) reading = connect();
     return reading as Promise<Session>;
   }
 

@@ -114,7 +114,8 @@ async function describeTables(session: Session): Promise<DescribeTable> {
         "FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid " +
         "LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum " +
         "LEFT JOIN pg_index ON indrelid = attrelid AND indisprimary " +
-        "WHERE relkind = 'r' AND attnum > 0 AND NOT attisdropped AND pg_table_is_visible(pg_class.oid)",
+        "WHERE relkind = 'r' AND attnum > 0 AND NOT attisdropped AND pg_table_is_visible(pg_class.oid) " +
+        "AND relnamespace <> 'pg_catalog'::regnamespace",
       parameters: [],
     }),
     session.all({
