@@ -13,11 +13,16 @@ export const PRIVATE_DATABASE = ":memory:";
 
 /** A path as it is; the names by which SQLite means something else are refused. */
 export function parseDatabasePath(text: string): string {
-  if (text === PRIVATE_DATABASE) {
-    throw new InvalidArgumentError(`Only serve takes ${PRIVATE_DATABASE}.`);
-  }
   if (isPostgresUrl(text)) {
     throw new InvalidArgumentError("It must be a file; serve and migrate up take PostgreSQL, too.");
+  }
+  return parseMigratedDatabase(text);
+}
+
+/** The same for who can migrate a database that is on a server. */
+export function parseMigratedDatabase(text: string): string {
+  if (text === PRIVATE_DATABASE) {
+    throw new InvalidArgumentError(`Only serve takes ${PRIVATE_DATABASE}.`);
   }
   return parseServedDatabase(text);
 }

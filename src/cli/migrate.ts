@@ -25,7 +25,7 @@ import {
 import { NO_VERSION } from "../database/sqlite/migrate/version.ts";
 import { StoreError } from "../errors.ts";
 import { backupDirOption, backupKeyOption } from "./backup-options.ts";
-import { parseServedDatabase } from "./database-path.ts";
+import { parseMigratedDatabase } from "./database-path.ts";
 import { backUpBeforeMigrating, type MigrationBackupOptions } from "./migration-backup.ts";
 import type { Program } from "./program.ts";
 import {
@@ -65,7 +65,7 @@ function upCommand(program: Program): Command {
   return new Command("up")
     .description("apply the migrations that are pending; creates the database if it is absent")
     .argument("[version]", "stop after this version", parseVersion)
-    .addOption(databaseOption(program, "the database file, or postgres://…", parseServedDatabase))
+    .addOption(databaseOption(program, "the database file, or postgres://…", parseMigratedDatabase))
     .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
     .addOption(backupDirOption("where to make a backup before the first of them, if any is set"))

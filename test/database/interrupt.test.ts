@@ -55,6 +55,7 @@ beforeAll(async () => {
   });
   const page: Database["page"] = async (request) => reader.page(request);
   database = {
+    driver: "sqlite",
     list: createListReader({ factsOf: () => FACTS, page }),
     page,
     read: async (statements: readonly Statement[]) => reader.read(statements),

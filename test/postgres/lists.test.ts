@@ -16,7 +16,7 @@ import { EVERYTHING, EVERYTHING_PLAN, EVERYTHING_REGISTRY } from "../support/eve
 import { fieldsOf } from "../support/items.ts";
 import { keyOf, SEED, storeEverything } from "./everything.ts";
 
-const FILTERS = Number(process.env.FILTERS ?? 800);
+const FILTERS = Number(process.env.FILTERS ?? 400);
 const ROWS = 120;
 /** How many orders by several fields; each field is tried alone as well. */
 const ORDERS = 40;

@@ -13,7 +13,7 @@ import { creating, deleting, listing, planOf, updating } from "../contract/suppo
 
 const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31);
 /** How many lists of commands, and how many commands in each. */
-const RUNS = Number(process.env.RUNS ?? 6);
+const RUNS = Number(process.env.RUNS ?? 3);
 const COMMANDS = 100;
 
 /** Few keys, so that commands meet. */

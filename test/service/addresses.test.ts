@@ -75,7 +75,7 @@ for (const args of [[], ["--processes", "2"]]) {
     const { name } = await connection
       .service(ArtistService)
       .createArtist({ artist: { displayName: "x" } });
-    const status = await runCli("status", "--address", address);
+    const status = await runCli("status", "--json", "--address", address);
     expect(JSON.parse(status.stdout)).toMatchObject({ connection: { open: true } });
     await server.end("SIGKILL");
     // Nobody listens at what is left.
