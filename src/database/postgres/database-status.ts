@@ -27,7 +27,7 @@ export async function readStatus(session: Session): Promise<DatabaseStatus> {
     revision: revision as bigint,
     postgres: {
       version: String(version).split(" ")[0] ?? "",
-      inRecovery: inRecovery === 1n,
+      standby: inRecovery === 1n,
       synchronousCommit: String(synchronousCommit),
       connectionCount: Number(connections),
       databaseSizeBytes: size as bigint,
