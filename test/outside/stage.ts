@@ -188,10 +188,18 @@ function runSql(sql: SqlConnection, step: SqlStep): Fault[] {
   sql.pragma(`foreign_keys = ${step.foreignKeys ? "ON" : "OFF"}`);
   sql.pragma(`recursive_triggers = ${step.recursiveTriggers ? "ON" : "OFF"}`);
   const faults: Fault[] = [];
-  for (const statement of step.statements) {
+  for (let index = 0; index < step.statements.length; index++) {
+    const statement = step.statements[index] as string;
     try {
       sql.exec(statement);
     } catch (error) {
+      // The filler has written after the transaction has read and before its first write: it begins again.
+      if (isSqliteError(error) && error.code === "SQLITE_BUSY_SNAPSHOT") {
+        const isInside = sql.inTransaction;
+        if (isInside) sql.exec("ROLLBACK");
+        index = (isInside ? step.statements.lastIndexOf("BEGIN", index) : index) - 1;
+        continue;
+      }
       const isOurs = !/^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|CREATE|DROP)/.test(statement);
       const isConstraint = isSqliteError(error) && error.code.startsWith("SQLITE_CONSTRAINT");
       if (isOurs && !isConstraint) {
