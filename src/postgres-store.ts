@@ -27,8 +27,8 @@ export async function openPostgresStore(
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
   const files = readMigrationFiles(config.migrations ?? requireMigrations(postgresMigrations));
-  const { readOnly, limits } = config;
-  const options = { url: config.database, readOnly, plans, registry, limits, log };
+  const { readOnly, limits, secretSeed } = config;
+  const options = { url: config.database, readOnly, plans, registry, limits, secretSeed, log };
   const database = openPostgres({ ...options, ...(clock && { clock }) });
   const metrics = watchEventLoop();
   try {

@@ -1,7 +1,6 @@
 // Opens a PostgreSQL database as a Database: one connection that writes, one for reads by key, and a few
 // for reads of more. Must not migrate: the schema is brought up to date before.
 
-import { randomBytes } from "node:crypto";
 import type { Registry } from "@bufbuild/protobuf";
 import { type Clock, systemClock } from "../../clock.ts";
 import { invalidField, StoreError } from "../../errors.ts";
@@ -15,6 +14,7 @@ import type { ServedDatabase } from "../served-database.ts";
 import { bareRowsBy } from "../sql/read/bare-rows.ts";
 import { createListReader } from "../sql/read/lists.ts";
 import { assembleBatch, assemblePage, type ReadWires } from "../sql/read/pages.ts";
+import { readOrStoreSecret } from "../sql/secret.ts";
 import type { Statement } from "../sql/statements.ts";
 import { allRows } from "../sql/steps.ts";
 import { verifyDatabase } from "../sql/verify/verify.ts";
@@ -39,6 +39,8 @@ export interface PostgresOptions {
   /** The types that an Any may hold to be kept as JSON. */
   readonly registry: Registry;
   readonly limits: Limits;
+  /** What secrets that cannot be stored are made from; they are random if it is absent. */
+  readonly secretSeed?: string | undefined;
   /** Where the times of commits come from. */
   readonly clock?: Clock;
   /** Told of what could not be done beside the calls. */
@@ -131,15 +133,8 @@ export function openPostgres(options: PostgresOptions): PostgresDatabase {
       if (!writer) throw new StoreError("READ_ONLY_MODE", "the server is read-only");
       return writer.commit(operations, commitOptions);
     },
-    async secret(name) {
-      const known = await readSecret(database, name);
-      if (known || !writer) return known ?? randomBytes(SECRET_BYTES);
-      const sql = "INSERT INTO store_secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING";
-      const statement = { sql, parameters: [name, randomBytes(SECRET_BYTES)] };
-      await writer.commit([{ kind: "execute", statement, unseen: true }]);
-      // Another server may have been first.
-      return (await readSecret(database, name)) as Uint8Array;
-    },
+    secret: (name) =>
+      readOrStoreSecret({ read, commit: writer?.commit, seed: options.secretSeed }, name),
     explain: (selection) => costs.explain(selection),
     findUnindexed: (wanted) => costs.findUnindexed(wanted),
     verify: (wanted, call) => verifyDatabase(readUnder(call), wanted, registry, []),
@@ -165,12 +160,4 @@ export function openPostgres(options: PostgresOptions): PostgresDatabase {
 function refuseNul({ parameters }: Statement): void {
   if (!parameters.some((value) => typeof value === "string" && value.includes("\0"))) return;
   throw invalidField("filter", "must not have the character U+0000");
-}
-
-const SECRET_BYTES = 32;
-
-async function readSecret(database: Database, name: string): Promise<Uint8Array | undefined> {
-  const sql = "SELECT value FROM store_secrets WHERE name = ?";
-  const { rows } = await database.read([{ sql, parameters: [name] }]);
-  return rows[0]?.[0]?.[0] as Uint8Array | undefined;
 }

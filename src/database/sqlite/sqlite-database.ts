@@ -2,7 +2,6 @@
 // for point reads and probes, and those of the reader threads.
 // Must not migrate: the schema is brought up to date before.
 
-import { createHmac, randomBytes } from "node:crypto";
 import type { Registry } from "@bufbuild/protobuf";
 import type { Durability } from "../../config.ts";
 import { StoreError } from "../../errors.ts";
@@ -11,11 +10,11 @@ import type { Log } from "../../observe/log.ts";
 import type { OnStatement } from "../../observe/statement-run.ts";
 import { tellAll } from "../../observe/tell-all.ts";
 import type { Checkpoint, CheckpointMode } from "../checkpoint.ts";
-import type { CallLimits, Database } from "../database.ts";
+import type { CallLimits } from "../database.ts";
 import type { MaintenanceOrder, MaintenanceProgress } from "../maintenance.ts";
 import type { ServedDatabase } from "../served-database.ts";
 import { createListReader } from "../sql/read/lists.ts";
-import type { Statement } from "../sql/statements.ts";
+import { readOrStoreSecret } from "../sql/secret.ts";
 import { verifyDatabase } from "../sql/verify/verify.ts";
 import { checkRows, type RowSource } from "../sql/verify/verify-rows.ts";
 import { type Connection, translateSqliteError } from "./connection/connection.ts";
@@ -197,20 +196,8 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
       if (!writer) throw readOnlyMode();
       return writer.commit(operations, commitOptions);
     },
-    async secret(name) {
-      const known = await readSecret(database, name);
-      if (known) return known;
-      const proposed = makeSecret(name, secretSeed);
-      // Without a writer, the secret lasts as long as this server, or its seed.
-      if (!writer) return proposed;
-      const statement = insertSecret(name, proposed);
-      const isStored = await writer
-        .commit([{ kind: "execute", statement, unseen: true }])
-        .catch(refusedByDisk);
-      if (!isStored) return proposed;
-      // Another server may have been first.
-      return (await readSecret(database, name)) ?? proposed;
-    },
+    secret: (name) =>
+      readOrStoreSecret({ read: scans.read, commit: writer?.commit, seed: secretSeed }, name),
     async status() {
       try {
         lookAtMedia();
@@ -249,27 +236,4 @@ function openReading(path: string, busyTimeoutMs: number, requireLog: boolean): 
 
 function readOnlyMode(): StoreError {
   return new StoreError("READ_ONLY_MODE", "the server is read-only");
-}
-
-/** Reads go on where nothing can be written. */
-function refusedByDisk(error: unknown): undefined {
-  if (!(error instanceof StoreError) || error.code !== "READ_ONLY_MEDIA") throw error;
-}
-
-const SECRET_BYTES = 32;
-
-async function readSecret(database: Database, name: string): Promise<Uint8Array | undefined> {
-  const sql = "SELECT value FROM store_secrets WHERE name = ?";
-  const { rows } = await database.read([{ sql, parameters: [name] }]);
-  return rows[0]?.[0]?.[0] as Uint8Array | undefined;
-}
-
-function makeSecret(name: string, seed: string | undefined): Uint8Array {
-  if (seed !== undefined) return createHmac("sha256", seed).update(name).digest();
-  return randomBytes(SECRET_BYTES);
-}
-
-function insertSecret(name: string, value: Uint8Array): Statement {
-  const sql = "INSERT INTO store_secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING";
-  return { sql, parameters: [name, value] };
 }
