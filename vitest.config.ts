@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { CACHE_FOLDER } from "./src/package-root.ts";
 
 export default defineConfig({
   test: {
@@ -9,5 +10,7 @@ export default defineConfig({
     maxWorkers: 2,
     // Threads come and go here by the hundred: src/runtime.ts says what happens without it.
     execArgv: ["--no-wasm-code-gc"],
+    // The threads of a service load all of its code, and each test starts some.
+    env: { NODE_COMPILE_CACHE: CACHE_FOLDER },
   },
 });

@@ -1,35 +1,25 @@
-// A store of the contract tests in a SQLite file: each is a copy of one that was migrated once.
+// A store of the contract tests in a SQLite file.
+// Must not know what is tested.
 
-import { copyFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { CHINOOK_RESOURCES, RESOURCES } from "../../src/chinook/resources.ts";
 import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { registryOf } from "../../src/schema/registry.ts";
-import { migrateUp } from "../support/migrate.ts";
+import { makeMigrated } from "../support/migrated.ts";
 import { makeTempDir } from "../support/temp.ts";
 import type { MakeStore, Store, WhenOver } from "./support.ts";
 
 const REGISTRY = registryOf(RESOURCES.map(({ resource }) => resource));
 
-let template: Promise<string> | undefined;
-
-async function migrated(): Promise<string> {
-  const directory = makeTempDir();
-  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
-  const path = join(directory, "template.db");
-  await migrateUp(path, { lockTimeoutMs: 15_000 });
-  return path;
-}
-
 /** A migrated file without rows. */
 export async function makeSqliteFile(whenOver: WhenOver): Promise<string> {
-  template ??= migrated();
   const directory = makeTempDir();
   whenOver(() => rmSync(directory, { recursive: true, force: true }));
   const path = join(directory, "contract.db");
-  copyFileSync(await template, path);
+  await makeMigrated(path);
   return path;
 }
 

@@ -39,7 +39,7 @@ import {
   updating,
 } from "../contract/support.ts";
 import { describeWrites } from "../contract/writes.ts";
-import { migrateUp } from "../support/migrate.ts";
+import { makeMigrated } from "../support/migrated.ts";
 import { tempDir } from "../support/temp.ts";
 import { openWaiting, runStepsWaiting } from "../support/waiting-driver.ts";
 
@@ -248,7 +248,7 @@ const WATCHED: readonly Deed[] = [
 async function twins() {
   const folder = tempDir();
   const [ours, theirs] = [join(folder, "at-once.db"), join(folder, "waiting.db")];
-  await migrateUp(ours, { lockTimeoutMs: 15_000 });
+  await makeMigrated(ours);
   copyFileSync(ours, theirs);
   const connection = openConnection(ours, { busyTimeoutMs: 5_000 });
   const outside = openConnection(theirs, { busyTimeoutMs: 5_000 });

@@ -13,7 +13,7 @@ import { openSqlite } from "../../src/database/sqlite/sqlite-database.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
-import { migrateUp } from "../support/migrate.ts";
+import { makeMigrated } from "../support/migrated.ts";
 import { tempDir } from "../support/temp.ts";
 
 const PLANS = planResources(RESOURCES);
@@ -32,7 +32,7 @@ export async function openDatabase(
   definitions = CHINOOK_RESOURCES.definitions,
 ): Promise<Opened> {
   const path = join(tempDir(), "test.db");
-  await migrateUp(path, { lockTimeoutMs: 15_000 });
+  await makeMigrated(path);
   const database = openSqlite({
     path,
     readOnly: false,

@@ -22,7 +22,7 @@ import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { checkList, type ListText } from "../../src/repositories/list.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
-import { migrateUp } from "../support/migrate.ts";
+import { makeMigrated } from "../support/migrated.ts";
 import { tempDir } from "../support/temp.ts";
 
 export const PLANS = planResources(RESOURCES);
@@ -44,7 +44,7 @@ export interface Migrated {
 /** A new database without rows, closed and gone when the test is over. */
 export async function migrated(): Promise<Migrated> {
   const path = join(tempDir(), "test.db");
-  await migrateUp(path, { lockTimeoutMs: 15_000 });
+  await makeMigrated(path);
   const options = { path, readOnly: false, registry: REGISTRY };
   const database = openSqlite({
     ...options,

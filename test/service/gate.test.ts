@@ -11,14 +11,18 @@ import { DatabaseService } from "../../gen/protostore/v1/database_service_pb.ts"
 import { RESOURCES } from "../../src/chinook/resources.ts";
 import type { Connection } from "../../src/client/client.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
+import { createSchemaProbe } from "../../src/database/sqlite/inspect/schema-probe.ts";
 import { StoreError } from "../../src/errors.ts";
+import { planResources } from "../../src/schema/plan.ts";
 import { collect, connect, openBidi } from "../grpc/support.ts";
 import { migrateUp, readMigrationFiles } from "../support/migrate.ts";
+import { makeMigrated } from "../support/migrated.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { tempDir } from "../support/temp.ts";
 import { runCli } from "./cli.ts";
 import { failureOf, openSql } from "./support.ts";
 
+const PLANS = planResources(RESOURCES);
 const LATEST = BigInt(readMigrationFiles().length);
 
 const LOCK = { lockTimeoutMs: 15_000 };
@@ -227,7 +231,7 @@ for (const [what, [spoil, repair, schema]] of Object.entries(STATES)) {
 for (const what of ["a migration that did not finish", "a newer version"]) {
   test(`${what}, at boot: it starts and is NOT_SERVING`, async () => {
     const database = join(tempDir(), "x.db");
-    await migrateUp(database, LOCK);
+    await makeMigrated(database);
     const [spoil = "", repair = "", schema = {}] = STATES[what] ?? [];
     runSql(database, spoil);
     const service = await startTestService({ database, limits: QUICK });
@@ -288,7 +292,7 @@ describe("at boot it names what differs:", () => {
   for (const [what, [spoil, difference]] of Object.entries(CASES)) {
     test(what, async () => {
       const database = join(tempDir(), "x.db");
-      await migrateUp(database, LOCK);
+      await makeMigrated(database);
       runSql(database, spoil);
       const error = await startTestService({ database }).catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ code: "SCHEMA_MISMATCH" });
@@ -297,16 +301,16 @@ describe("at boot it names what differs:", () => {
   }
 
   test("whichever trigger is missing", async () => {
-    const managed = join(tempDir(), "x.db");
-    await migrateUp(managed, LOCK);
+    const database = join(tempDir(), "x.db");
+    await makeMigrated(database);
+    const sql = openSql(database);
     const query = "SELECT name, tbl_name FROM sqlite_schema WHERE type = 'trigger'";
-    const triggers = openSql(managed).prepare(query).raw().all() as [string, string][];
+    const triggers = sql.prepare(query).raw().all() as [string, string][];
     expect(triggers.length).toBeGreaterThanOrEqual(RESOURCES.length * 3);
     for (const [trigger, table] of triggers) {
-      const database = join(tempDir(), "x.db");
-      await migrateUp(database, LOCK);
-      runSql(database, `DROP TRIGGER ${trigger}`);
-      const error = await startTestService({ database }).catch((thrown: unknown) => thrown);
+      sql.exec(`BEGIN; DROP TRIGGER ${trigger}`);
+      const { error } = createSchemaProbe(sql, PLANS, readMigrationFiles()).look();
+      sql.exec("ROLLBACK");
       const message = expect.stringContaining(`${table} has no trigger ${trigger}`);
       expect(error, trigger).toMatchObject({ code: "SCHEMA_MISMATCH", message });
     }
@@ -315,7 +319,7 @@ describe("at boot it names what differs:", () => {
   for (const table of ["store_state", "id_high_water", "playlist_track"]) {
     test(`the table ${table} missing, which is no message's`, async () => {
       const database = join(tempDir(), "x.db");
-      await migrateUp(database, LOCK);
+      await makeMigrated(database);
       runSql(database, `ALTER TABLE ${table} RENAME TO old_`);
       const error = await startTestService({ database }).catch((thrown: unknown) => thrown);
       const message = expect.stringContaining(table);
@@ -325,7 +329,7 @@ describe("at boot it names what differs:", () => {
 
   test("several at once, a line each", async () => {
     const database = join(tempDir(), "x.db");
-    await migrateUp(database, LOCK);
+    await makeMigrated(database);
     runSql(
       database,
       "ALTER TABLE customers RENAME COLUMN Company TO a; ALTER TABLE tracks RENAME COLUMN Bytes TO b",
@@ -345,7 +349,7 @@ describe("at boot it names what differs:", () => {
 
   test("a column of the owner's own is no difference", async () => {
     const database = join(tempDir(), "x.db");
-    await migrateUp(database, LOCK);
+    await makeMigrated(database);
     runSql(database, "ALTER TABLE customers ADD COLUMN Nickname TEXT; CREATE TABLE notes (text)");
     await expectServing(await startTestService({ database }));
   });

@@ -8,7 +8,7 @@ import type { Definition } from "../../src/definition.ts";
 import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { type ImageResource, resourcesOf } from "./images.ts";
-import { migrateUp } from "./migrate.ts";
+import { makeMigrated } from "./migrated.ts";
 import { runService, type TestService, type TestServiceOptions } from "./service.ts";
 import { type StandardClient, standardClient } from "./standard-client.ts";
 
@@ -23,7 +23,7 @@ export interface ImageService extends TestService {
 /** A new file with the store's own tables and those that `tables` makes. */
 export async function makeDatabase(directory: string, tables: string): Promise<string> {
   const path = join(directory, "store.db");
-  await migrateUp(path, { lockTimeoutMs: 10_000 });
+  await makeMigrated(path);
   const connection = openConnection(path, { busyTimeoutMs: 1000 });
   connection.exec(tables);
   connection.close();

@@ -11,6 +11,7 @@ import type { Config, Durability } from "../../src/config.ts";
 import type { Definition } from "../../src/definition.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
 import type { Log } from "../../src/observe/log.ts";
+import { makeMigrated } from "./migrated.ts";
 import { makeTempDir } from "./temp.ts";
 import { REPO_ROOT } from "./tools.ts";
 
@@ -59,6 +60,8 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
 export async function runService(options: TestServiceOptions = {}): Promise<TestService> {
   const directory = options.database === undefined ? makeTempDir() : undefined;
   const database = options.database ?? join(directory as string, "test.db");
+  const isChinook = options.definition === undefined && options.migrations === undefined;
+  if (directory !== undefined && isChinook) await makeMigrated(database);
   const removeDirectory = () => {
     if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
   };
