@@ -16,7 +16,10 @@ export const LIMITS = {
     20,
     "How long SQLite itself blocks for a lock; the server tries again without blocking.",
   ),
-  readerThreads: limit(2, "The most threads that scans, searches and batches are read in."),
+  readerThreads: limit(
+    2,
+    "The most threads, or connections to PostgreSQL, that scans, searches and batches are read in.",
+  ),
   readQueueMax: limit(
     256,
     "The most calls that wait for a reader; one more is answered with OVERLOADED.",

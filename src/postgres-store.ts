@@ -2,6 +2,8 @@
 // Must not know who calls, or how.
 
 import type { Config } from "./config.ts";
+import { readAddress } from "./database/postgres/address.ts";
+import { explainPostgresError } from "./database/postgres/errors.ts";
 import { findPending } from "./database/postgres/migrate/ledger.ts";
 import { migrateUp, requireSupported } from "./database/postgres/migrate/migrate-up.ts";
 import { openPostgres, type PostgresDatabase } from "./database/postgres/postgres-database.ts";
@@ -26,17 +28,21 @@ export async function openPostgresStore(
   refuseForFiles(config);
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
+  const { dbname = "" } = readAddress(config.database);
   const files = readMigrationFiles(config.migrations ?? requireMigrations(postgresMigrations));
   const { readOnly, limits, secretSeed } = config;
   const options = { url: config.database, readOnly, plans, registry, limits, secretSeed, log };
   const database = openPostgres({ ...options, ...(clock && { clock }) });
   const metrics = watchEventLoop();
   try {
-    if (isFirst && !readOnly) await migrateEmpty(database, files, log);
+    if (isFirst) {
+      await database.session();
+      if (!readOnly) await migrateEmpty(database, files, log);
+    }
   } catch (error) {
     metrics.stop();
     await database.close();
-    throw error;
+    throw explainPostgresError(error);
   }
   return {
     plans,
@@ -47,7 +53,7 @@ export async function openPostgresStore(
     // Rows of other descriptors are read by their bytes; columns are not derived anew.
     checkDescriptors: async () => {},
     metrics,
-    telemetry: await findTelemetry(new URL(config.database).pathname.slice(1)),
+    telemetry: await findTelemetry(dbname),
   };
 }
 

@@ -97,7 +97,11 @@ async function upPostgres(program: Program, { database, migrations }: LockOption
   if (folder === undefined) throw new StoreError("INVALID_CONFIG", "give --migrations");
   const { migrateUp: migrate } = await import("../database/postgres/migrate/migrate-up.ts");
   const { openSession } = await import("../database/postgres/session.ts");
-  const session = await openSession({ url: database, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+  const { explainPostgresError } = await import("../database/postgres/errors.ts");
+  const connecting = openSession({ url: database, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+  const session = await connecting.catch((error: unknown) => {
+    throw explainPostgresError(error);
+  });
   try {
     for (const name of await migrate(session, readMigrationFiles(folder))) print(`applied ${name}`);
   } finally {

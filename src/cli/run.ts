@@ -2,12 +2,14 @@
 // Nothing is decided here but how an error ends the process.
 
 import { Command } from "commander";
+import { withoutPassword } from "../database/postgres/url.ts";
 import { StoreError } from "../errors.ts";
 import { packageVersion } from "../package-root.ts";
 import type { Commands, Program } from "./program.ts";
 
 /** Runs the command that the process was started with. */
 export async function run(program: Program): Promise<void> {
+  hidePasswords();
   const command = new Command("protostore")
     .description("A gRPC service that stores protobuf messages in SQLite")
     .version(packageVersion());
@@ -26,6 +28,13 @@ export async function run(program: Program): Promise<void> {
     process.stderr.write(`protostore: ${error.message}\n`);
     process.exitCode = 1;
   }
+}
+
+/** The list of processes has the command line, which all users of the machine can read. */
+function hidePasswords(): void {
+  const [, ...given] = process.argv;
+  const shown = given.map((each) => each.replace(/postgres(?:ql)?:\/\/.*/s, withoutPassword));
+  if (shown.join() !== given.join()) process.title = [process.title, ...shown].join(" ");
 }
 
 /** The command that is asked for, or else all of them: a server does not wait for the code of others. */

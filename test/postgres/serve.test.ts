@@ -1,6 +1,7 @@
 // A server over PostgreSQL: it makes its tables in an empty database, says what it has not, and is healthy
 // while the database is as it must be and can be reached.
 
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { ArtistService } from "../../gen/chinook/v1/artist_pb.ts";
@@ -120,6 +121,11 @@ test("the command serves, migrates, and shows no password", async () => {
   const made = await runCli("migrate", "up", "--database", url);
   expect(made.stdout).toContain("applied 000005_indexes");
   const server = await startServerProcess("--database", url, "--fixtures", "--processes", "2");
+  if (process.platform === "linux") {
+    const line = readFileSync(`/proc/${server.pid}/cmdline`, "utf8");
+    expect(line).toContain("postgres:***@");
+    expect(line).not.toContain("secret");
+  }
   const { stdout, stderr } = await server.end("SIGTERM");
   expect(stdout).toContain("protostore serves postgres://postgres:***@");
   expect(stdout + stderr).not.toContain("secret");

@@ -48,6 +48,15 @@ export function translatePostgresError(error: unknown): StoreError {
   return new StoreError(code, message, { cause: error, ...retry });
 }
 
+/** The same with what the server or the system has said, which has names and addresses: for who starts it. */
+export function explainPostgresError(error: unknown): StoreError {
+  const translated = translatePostgresError(error);
+  const { code, message, cause } = translated;
+  if (!(cause instanceof Error) || code !== "DATABASE_UNAVAILABLE") return translated;
+  const reason = cause.message || ("code" in cause ? String(cause.code) : cause.name);
+  return new StoreError(code, `${message}: ${reason}`, { cause });
+}
+
 function lostConnection(cause: unknown): StoreError {
   const isConnection =
     cause instanceof Error &&
@@ -67,6 +76,7 @@ const TRANSLATIONS = [
   ["28", "DATABASE_UNAVAILABLE", "the database does not let the server in"],
   ["3D000", "DATABASE_UNAVAILABLE", "there is no such database"],
   ["40", "DATABASE_BUSY", "another transaction was in the way"],
+  ["42501", "DATABASE_UNAVAILABLE", "the database does not allow it"],
   ["42", "SCHEMA_MISMATCH", "the database does not have the schema that is needed"],
   ["53100", "DISK_FULL", "the database's disk is full"],
   ["53200", "OUT_OF_MEMORY", "the database is out of memory"],

@@ -1,10 +1,16 @@
 // One connection to PostgreSQL: statements are sent as they come, without waiting for the answers to
 // those before them. Must not know tables or messages.
 
+import { userInfo } from "node:os";
 import pg from "pg";
+import { StoreError } from "../../errors.ts";
 import type { Row, SqlValue } from "../../schema/sql-value.ts";
 import type { Statement } from "../sql/statements.ts";
+import { type Address, readAddress } from "./address.ts";
+import { isServerError } from "./errors.ts";
+import { type Account, readPassword } from "./password.ts";
 import { numbered, toParameter } from "./statement-text.ts";
+import { type Encryption, readEncryption } from "./tls.ts";
 
 /** A connection that is open. Everything fails with what the server or the connection fails with. */
 export interface Session {
@@ -28,8 +34,9 @@ export interface Session {
 
 /** How a server is reached, and for how long it may take. */
 export interface SessionOptions {
-  /** `postgres://user:password@host:port/database?sslmode=…` */
+  /** `postgres://user:password@host:port/database?sslmode=…`; what it does not say, libpq's variables do. */
   readonly url: string;
+  /** Unless the address says `connect_timeout`. */
   readonly connectTimeoutMs: number;
   /** How long a statement may take before the server ends it; any time if absent. */
   readonly statementTimeoutMs?: number;
@@ -57,13 +64,47 @@ const asText = (text: string): SqlValue => text;
 /** Values as the codecs know them: whole numbers are bigint, and all that has no form of its own is text. */
 const PARSERS = { getTypeParser: (oid: number) => TYPES.get(oid) ?? asText };
 
-/** Connects. */
+/**
+ * Connects.
+ * @throws StoreError INVALID_CONFIG for an address that asks for what is not there, DATABASE_UNAVAILABLE; or
+ * what the server answers.
+ */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { url, connectTimeoutMs, statementTimeoutMs } = options;
+  const address = readAddress(options.url);
+  try {
+    const encryption = await readEncryption(address);
+    return await connect(options, address, encryption).catch((error: unknown) => {
+      if (!encryption.isOptional || !isWithoutTls(error)) throw error;
+      return connect(options, address, { ssl: false, isOptional: false });
+    });
+  } catch (cause) {
+    if (cause instanceof StoreError || isServerError(cause)) throw cause;
+    throw new StoreError("DATABASE_UNAVAILABLE", "the database cannot be reached", { cause });
+  }
+}
+
+const PORT = 5_432;
+
+async function connect(
+  { connectTimeoutMs, statementTimeoutMs }: SessionOptions,
+  address: Address,
+  { ssl }: Encryption,
+): Promise<Session> {
+  const user = address.user ?? userInfo().username;
+  const account: Account = {
+    host: address.host ?? "localhost",
+    port: Number(address.port ?? PORT),
+    user,
+    database: address.dbname ?? user,
+  };
   const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: connectTimeoutMs,
-    application_name: "protostore",
+    ...account,
+    // Always a function: the library would look for a file by itself, and warn of it.
+    password: () => readPassword(address, account),
+    ssl,
+    ...(address.options !== undefined && { options: address.options }),
+    application_name: address.application_name ?? "protostore",
+    connectionTimeoutMillis: Number(address.connect_timeout ?? 0) * 1_000 || connectTimeoutMs,
     ...(statementTimeoutMs !== undefined && { statement_timeout: statementTimeoutMs }),
     // A server that is gone without a word is noticed.
     keepAlive: true,
@@ -109,4 +150,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       (client as unknown as { readonly connection: pg.Connection }).connection.stream.destroy();
     },
   };
+}
+
+/** As the library says that a server has no TLS; it closes the connection, and has no code for it. */
+function isWithoutTls(error: unknown): boolean {
+  return error instanceof Error && error.message === "The server does not support SSL connections";
 }
