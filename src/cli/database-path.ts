@@ -14,7 +14,7 @@ export const PRIVATE_DATABASE = ":memory:";
 /** A path as it is; the names by which SQLite means something else are refused. */
 export function parseDatabasePath(text: string): string {
   if (isPostgresUrl(text)) {
-    throw new InvalidArgumentError("It must be a file; serve and migrate up take PostgreSQL, too.");
+    throw new InvalidArgumentError("It must be a file: PostgreSQL has its own means.");
   }
   return parseMigratedDatabase(text);
 }

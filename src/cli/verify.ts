@@ -2,7 +2,9 @@
 // Writes nothing unless it is told to repair; what is checked is in ../database/sql/verify/verify.ts.
 
 import { Command } from "commander";
+import type { Database } from "../database/database.ts";
 import type { Finding } from "../database/finding.ts";
+import { isPostgresUrl } from "../database/postgres/url.ts";
 import { createSchemaProbe } from "../database/sqlite/inspect/schema-probe.ts";
 import { refuseUnmanaged } from "../database/sqlite/migrate/detect.ts";
 import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
@@ -10,8 +12,9 @@ import { requireDatabase } from "../database/sqlite/migrate/target.ts";
 import { openSqlite } from "../database/sqlite/sqlite-database.ts";
 import { StoreError } from "../errors.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";
-import { planResources } from "../schema/plan.ts";
+import { planResources, type ResourcePlan } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
+import { parseMigratedDatabase } from "./database-path.ts";
 import type { Program } from "./program.ts";
 import { createProgress } from "./progress.ts";
 import { databaseOption, migrationsOption } from "./shared-options.ts";
@@ -26,7 +29,7 @@ interface VerifyOptions {
 export function verifyCommand(program: Program): Command {
   return new Command("verify")
     .description("recompute every row and compare columns, JSON and bytes; check pages and keys")
-    .addOption(databaseOption(program))
+    .addOption(databaseOption(program, "the database file, or postgres://…", parseMigratedDatabase))
     .addOption(migrationsOption())
     .option(
       "--repair",
@@ -37,18 +40,19 @@ export function verifyCommand(program: Program): Command {
     .action((options: VerifyOptions) => runVerify(program, options));
 }
 
-async function runVerify(
-  program: Program,
-  { database: path, migrations, repair }: VerifyOptions,
-): Promise<void> {
-  const { resources, definitions, foreign, indexes = [] } = program;
-  requireDatabase(path);
-  const plans = planResources(resources);
-  const registry = registryOf(resources.map(({ resource }) => resource));
-  const tools = { registry, definitions };
-  // It may take as long as it takes: whoever waits can end it.
-  const limits = { ...DEFAULT_LIMITS, readTimeoutMs: Number.POSITIVE_INFINITY };
-  const database = openSqlite({ path, readOnly: !repair, ...tools, limits });
+/** A database, and what its driver keeps beside the rows. */
+interface Opened {
+  readonly database: Database;
+  readonly indexes: NonNullable<Program["indexes"]>;
+  /** @throws StoreError if its tables are not those that are needed. */
+  requireSchema(): Promise<void>;
+}
+
+async function runVerify(program: Program, options: VerifyOptions): Promise<void> {
+  const { repair } = options;
+  const plans = planResources(program.resources);
+  const open = isPostgresUrl(options.database) ? openOnServer : openInFile;
+  const { database, indexes, requireSchema } = await open(program, plans, options);
   const progress = createProgress("verify");
   let [rows, problems] = [0, 0];
   const report = (findings: readonly Finding[]) => {
@@ -69,10 +73,7 @@ async function runVerify(
     return rest;
   };
   try {
-    refuseUnmanaged(database.connection, path, foreign);
-    const files = readMigrationFiles(migrations ?? program.migrations);
-    const { error } = createSchemaProbe(database.connection, plans, files).look();
-    if (error) throw error;
+    await requireSchema();
     for await (const step of database.verify(plans)) {
       rows = step.rowsDone;
       progress.update(step.rowsDone, step.rowsTotal);
@@ -92,4 +93,58 @@ async function runVerify(
   }
   if (problems > 0) throw new StoreError("VERIFY_FAILED", `${problems} problems in ${rows} rows`);
   process.stdout.write(`${rows} rows: columns, JSON and bytes agree\n`);
+}
+
+async function openInFile(
+  { resources, definitions, foreign, indexes = [], ...program }: Program,
+  plans: readonly ResourcePlan[],
+  { database: path, migrations, repair }: VerifyOptions,
+): Promise<Opened> {
+  requireDatabase(path);
+  const registry = registryOf(resources.map(({ resource }) => resource));
+  // It may take as long as it takes: whoever waits can end it.
+  const limits = { ...DEFAULT_LIMITS, readTimeoutMs: Number.POSITIVE_INFINITY };
+  const database = openSqlite({ path, readOnly: !repair, registry, definitions, limits });
+  return {
+    database,
+    indexes,
+    async requireSchema() {
+      refuseUnmanaged(database.connection, path, foreign);
+      const files = readMigrationFiles(migrations ?? program.migrations);
+      const { error } = createSchemaProbe(database.connection, plans, files).look();
+      if (error) throw error;
+    },
+  };
+}
+
+/** A read is of some rows, and PostgreSQL wants to know when to end it. */
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+async function openOnServer(
+  { resources, postgresMigrations }: Program,
+  plans: readonly ResourcePlan[],
+  { database: url, migrations = postgresMigrations, repair }: VerifyOptions,
+): Promise<Opened> {
+  const { openPostgres } = await import("../database/postgres/postgres-database.ts");
+  const { createSchemaProbe } = await import("../database/postgres/schema-probe.ts");
+  const { explainPostgresError } = await import("../database/postgres/errors.ts");
+  if (migrations === undefined) throw new StoreError("INVALID_CONFIG", "give --migrations");
+  const files = readMigrationFiles(migrations);
+  const registry = registryOf(resources.map(({ resource }) => resource));
+  const limits = { ...DEFAULT_LIMITS, readTimeoutMs: DAY_MS };
+  const database = openPostgres({ url, readOnly: !repair, plans, registry, limits });
+  return {
+    database,
+    // PostgreSQL keeps its indexes by itself.
+    indexes: [],
+    async requireSchema() {
+      try {
+        await database.session();
+      } catch (error) {
+        throw explainPostgresError(error);
+      }
+      const { error } = await createSchemaProbe(database.session, plans, files).look();
+      if (error) throw error;
+    },
+  };
 }

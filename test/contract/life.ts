@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { AlbumSchema } from "../../gen/chinook/v1/album_pb.ts";
 import { ArtistSchema } from "../../gen/chinook/v1/artist_pb.ts";
 import { MediaTypeSchema } from "../../gen/chinook/v1/media_type_pb.ts";
-import { creating, listing, type MakeStore, PLANS, planOf, sale } from "./support.ts";
+import type { Finding } from "../../src/database/finding.ts";
+import { creating, getting, listing, type MakeStore, PLANS, planOf, sale } from "./support.ts";
 
 const ARTISTS = [1n, 2n, 3n].map((key) => creating(ArtistSchema, { displayName: "A" }, key));
 /** Another thread or machine must be asked for it. */
@@ -79,6 +80,35 @@ export function describeLife(makeStore: MakeStore): void {
     expect(findings.map(({ kind, subject }) => [kind, subject])).toEqual([
       ["unreadable", "mediaTypes/1"],
     ]);
+  });
+
+  test("verify tells what is wrong with a row, and what a mend repairs", async () => {
+    const database = (await makeStore()).open();
+    // The revision that a row has says that it is the server's own write.
+    const breaks = [
+      ["checksum", "revision = revision + 1"],
+      ["differs", "Name = 'Z', revision = revision + 1, checksum = checksum + 1"],
+      ["revision", "revision = revision + 99, checksum = checksum + 99"],
+    ];
+    for (const [index, [, change]] of breaks.entries()) {
+      const key = BigInt(index + 1);
+      await database.commit([creating(ArtistSchema, { displayName: "A" }, key)]);
+      const sql = `UPDATE artists SET ${change} WHERE ArtistId = ?`;
+      await database.commit([{ kind: "execute", statement: { sql, parameters: [key] } }]);
+    }
+    const found = async () => {
+      const findings: Finding[] = [];
+      for await (const step of database.verify(PLANS)) findings.push(...step.findings);
+      return findings;
+    };
+    const findings = await found();
+    const kinds = findings.map(({ kind, subject }) => [kind, subject]);
+    expect(kinds).toEqual(breaks.map(([kind], index) => [kind, `artists/${index + 1}`]));
+    for (const { repair } of findings) {
+      if (repair) await database.commit([{ kind: "mend", ...repair }]);
+    }
+    expect((await found()).map(({ kind }) => kind)).toEqual(["differs", "revision"]);
+    expect(await getting(database, ArtistSchema, 1n)).toMatchObject({ displayName: "A" });
   });
 
   test("the bare rows of a table are told a stretch at a time", async () => {

@@ -133,6 +133,12 @@ test("the command serves, migrates, and shows no password", async () => {
   expect(printed.stdout).toContain("database: postgres://postgres:***@");
   const refused = await runCli("serve", "--database", url, "--backup-dir", "/tmp/none");
   expect(refused.stderr).toContain("backups: is for a database in a file");
+  const backup = await runCli("backup", "create", "--database", url);
+  expect(backup.stderr).toContain("It must be a file");
+  await empty.other.script("UPDATE albums SET revision = NULL; SET protostore.writing = '1'");
+  await empty.other.script("UPDATE artists SET wire = wire || 'x' WHERE ArtistId = 1");
   const verify = await runCli("verify", "--database", url);
-  expect(verify.stderr).toContain("It must be a file");
+  expect(verify).toMatchObject({ code: 1, stdout: "artists/1: its stored bytes are damaged\n" });
+  const repaired = await runCli("verify", "--database", url, "--repair");
+  expect(repaired).toMatchObject({ code: 0, stdout: expect.stringContaining("agree") });
 });
