@@ -30,13 +30,13 @@ export async function openPostgresStore(
   const registry = registryOf(resources.map(({ resource }) => resource));
   const { dbname = "" } = readAddress(config.database);
   const files = readMigrationFiles(config.migrations ?? requireMigrations(postgresMigrations));
-  const { readOnly, limits, secretSeed } = config;
-  const options = { url: config.database, readOnly, plans, registry, limits, secretSeed, log };
+  const { database: url, readOnly, durability, limits, secretSeed } = config;
+  const options = { url, readOnly, durability, plans, registry, limits, secretSeed, log };
   const database = openPostgres({ ...options, ...(clock && { clock }) });
   const metrics = watchEventLoop();
   try {
     if (isFirst) {
-      await database.session();
+      await warnOfLoss(database, log);
       if (!readOnly) await migrateEmpty(database, files, log);
     }
   } catch (error) {
@@ -74,6 +74,13 @@ async function migrateEmpty(
   log.info({ migrations: names.length }, "made the tables");
 }
 
+/** What is acknowledged is synced by the server of the database, unless it was told not to. */
+async function warnOfLoss(database: PostgresDatabase, log: Log): Promise<void> {
+  const session = await database.session();
+  const [[fsync] = []] = await session.all({ sql: "SHOW fsync", parameters: [] });
+  if (fsync === "off") log.warn("fsync is off at the server: a crash of its machine loses commits");
+}
+
 function requireMigrations(folder: string | undefined): string {
   if (folder !== undefined) return folder;
   throw new StoreError(
@@ -88,7 +95,6 @@ function refuseForFiles(config: Config): void {
     config.backups && "backups",
     config.maintenance !== undefined && "maintenance",
     config.secureDelete && "secure-delete",
-    config.durability === "relaxed" && "durability",
   ].find((name) => typeof name === "string");
   if (given === undefined) return;
   throw new StoreError(

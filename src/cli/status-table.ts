@@ -68,7 +68,7 @@ function databaseLines({ connection, storage, wal, postgres }: DatabaseStatus, n
     wal?.hold && ["held", `by processes ${wal.hold.processIds.join(", ") || "of the server"}`],
     postgres && [
       "database",
-      `PostgreSQL ${postgres.version}, synchronous_commit ${postgres.synchronousCommit}${postgres.standby ? ", a standby" : ""}`,
+      `PostgreSQL ${postgres.version}, synchronous_commit ${postgres.synchronousCommit}${postgres.fsync ? "" : ", fsync off"}${postgres.standby ? ", a standby" : ""}`,
     ],
     postgres && [
       "size",

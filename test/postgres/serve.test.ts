@@ -44,7 +44,7 @@ const statusOf = ({ connection }: TestService) =>
 test("its status tells of the database, and what is a file's only is refused", async () => {
   const { service } = await started();
   const { postgres, schema, wal, storage, revision } = await statusOf(service);
-  expect(postgres).toMatchObject({ standby: false, synchronousCommit: "on" });
+  expect(postgres).toMatchObject({ standby: false, synchronousCommit: "on", fsync: false });
   expect(postgres?.version).toMatch(/^\d+\.\d+$/);
   expect(postgres?.databaseSizeBytes).toBeGreaterThan(1_000_000n);
   expect(schema).toMatchObject({ version: 5n, expectedVersion: 5n, differences: [] });

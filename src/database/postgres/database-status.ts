@@ -7,28 +7,35 @@ import {
   type DatabaseStatus,
   DatabaseStatusSchema,
 } from "../../../gen/protostore/v1/database_service_pb.ts";
+import type { Durability } from "../../config.ts";
 import type { Statement } from "../sql/statements.ts";
+import { synchronousCommit } from "./durability.ts";
 import type { Session } from "./session.ts";
 
-const STATUS: Statement = {
+const statusOf = (durability: Durability): Statement => ({
   sql:
     "SELECT (SELECT revision FROM store_state), current_setting('server_version'), pg_is_in_recovery(), " +
-    "current_setting('synchronous_commit'), pg_database_size(current_database()), " +
+    `${synchronousCommit(durability)}, current_setting('fsync')::boolean, ` +
+    "pg_database_size(current_database()), " +
     "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()), " +
     "1000 * extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::double precision",
   parameters: [],
-};
+});
 
-/** The status of the database that the session is of. */
-export async function readStatus(session: Session): Promise<DatabaseStatus> {
-  const [row = []] = await session.all(STATUS);
-  const [revision, version, inRecovery, synchronousCommit, size, connections, lagMs] = row;
+/** The status of the database that the session is of, and that is written with this durability. */
+export async function readStatus(
+  session: Session,
+  durability: Durability,
+): Promise<DatabaseStatus> {
+  const [row = []] = await session.all(statusOf(durability));
+  const [revision, version, inRecovery, waitsFor, fsync, size, connections, lagMs] = row;
   return create(DatabaseStatusSchema, {
     revision: revision as bigint,
     postgres: {
       version: String(version).split(" ")[0] ?? "",
       standby: inRecovery === 1n,
-      synchronousCommit: String(synchronousCommit),
+      synchronousCommit: String(waitsFor),
+      fsync: fsync === 1n,
       connectionCount: Number(connections),
       databaseSizeBytes: size as bigint,
       ...(typeof lagMs === "number" && { replayLag: durationFromMs(Math.round(lagMs)) }),

@@ -3,6 +3,7 @@
 
 import type { Registry } from "@bufbuild/protobuf";
 import { type Clock, systemClock } from "../../clock.ts";
+import type { Durability } from "../../config.ts";
 import { invalidField, StoreError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import type { Log } from "../../observe/log.ts";
@@ -39,6 +40,8 @@ export interface PostgresOptions {
   /** The types that an Any may hold to be kept as JSON. */
   readonly registry: Registry;
   readonly limits: Limits;
+  /** `full` if absent. */
+  readonly durability?: Durability;
   /** What secrets that cannot be stored are made from; they are random if it is absent. */
   readonly secretSeed?: string | undefined;
   /** Where the times of commits come from. */
@@ -62,7 +65,15 @@ const readWires: ReadWires = function* readWires(plan, rows) {
 
 /** Opens the database, whose schema must be up to date. It connects when it is asked for something. */
 export function openPostgres(options: PostgresOptions): PostgresDatabase {
-  const { url, readOnly, plans, registry, limits, clock = systemClock } = options;
+  const {
+    url,
+    readOnly,
+    plans,
+    registry,
+    limits,
+    clock = systemClock,
+    durability = "full",
+  } = options;
   const connectFor = (statementTimeoutMs: number) => () =>
     openSession({ url, connectTimeoutMs: CONNECT_TIMEOUT_MS, statementTimeoutMs });
   const connect = connectFor(limits.readTimeoutMs + limits.readGraceMs);
@@ -74,6 +85,7 @@ export function openPostgres(options: PostgresOptions): PostgresDatabase {
         registry,
         clock,
         limits,
+        durability,
         connect: connectFor(limits.writeTimeoutMs),
       });
   const readers = createReaderPool(limits, connect, options.log);
@@ -141,7 +153,7 @@ export function openPostgres(options: PostgresOptions): PostgresDatabase {
     checkRows: (check, call) => checkRows(readUnder(call), registry, check),
     async status() {
       try {
-        return await readStatus(await session());
+        return await readStatus(await session(), durability);
       } catch (error) {
         throw translatePostgresError(error);
       }

@@ -3,6 +3,7 @@
 
 import type { Registry } from "@bufbuild/protobuf";
 import { type Clock, timestamp } from "../../clock.ts";
+import type { Durability } from "../../config.ts";
 import type { Limits } from "../../limits.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { type ChangeCount, countChanges, createChangeCounts } from "../change.ts";
@@ -19,6 +20,7 @@ import {
   whyOverdue,
 } from "../sql/write/group.ts";
 import { POSTGRES } from "./dialect/postgres-dialect.ts";
+import { synchronousCommit } from "./durability.ts";
 import { translatePostgresError } from "./errors.ts";
 import { runSteps } from "./run-steps.ts";
 import type { Session } from "./session.ts";
@@ -29,6 +31,7 @@ export interface WriterOptions {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly limits: Limits;
+  readonly durability: Durability;
   /** Opens a connection. */
   connect(): Promise<Session>;
 }
@@ -47,11 +50,7 @@ const LIST_RESPONSE_BYTES = 1_024;
 
 const statement = (sql: string): Statement => ({ sql, parameters: [] });
 
-const BEGIN = [
-  statement("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"),
-  // Our triggers are for other programs' writes.
-  statement("SET LOCAL protostore.writing = '1'"),
-];
+const BEGIN = statement("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
 const LOCK = statement("SELECT revision FROM store_state WHERE id = 1 FOR UPDATE");
 const FINISH = "UPDATE store_state SET revision = ?";
 const ROLLBACK = statement("ROLLBACK");
@@ -60,7 +59,9 @@ const ROLLBACK = statement("ROLLBACK");
 const NO_FOREIGN_CODE = { unfillableTables: new Set<string>(), conflictTables: new Set<string>() };
 
 /** A writer that connects when the first commit comes, and again when its connection is lost. */
-export function createWriter({ plans, registry, clock, limits, connect }: WriterOptions): Writer {
+export function createWriter(options: WriterOptions): Writer {
+  const { plans, registry, clock, limits, connect } = options;
+  const settings = settingsOf(options);
   const queue = createCommitQueue(limits, (group) => void carryOut(group));
   const changes = createChangeCounts();
   const messageBytesMax = limits.sendMessageBytes - LIST_RESPONSE_BYTES;
@@ -116,8 +117,7 @@ export function createWriter({ plans, registry, clock, limits, connect }: Writer
   }
 
   async function begin(own: Session): Promise<bigint> {
-    const timeout = statement(`SET LOCAL lock_timeout = ${limits.writeTimeoutMs}`);
-    const begun = [...BEGIN, timeout].map((each) => own.run(each));
+    const begun = [BEGIN, settings].map((each) => own.run(each));
     const [rows] = await Promise.all([own.all(LOCK), ...begun]);
     return rows[0]?.[0] as bigint;
   }
@@ -154,4 +154,16 @@ export function createWriter({ plans, registry, clock, limits, connect }: Writer
       await session?.close();
     },
   };
+}
+
+/** What is set in each transaction. */
+function settingsOf({ limits, durability }: WriterOptions): Statement {
+  const values = {
+    // Our triggers are for other programs' writes.
+    "protostore.writing": "'1'",
+    lock_timeout: `'${limits.writeTimeoutMs}'`,
+    synchronous_commit: synchronousCommit(durability),
+  };
+  const calls = Object.entries(values).map(([name, sql]) => `set_config('${name}', ${sql}, true)`);
+  return statement(`SELECT ${calls.join(", ")}`);
 }
