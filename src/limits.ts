@@ -37,6 +37,7 @@ export const LIMITS = {
     "How long a call waits for the write lock if it has no deadline of its own.",
   ),
   migrationLockTimeoutMs: limit(15_000, "How long a migration waits for others to finish theirs."),
+  connectTimeoutMs: limit(10_000, "How long a PostgreSQL server may take to let a connection in."),
   shutdownTimeoutMs: limit(
     3_000,
     "How long a stop waits for calls in flight before it cuts them off.",

@@ -2,13 +2,15 @@
 // Must not know who calls, or how.
 
 import type { Config } from "./config.ts";
+import { type MigrationFile, readMigrationFiles } from "./database/migrations/files.ts";
 import { readAddress } from "./database/postgres/address.ts";
 import { explainPostgresError } from "./database/postgres/errors.ts";
-import { findPending } from "./database/postgres/migrate/ledger.ts";
-import { migrateUp, requireSupported } from "./database/postgres/migrate/migrate-up.ts";
+import { refuseUnmanaged } from "./database/postgres/migrate/detect.ts";
+import { migrateUp, readSkipped } from "./database/postgres/migrate/migrate.ts";
+import { requireSupported } from "./database/postgres/migrate/supported.ts";
 import { openPostgres, type PostgresDatabase } from "./database/postgres/postgres-database.ts";
 import { createSchemaProbe } from "./database/postgres/schema-probe.ts";
-import { type MigrationFile, readMigrationFiles } from "./database/sqlite/migrate/files.ts";
+import { withoutPassword } from "./database/postgres/url.ts";
 import type { Definition } from "./definition.ts";
 import { StoreError } from "./errors.ts";
 import { watchEventLoop } from "./observe/event-loop.ts";
@@ -37,7 +39,7 @@ export async function openPostgresStore(
   try {
     if (isFirst) {
       await warnOfLoss(database, log);
-      if (!readOnly) await migrateEmpty(database, files, log);
+      if (!readOnly) await migrateEmpty(config, database, files, log);
     }
   } catch (error) {
     metrics.stop();
@@ -59,19 +61,22 @@ export async function openPostgresStore(
 
 /** One that was migrated before is brought further by the operator's command only. */
 async function migrateEmpty(
+  { database: url, limits }: Config,
   database: PostgresDatabase,
   files: readonly MigrationFile[],
   log: Log,
 ): Promise<void> {
   const session = await database.session();
   await requireSupported(session);
-  const [[known] = []] = await session.all({
-    sql: "SELECT to_regclass('store_state')::text",
-    parameters: [],
-  });
-  if (known !== null || (await findPending(session, files)).length === 0) return;
-  const names = await migrateUp(session, files);
-  log.info({ migrations: names.length }, "made the tables");
+  const kind = await refuseUnmanaged(session, withoutPassword(url));
+  for (const name of await readSkipped(session, files)) {
+    log.warn({ migration: name }, "this migration arrived below the version and is not run");
+  }
+  if (kind === "managed") return;
+  const lockTimeoutMs = limits.migrationLockTimeoutMs;
+  const { migrations, notices } = await migrateUp(url, { files, lockTimeoutMs });
+  for (const notice of notices) log.warn(notice);
+  log.info({ migrations: migrations.length }, "made the tables");
 }
 
 /** What is acknowledged is synced by the server of the database, unless it was told not to. */

@@ -4,11 +4,11 @@
 import { statSync } from "node:fs";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
+import { readMigrationFiles } from "./database/migrations/files.ts";
 import type { Connection } from "./database/sqlite/connection/connection.ts";
 import { createDescriptorCheck } from "./database/sqlite/descriptors/descriptors.ts";
 import { createSchemaProbe } from "./database/sqlite/inspect/schema-probe.ts";
 import { refuseUnmanaged } from "./database/sqlite/migrate/detect.ts";
-import { readMigrationFiles } from "./database/sqlite/migrate/files.ts";
 import { type MigrateOptions, migrateUp, readSkipped } from "./database/sqlite/migrate/migrate.ts";
 import {
   nameDatabase,

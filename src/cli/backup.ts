@@ -6,6 +6,7 @@ import { statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { systemClock } from "../clock.ts";
+import { readMigrationFiles } from "../database/migrations/files.ts";
 import { nameByTime } from "../database/sqlite/backup/backup-folder.ts";
 import { keyIdOf, makeBackupKey, readBackupKey } from "../database/sqlite/backup/backup-key.ts";
 import {
@@ -17,7 +18,6 @@ import {
 import { makeBackup } from "../database/sqlite/backup/make-backup.ts";
 import { dataPathOf } from "../database/sqlite/backup/manifest.ts";
 import { type Expected, type Prove, proveDatabase } from "../database/sqlite/backup/prove.ts";
-import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
 import { requireDatabase } from "../database/sqlite/migrate/target.ts";
 import { StoreError } from "../errors.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";

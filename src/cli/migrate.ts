@@ -1,29 +1,23 @@
 // `protostore migrate …`: the commands that change or show the schema of a database.
-// Words only: what they do is in ../database/sqlite/migrate.
+// Words only: what they do is in ../database/migrations and, for each driver, in its folder migrate.
 
-import { Argument, Command, InvalidArgumentError } from "commander";
-import { isPostgresUrl } from "../database/postgres/url.ts";
-import { createMigration, type NewTable } from "../database/sqlite/migrate/create.ts";
-import { VERSION_MAX } from "../database/sqlite/migrate/file-name.ts";
-import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
-import { forceVersion } from "../database/sqlite/migrate/force.ts";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { VERSION_MAX } from "../database/migrations/file-name.ts";
+import { readMigrationFiles } from "../database/migrations/files.ts";
+import type { MigrationReport } from "../database/migrations/migrate.ts";
+import type { MigrationPlan } from "../database/migrations/migration-plan.ts";
+import type { MigrationListing } from "../database/migrations/migration-status.ts";
+import type { Migrator } from "../database/migrations/migrator.ts";
 import {
-  type MigrateOptions,
-  type MigrationReport,
-  migrateDown,
-  migrateUp,
-  readMigrationStatus,
-  readSkipped,
-} from "../database/sqlite/migrate/migrate.ts";
-import { readLog } from "../database/sqlite/migrate/migration-log.ts";
-import { type MigrationPlan, planMigrations } from "../database/sqlite/migrate/migration-plan.ts";
-import {
-  nameDatabase,
-  openForReading,
-  requireDatabase,
-} from "../database/sqlite/migrate/target.ts";
-import { NO_VERSION } from "../database/sqlite/migrate/version.ts";
+  createMigration,
+  type MigrationFolder,
+  type NewTable,
+} from "../database/migrations/new-migration.ts";
+import { NO_VERSION } from "../database/migrations/version.ts";
+import { isPostgresUrl, withoutPassword } from "../database/postgres/url.ts";
+import { createSqliteMigrator } from "../database/sqlite/migrate/migrator.ts";
 import { StoreError } from "../errors.ts";
+import { DEFAULT_LIMITS } from "../limits.ts";
 import { backupDirOption, backupKeyOption } from "./backup-options.ts";
 import { parseMigratedDatabase } from "./database-path.ts";
 import { backUpBeforeMigrating, type MigrationBackupOptions } from "./migration-backup.ts";
@@ -34,9 +28,6 @@ import {
   migrationsOption,
   parseCount,
 } from "./shared-options.ts";
-
-/** How long a server may take to let it in. */
-const CONNECT_TIMEOUT_MS = 10_000;
 
 interface DatabaseOptions {
   readonly database: string;
@@ -65,7 +56,7 @@ function upCommand(program: Program): Command {
   return new Command("up")
     .description("apply the migrations that are pending; creates the database if it is absent")
     .argument("[version]", "stop after this version", parseVersion)
-    .addOption(databaseOption(program, "the database file, or postgres://…", parseMigratedDatabase))
+    .addOption(migratedOption(program))
     .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
     .addOption(backupDirOption("where to make a backup before the first of them, if any is set"))
@@ -73,18 +64,13 @@ function upCommand(program: Program): Command {
     .addHelpText("after", example("protostore migrate up"))
     .action(async (target: bigint | undefined, options: LockOptions & MigrationBackupOptions) => {
       const { database, backupDir, backupKeyFile } = options;
-      if (isPostgresUrl(database)) {
-        if (target !== undefined || backupDir !== undefined) {
-          throw new StoreError(
-            "INVALID_CONFIG",
-            "PostgreSQL is brought to the newest version, without a backup",
-          );
-        }
-        return upPostgres(program, options);
+      if (isPostgresUrl(database) && backupDir !== undefined) {
+        const reason = "backup-dir: is for a database in a file; PostgreSQL has its own";
+        throw new StoreError("INVALID_CONFIG", reason);
       }
       const order = backupDir !== undefined && { database, folder: backupDir, backupKeyFile };
-      const report = await migrateUp(database, {
-        ...toMigrateOptions(program, options),
+      const migrator = await openMigrator(program, options);
+      const report = await migrator.up({
         ...(target === undefined ? {} : { target }),
         ...(order && { beforeFirst: () => backUpBeforeMigrating(order) }),
       });
@@ -92,29 +78,12 @@ function upCommand(program: Program): Command {
     });
 }
 
-async function upPostgres(program: Program, { database, migrations }: LockOptions): Promise<void> {
-  const folder = migrations ?? program.postgresMigrations;
-  if (folder === undefined) throw new StoreError("INVALID_CONFIG", "give --migrations");
-  const { migrateUp: migrate } = await import("../database/postgres/migrate/migrate-up.ts");
-  const { openSession } = await import("../database/postgres/session.ts");
-  const { explainPostgresError } = await import("../database/postgres/errors.ts");
-  const connecting = openSession({ url: database, connectTimeoutMs: CONNECT_TIMEOUT_MS });
-  const session = await connecting.catch((error: unknown) => {
-    throw explainPostgresError(error);
-  });
-  try {
-    for (const name of await migrate(session, readMigrationFiles(folder))) print(`applied ${name}`);
-  } finally {
-    await session.close();
-  }
-}
-
 function downCommand(program: Program): Command {
   return new Command("down")
     .description("undo migrations, the last one first; what their down files drop is lost")
     .argument("[steps]", "how many (default: 1)", parseCount)
     .option("--all", "undo all of them")
-    .addOption(databaseOption(program))
+    .addOption(migratedOption(program))
     .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
     .addHelpText("after", example("protostore migrate down 1"))
@@ -122,10 +91,8 @@ function downCommand(program: Program): Command {
       if (options.all && steps !== undefined) {
         throw new StoreError("INVALID_CONFIG", "give a number of steps or --all, not both");
       }
-      const report = await migrateDown(options.database, {
-        ...toMigrateOptions(program, options),
-        steps: options.all ? "all" : (steps ?? 1),
-      });
+      const migrator = await openMigrator(program, options);
+      const report = await migrator.down({ steps: options.all ? "all" : (steps ?? 1) });
       printReport(report, "undone");
     });
 }
@@ -133,21 +100,27 @@ function downCommand(program: Program): Command {
 function statusCommand(program: Program): Command {
   return new Command("status")
     .description("show the version of a database and each migration; changes nothing")
-    .addOption(databaseOption(program))
+    .addOption(migratedOption(program))
     .addOption(migrationsOption())
     .addHelpText("after", example("protostore migrate status"))
-    .action((options: DatabaseOptions) => printStatus(program, options));
+    .action(async (options: DatabaseOptions) => {
+      const migrator = await openMigrator(program, options);
+      printStatus(withoutPassword(options.database), await migrator.status());
+    });
 }
 
 function planCommand(program: Program): Command {
   return new Command("plan")
-    .description("run the pending migrations on a copy and show what they would change")
-    .addOption(databaseOption(program))
+    .description(
+      "try the pending migrations, on a copy or taken back, and show what they would change",
+    )
+    .addOption(migratedOption(program))
     .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
     .addHelpText("after", example("protostore migrate plan"))
     .action(async (options: LockOptions) => {
-      printPlan(await planMigrations(options.database, toMigrateOptions(program, options)));
+      const migrator = await openMigrator(program, options);
+      printPlan(await migrator.plan());
     });
 }
 
@@ -159,52 +132,108 @@ function forceCommand(program: Program): Command {
         parseForced,
       ),
     )
-    .addOption(databaseOption(program))
+    .addOption(migratedOption(program))
     .addOption(migrationsOption())
     .addOption(lockTimeoutOption())
     .addHelpText("after", example("protostore migrate force 2"))
     .action(async (version: bigint, options: LockOptions) => {
-      await forceVersion(options.database, version, toMigrateOptions(program, options));
+      const migrator = await openMigrator(program, options);
+      await migrator.force(version);
       print(`recorded version ${version}`);
     });
 }
 
 function createCommand(program: Program): Command {
   return new Command("create")
-    .description("write the files of a new migration")
+    .description(
+      "write the files of a new migration, for each database that there are migrations for",
+    )
     .argument("<name>", "what it does: lower-case letters, digits and _")
     .option("--table <name>", "make it the table of a new resource")
-    .option("--key <column>", "the INTEGER PRIMARY KEY of that table")
+    .option("--key <column>", "the primary key of that table, a whole number")
     .addOption(migrationsOption())
     .option("--dir <folder>", "the same, by its older name")
+    .addOption(
+      new Option(
+        "--dialect <name>",
+        "write it for one of them only (default with a folder: sqlite)",
+      ).choices(Object.keys(DIALECTS)),
+    )
     .addHelpText("after", example("protostore migrate create labels --table labels --key LabelId"))
-    .action((name: string, { dir: older, migrations, table, key }: CreateFlags) => {
-      const newTable = toNewTable(table, key);
-      const dir = older ?? migrations ?? program.migrations;
-      const paths = createMigration(name, { dir, ...(newTable ? { table: newTable } : {}) });
-      for (const path of paths) print(path);
+    .action(async (name: string, flags: CreateFlags) => {
+      const folders = await Promise.all(foldersOf(program, flags));
+      for (const path of createMigration(name, folders, toNewTable(flags))) print(path);
     });
 }
+
+type Dialect = "sqlite" | "postgres";
 
 interface CreateFlags {
   readonly table?: string;
   readonly key?: string;
   readonly migrations?: string;
   readonly dir?: string;
+  readonly dialect?: Dialect;
 }
 
-function toNewTable(table: string | undefined, key: string | undefined): NewTable | undefined {
+/** How tables are made in each; nothing of the others is loaded. */
+const DIALECTS: Readonly<Record<Dialect, () => Promise<MigrationFolder["tableScripts"]>>> = {
+  sqlite: async () => (await import("../database/sqlite/migrate/new-table.ts")).sqliteTableScripts,
+  postgres: async () =>
+    (await import("../database/postgres/migrate/new-table.ts")).postgresTableScripts,
+};
+
+/** The folder that is named, or the program's own. */
+function foldersOf(
+  program: Program,
+  { dir, migrations, dialect }: CreateFlags,
+): Promise<MigrationFolder>[] {
+  const folder = async (name: Dialect, path: string) => ({
+    dir: path,
+    tableScripts: await DIALECTS[name](),
+  });
+  const named = dir ?? migrations;
+  if (named !== undefined) return [folder(dialect ?? "sqlite", named)];
+  const own = { sqlite: program.migrations, postgres: program.postgresMigrations };
+  const names = dialect ? [dialect] : (["sqlite", "postgres"] as const);
+  const folders = names.flatMap((name) =>
+    own[name] === undefined ? [] : [folder(name, own[name])],
+  );
+  if (folders.length > 0) return folders;
+  throw new StoreError(
+    "INVALID_CONFIG",
+    `there are no migrations for ${dialect}: give --migrations`,
+  );
+}
+
+function toNewTable({ table, key }: CreateFlags): NewTable | undefined {
   if (table === undefined && key === undefined) return undefined;
   if (table !== undefined && key !== undefined) return { table, key };
   throw new StoreError("INVALID_CONFIG", "--table and --key belong together");
 }
 
-function toMigrateOptions(
+function migratedOption(program: Program): Option {
+  const description = "the database file, or postgres://…";
+  return databaseOption(program, description, parseMigratedDatabase);
+}
+
+/** The commands for the database that the options name. */
+async function openMigrator(
   program: Program,
-  { lockTimeout, migrations }: LockOptions,
-): MigrateOptions {
-  const files = readMigrationFiles(migrations ?? program.migrations);
-  return { lockTimeoutMs: lockTimeout, files, foreign: program.foreign };
+  { database, migrations, lockTimeout }: DatabaseOptions & Partial<LockOptions>,
+): Promise<Migrator> {
+  const lockTimeoutMs = lockTimeout ?? DEFAULT_LIMITS.migrationLockTimeoutMs;
+  if (!isPostgresUrl(database)) {
+    const files = readMigrationFiles(migrations ?? program.migrations);
+    return createSqliteMigrator(database, { files, lockTimeoutMs, foreign: program.foreign });
+  }
+  const folder = migrations ?? program.postgresMigrations;
+  if (folder === undefined) {
+    const reason = "there are no migrations for PostgreSQL: give --migrations";
+    throw new StoreError("INVALID_CONFIG", reason);
+  }
+  const { createPostgresMigrator } = await import("../database/postgres/migrate/migrator.ts");
+  return createPostgresMigrator(database, { files: readMigrationFiles(folder), lockTimeoutMs });
 }
 
 function printReport(report: MigrationReport, verb: string): void {
@@ -222,31 +251,16 @@ function printNotes({ notices, skipped, to }: Omit<MigrationReport, "migrations"
   }
 }
 
-function printStatus(program: Program, { database, migrations }: DatabaseOptions): void {
-  requireDatabase(database);
-  const files = readMigrationFiles(migrations ?? program.migrations);
-  const connection = openForReading(database);
-  try {
-    const status = readMigrationStatus(connection, files);
-    const log = new Map(readLog(connection).map((entry) => [entry.version, entry]));
-    const skipped = readSkipped(connection, files);
-    const managed = status.managed ? "" : ", not managed by protostore";
-    const dirty = status.dirty ? ", dirty: a migration did not finish" : "";
-    print(`${database}: version ${status.version} of ${status.expected}${dirty}${managed}`);
-    for (const { version, name } of files) {
-      const isPending = status.pending.includes(name);
-      const entry = isPending ? undefined : log.get(version);
-      const unlogged = skipped.includes(name) ? "skipped" : "recorded";
-      const state = isPending ? "pending" : (entry?.kind ?? unlogged);
-      print(`  ${state.padEnd(9)} ${name}${entry ? `  ${entry.appliedAt}` : ""}`);
-    }
-    for (const name of status.pendingStore) print(`  pending   ${name} of the store itself`);
-    printNotes({ notices: [], skipped, from: status.version, to: status.version });
-  } catch (error) {
-    throw nameDatabase(database, error);
-  } finally {
-    connection.close();
+function printStatus(database: string, listing: MigrationListing): void {
+  const { version, expected, migrations, pendingStore, skipped } = listing;
+  const managed = listing.managed ? "" : ", not managed by protostore";
+  const dirty = listing.dirty ? ", dirty: a migration did not finish" : "";
+  print(`${database}: version ${version} of ${expected}${dirty}${managed}`);
+  for (const { name, state, appliedAt } of migrations) {
+    print(`  ${state.padEnd(9)} ${name}${appliedAt === undefined ? "" : `  ${appliedAt}`}`);
   }
+  for (const name of pendingStore) print(`  pending   ${name} of the store itself`);
+  printNotes({ notices: [], skipped, from: version, to: version });
 }
 
 function printPlan(plan: MigrationPlan): void {

@@ -4,10 +4,10 @@
 import { Command } from "commander";
 import type { Database } from "../database/database.ts";
 import type { Finding } from "../database/finding.ts";
+import { readMigrationFiles } from "../database/migrations/files.ts";
 import { isPostgresUrl } from "../database/postgres/url.ts";
 import { createSchemaProbe } from "../database/sqlite/inspect/schema-probe.ts";
 import { refuseUnmanaged } from "../database/sqlite/migrate/detect.ts";
-import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
 import { requireDatabase } from "../database/sqlite/migrate/target.ts";
 import { openSqlite } from "../database/sqlite/sqlite-database.ts";
 import { StoreError } from "../errors.ts";

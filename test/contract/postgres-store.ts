@@ -1,15 +1,14 @@
 // A store of the contract tests in a PostgreSQL database: each is a copy of one that was migrated once.
 
 import { onTestFinished } from "vitest";
+import { CHINOOK_POSTGRES_MIGRATIONS } from "../../src/chinook/migrations.ts";
 import { RESOURCES } from "../../src/chinook/resources.ts";
-import { migrateUp } from "../../src/database/postgres/migrate/migrate-up.ts";
+import { readMigrationFiles } from "../../src/database/migrations/files.ts";
+import { migrateUp } from "../../src/database/postgres/migrate/migrate.ts";
 import { openPostgres } from "../../src/database/postgres/postgres-database.ts";
-import { openSession } from "../../src/database/postgres/session.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { postgresServer } from "../support/postgres.ts";
-import { REPO_ROOT } from "../support/tools.ts";
 import { type MakeStore, PLANS, type Store, type WhenOver } from "./support.ts";
 
 const REGISTRY = registryOf(RESOURCES.map(({ resource }) => resource));
@@ -20,9 +19,8 @@ let template: Promise<void> | undefined;
 async function makeTemplate(): Promise<void> {
   const server = await postgresServer();
   await server.create(TEMPLATE);
-  const session = await openSession({ url: server.urlOf(TEMPLATE), connectTimeoutMs: 5_000 });
-  await migrateUp(session, readMigrationFiles(`${REPO_ROOT}/migrations/postgres`));
-  await session.close();
+  const files = readMigrationFiles(CHINOOK_POSTGRES_MIGRATIONS);
+  await migrateUp(server.urlOf(TEMPLATE), { files, lockTimeoutMs: 5_000 });
 }
 
 let stores = 0;

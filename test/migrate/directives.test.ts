@@ -4,7 +4,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { MigrationMode } from "../../src/database/sqlite/migrate/directives.ts";
+import type { MigrationMode } from "../../src/database/migrations/directives.ts";
 import { migrateUp, readMigrationFiles } from "../support/migrate.ts";
 
 import { LOCK, pluck, tempFolder, withConnection, writeMigrations } from "./support.ts";

@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseMigrationName } from "../../src/database/sqlite/migrate/file-name.ts";
+import { parseMigrationName } from "../../src/database/migrations/file-name.ts";
 import { migrateUp, readMigrationFiles } from "../support/migrate.ts";
 
 import { outsideTool } from "../support/tools.ts";

@@ -1,9 +1,14 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { createMigration } from "../../src/database/sqlite/migrate/create.ts";
 import { readSkipped } from "../../src/database/sqlite/migrate/migrate.ts";
-import { forceVersion, migrateDown, migrateUp, readMigrationFiles } from "../support/migrate.ts";
+import {
+  createMigration,
+  forceVersion,
+  migrateDown,
+  migrateUp,
+  readMigrationFiles,
+} from "../support/migrate.ts";
 import { LOCK, pluck, tempFolder, withConnection, writeMigrations } from "./support.ts";
 
 const TABLE_A: [string, string] = ["CREATE TABLE a (x);", "DROP TABLE a;"];

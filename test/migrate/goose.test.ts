@@ -4,8 +4,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { createMigration } from "../../src/database/sqlite/migrate/create.ts";
-import { migrateDown, migrateUp, readMigrationFiles } from "../support/migrate.ts";
+import { createMigration, migrateDown, migrateUp, readMigrationFiles } from "../support/migrate.ts";
 
 import { LOCK, pluck, tempFolder } from "./support.ts";
 

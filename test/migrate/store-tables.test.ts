@@ -5,8 +5,7 @@ import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CHINOOK_MIGRATIONS } from "../../src/chinook/migrations.ts";
-import { createMigration } from "../../src/database/sqlite/migrate/create.ts";
-import { readMigrationFiles } from "../../src/database/sqlite/migrate/files.ts";
+import { readMigrationFiles } from "../../src/database/migrations/files.ts";
 import {
   migrateDown,
   migrateUp,
@@ -14,6 +13,7 @@ import {
 } from "../../src/database/sqlite/migrate/migrate.ts";
 import { readMigratedSchema } from "../../src/database/sqlite/migrate/migrated-schema.ts";
 import { openSql } from "../service/support.ts";
+import { createMigration } from "../support/migrate.ts";
 import { tempDir } from "../support/temp.ts";
 
 const LOCK = { lockTimeoutMs: 10_000 };

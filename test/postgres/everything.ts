@@ -5,7 +5,7 @@ import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import fc from "fast-check";
 import { onTestFinished } from "vitest";
 import type { Database } from "../../src/database/database.ts";
-import { migrateUp } from "../../src/database/postgres/migrate/migrate-up.ts";
+import { migrateUp } from "../../src/database/postgres/migrate/migrate.ts";
 import { openPostgres } from "../../src/database/postgres/postgres-database.ts";
 import { openSession } from "../../src/database/postgres/session.ts";
 import { StoreError } from "../../src/errors.ts";
@@ -44,8 +44,8 @@ export async function openEverything(): Promise<{ database: Database; url: strin
   await server.create(name);
   onTestFinished(() => server.drop(name));
   const url = server.urlOf(name);
+  await migrateUp(url, { files: [], lockTimeoutMs: 5_000 });
   const session = await openSession({ url, connectTimeoutMs: 5_000 });
-  await migrateUp(session, []);
   await session.script(TYPES.reduce((sql, [from, to]) => sql.replace(from, to), EVERYTHING_TABLES));
   await session.close();
   const database = openPostgres({

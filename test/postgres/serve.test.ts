@@ -94,7 +94,7 @@ test("it does not serve tables that are not as they must be, and says why", asyn
   ]);
   await empty.other.script("ALTER TABLE artists ENABLE TRIGGER artists_before_write");
   await becomes(service, Serving.SERVING);
-  await empty.other.script("DELETE FROM schema_migrations_log WHERE version = 5");
+  await empty.other.script("UPDATE schema_migrations SET version = 2");
   await becomes(service, Serving.NOT_SERVING);
 });
 

@@ -3,13 +3,18 @@
 
 import { CHINOOK_FILES } from "../../src/chinook/adopt/detect.ts";
 import { CHINOOK_MIGRATIONS } from "../../src/chinook/migrations.ts";
-import * as files from "../../src/database/sqlite/migrate/files.ts";
-import * as force from "../../src/database/sqlite/migrate/force.ts";
+import * as files from "../../src/database/migrations/files.ts";
+import type { Bound } from "../../src/database/migrations/migrate.ts";
+import {
+  createMigration as create,
+  type NewTable,
+} from "../../src/database/migrations/new-migration.ts";
 import * as migrate from "../../src/database/sqlite/migrate/migrate.ts";
 import * as plan from "../../src/database/sqlite/migrate/migration-plan.ts";
+import { sqliteTableScripts } from "../../src/database/sqlite/migrate/new-table.ts";
 
 type Loose<T extends migrate.MigrateOptions> = Omit<T, "files"> & Partial<Pick<T, "files">>;
-type Up = migrate.MigrateOptions & migrate.Bound;
+type Up = migrate.MigrateOptions & Bound;
 type Down = Parameters<typeof migrate.migrateDown>[1];
 
 export function readMigrationFiles(dir: string = CHINOOK_MIGRATIONS) {
@@ -33,9 +38,17 @@ export function forceVersion(
   version: bigint,
   options: Loose<migrate.MigrateOptions>,
 ) {
-  return force.forceVersion(database, version, withChinook<migrate.MigrateOptions>(options));
+  return migrate.forceVersion(database, version, withChinook<migrate.MigrateOptions>(options));
 }
 
 export function planMigrations(database: string, options: Loose<Up>) {
   return plan.planMigrations(database, withChinook<Up>(options));
+}
+
+/** Writes the files of a migration in the SQL of SQLite alone. */
+export function createMigration(
+  name: string,
+  { dir, table }: { readonly dir: string; readonly table?: NewTable },
+) {
+  return create(name, [{ dir, tableScripts: sqliteTableScripts }], table);
 }

@@ -2,14 +2,15 @@
 // that makes it a managed database at version 1; the migrations after that are applied as usual.
 
 import { constants, copyFileSync, realpathSync } from "node:fs";
+import { type MigrationFile, readMigrationFiles } from "../../database/migrations/files.ts";
+import type { MigrationReport } from "../../database/migrations/migrate.ts";
 import type { OnCopied } from "../../database/sqlite/backup/copy-pages.ts";
 import type { Connection } from "../../database/sqlite/connection/connection.ts";
 import { makeVerifiedBackup, withVerifiedCopy } from "../../database/sqlite/migrate/backup.ts";
 import { detectDatabase } from "../../database/sqlite/migrate/detect.ts";
-import { type MigrationFile, readMigrationFiles } from "../../database/sqlite/migrate/files.ts";
 import { waitForOthers } from "../../database/sqlite/migrate/lock.ts";
-import { type MigrationReport, runUp } from "../../database/sqlite/migrate/migrate.ts";
-import { readLog } from "../../database/sqlite/migrate/migration-log.ts";
+import { readLog } from "../../database/sqlite/migrate/log-table.ts";
+import { runUp } from "../../database/sqlite/migrate/migrate.ts";
 import {
   inTransaction,
   inUse,
@@ -20,7 +21,7 @@ import {
   type Target,
   withDatabase,
 } from "../../database/sqlite/migrate/target.ts";
-import { readVersion } from "../../database/sqlite/migrate/version.ts";
+import { readVersion } from "../../database/sqlite/migrate/version-table.ts";
 import { StoreError } from "../../errors.ts";
 import { CHINOOK_MIGRATIONS } from "../migrations.ts";
 import { CHINOOK_FILES, detectChinook } from "./detect.ts";

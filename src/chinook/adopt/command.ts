@@ -7,7 +7,7 @@ import { describeFindings } from "../../cli/findings.ts";
 import { createProgress, type Progress } from "../../cli/progress.ts";
 import { lockTimeoutOption, migrationsOption } from "../../cli/shared-options.ts";
 import type { FindingSummary } from "../../database/finding.ts";
-import { type MigrationFile, readMigrationFiles } from "../../database/sqlite/migrate/files.ts";
+import { type MigrationFile, readMigrationFiles } from "../../database/migrations/files.ts";
 import { StoreError } from "../../errors.ts";
 import { planResources } from "../../schema/plan.ts";
 import { registryOf } from "../../schema/registry.ts";

@@ -1,11 +1,11 @@
 // Tells whether a file is a Chinook file, of either naming, and what is in the way if it is none.
 // Reads only.
 
+import { readMigrationFiles } from "../../database/migrations/files.ts";
 import type { Connection } from "../../database/sqlite/connection/connection.ts";
 import { describeTables } from "../../database/sqlite/inspect/describe.ts";
 import type { ForeignFiles } from "../../database/sqlite/migrate/detect.ts";
-import { readMigrationFiles } from "../../database/sqlite/migrate/files.ts";
-import { hasVersionTable } from "../../database/sqlite/migrate/version.ts";
+import { hasVersionTable } from "../../database/sqlite/migrate/version-table.ts";
 import { CHINOOK_MIGRATIONS } from "../migrations.ts";
 import { type ChinookTable, readChinookTables, readColumns, readKey } from "./tables.ts";
 

@@ -3,12 +3,12 @@
 
 import type { Registry } from "@bufbuild/protobuf";
 import { type FindingSummary, summarizeFindings } from "../../database/finding.ts";
+import type { MigrationFile } from "../../database/migrations/files.ts";
 import { verifyDatabase } from "../../database/sql/verify/verify.ts";
 import type { Connection } from "../../database/sqlite/connection/connection.ts";
 import { dialectOf } from "../../database/sqlite/dialect/sqlite-dialect.ts";
 import { createSchemaProbe } from "../../database/sqlite/inspect/schema-probe.ts";
 import { WHOLE_CHECKS } from "../../database/sqlite/inspect/whole-checks.ts";
-import type { MigrationFile } from "../../database/sqlite/migrate/files.ts";
 import { createReader } from "../../database/sqlite/readers/reader.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 

@@ -1,10 +1,10 @@
 // Makes sure that a Chinook file has nothing of its own under the names that the migrations add.
 // Reads only; what is refused is named, with what to do.
 
+import type { MigrationFile } from "../../database/migrations/files.ts";
 import type { Connection } from "../../database/sqlite/connection/connection.ts";
-import type { MigrationFile } from "../../database/sqlite/migrate/files.ts";
 import { readSchema, withMigrated } from "../../database/sqlite/migrate/migrated-schema.ts";
-import { hasVersionTable } from "../../database/sqlite/migrate/version.ts";
+import { hasVersionTable } from "../../database/sqlite/migrate/version-table.ts";
 import { StoreError } from "../../errors.ts";
 import { type ChinookTable, readChinookTables, readColumns } from "./tables.ts";
 

@@ -1,9 +1,9 @@
 // What Chinook's schema is: its tables under both namings, their columns and indexes.
 // Takes columns and indexes from migration 1 itself, so that they are written down once only.
 
+import type { MigrationFile } from "../../database/migrations/files.ts";
 import { type Connection, openConnection } from "../../database/sqlite/connection/connection.ts";
 import { describeTables } from "../../database/sqlite/inspect/describe.ts";
-import type { MigrationFile } from "../../database/sqlite/migrate/files.ts";
 
 /** One of Chinook's tables. */
 export interface ChinookTable {

@@ -1,10 +1,10 @@
 // The changes that make a Chinook database ours at version 1, without touching any row.
 // The caller holds a transaction, and a backup.
 
+import type { MigrationFile } from "../../database/migrations/files.ts";
 import type { Connection } from "../../database/sqlite/connection/connection.ts";
-import type { MigrationFile } from "../../database/sqlite/migrate/files.ts";
-import { createLogTable, writeLogEntry } from "../../database/sqlite/migrate/migration-log.ts";
-import { createVersionTable, writeVersion } from "../../database/sqlite/migrate/version.ts";
+import { createLogTable, writeLogEntry } from "../../database/sqlite/migrate/log-table.ts";
+import { createVersionTable, writeVersion } from "../../database/sqlite/migrate/version-table.ts";
 import { StoreError } from "../../errors.ts";
 import { quoteName } from "../../schema/sql-name.ts";
 import { renameTables } from "./rename.ts";

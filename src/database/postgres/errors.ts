@@ -10,6 +10,9 @@ interface ServerError extends Error {
   /** SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html */
   readonly code: string;
   readonly constraint?: string;
+  readonly detail?: string;
+  /** Where in the statement, in characters from 1. */
+  readonly position?: string;
 }
 
 /** True for an error that the server has answered with: the connection is still there. */
@@ -60,7 +63,8 @@ export function explainPostgresError(error: unknown): StoreError {
 function lostConnection(cause: unknown): StoreError {
   const isConnection =
     cause instanceof Error &&
-    ("code" in cause || /^Connection |^Client (?:was closed|has encountered)/.test(cause.message));
+    ("code" in cause ||
+      /^Connection |^Client (?:was closed|has encountered)|^timeout expired/.test(cause.message));
   return isConnection
     ? new StoreError("DATABASE_UNAVAILABLE", "the database cannot be reached", { cause })
     : new StoreError("INTERNAL", "internal error", { cause });

@@ -55,8 +55,6 @@ export interface PostgresDatabase extends ServedDatabase {
   session(): Promise<Session>;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
-
 const readWires: ReadWires = function* readWires(plan, rows) {
   const keys = rows.map(({ key }) => key);
   const found = yield* allRows(selectWires(plan, keys));
@@ -75,7 +73,7 @@ export function openPostgres(options: PostgresOptions): PostgresDatabase {
     durability = "full",
   } = options;
   const connectFor = (statementTimeoutMs: number) => () =>
-    openSession({ url, connectTimeoutMs: CONNECT_TIMEOUT_MS, statementTimeoutMs });
+    openSession({ url, connectTimeoutMs: limits.connectTimeoutMs, statementTimeoutMs });
   const connect = connectFor(limits.readTimeoutMs + limits.readGraceMs);
   const source = { registry, dialect: POSTGRES, readWires };
   const writer = readOnly

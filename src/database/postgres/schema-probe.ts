@@ -15,9 +15,10 @@ import {
 } from "../../schema/drift.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import type { ProbeResult } from "../database.ts";
-import type { MigrationFile } from "../sqlite/migrate/files.ts";
+import type { MigrationFile } from "../migrations/files.ts";
+import { whyNotCurrent } from "../migrations/migration-status.ts";
 import { translatePostgresError } from "./errors.ts";
-import { findPending } from "./migrate/ledger.ts";
+import { readMigrationStatus } from "./migrate/migrate.ts";
 import type { Session } from "./session.ts";
 
 /** Compares a database with what the server needs. */
@@ -52,22 +53,16 @@ export function createSchemaProbe(
   plans: readonly ResourcePlan[],
   files: readonly MigrationFile[],
 ): SchemaProbe {
-  const expected = files.at(-1)?.version ?? 0n;
-
   async function differences(): Promise<readonly string[]> {
     return findDifferences(plans, await describeTables(await session()), EXPECTED);
   }
 
-  async function whyNotCurrent(): Promise<string | undefined> {
-    const pending = await findPending(await session(), files);
-    const [first] = pending;
-    return first && `the database lacks ${first}; run: protostore migrate up`;
-  }
+  const status = async () => readMigrationStatus(await session(), files);
 
   return {
     async look() {
       try {
-        const reason = (await whyNotCurrent()) ?? (await differences()).join("; ");
+        const reason = whyNotCurrent(await status()) ?? (await differences()).join("; ");
         if (reason === "") return { serving: true };
         return { serving: false, error: new StoreError("SCHEMA_MISMATCH", reason) };
       } catch (error) {
@@ -76,17 +71,17 @@ export function createSchemaProbe(
     },
 
     async describe() {
-      const pending = await findPending(await session(), files);
-      const applied = files.filter(({ name }) => !pending.includes(name));
+      const { version, expected, dirty } = await status();
       return create(DatabaseStatus_SchemaSchema, {
-        version: applied.at(-1)?.version ?? 0n,
+        version,
         expectedVersion: expected,
+        dirty,
         differences: [...(await differences())],
       });
     },
 
     async refuseDifferences() {
-      if ((await whyNotCurrent()) !== undefined) return;
+      if (whyNotCurrent(await status()) !== undefined) return;
       const found = await differences();
       if (found.length > 0) throw new StoreError("SCHEMA_MISMATCH", found.join("\n"));
     },

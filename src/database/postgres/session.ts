@@ -26,6 +26,8 @@ export interface Session {
   readonly processId: number;
   /** Why the connection is not there any more; undefined while it is. */
   readonly lost: Error | undefined;
+  /** True if the last statement that was answered has left a transaction open. */
+  readonly inTransaction: boolean;
   /** Closes the connection when all is answered. */
   close(): Promise<void>;
   /** Closes it at once: what has no answer fails. */
@@ -40,6 +42,8 @@ export interface SessionOptions {
   readonly connectTimeoutMs: number;
   /** How long a statement may take before the server ends it; any time if absent. */
   readonly statementTimeoutMs?: number;
+  /** How long a statement may wait for a lock before the server ends it; any time if absent. */
+  readonly lockTimeoutMs?: number;
 }
 
 /** The numbers of types: https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat */
@@ -86,7 +90,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 const PORT = 5_432;
 
 async function connect(
-  { connectTimeoutMs, statementTimeoutMs }: SessionOptions,
+  { connectTimeoutMs, statementTimeoutMs, lockTimeoutMs }: SessionOptions,
   address: Address,
   { ssl }: Encryption,
 ): Promise<Session> {
@@ -106,6 +110,7 @@ async function connect(
     application_name: address.application_name ?? "protostore",
     connectionTimeoutMillis: Number(address.connect_timeout ?? 0) * 1_000 || connectTimeoutMs,
     ...(statementTimeoutMs !== undefined && { statement_timeout: statementTimeoutMs }),
+    ...(lockTimeoutMs !== undefined && { lock_timeout: lockTimeoutMs }),
     // A server that is gone without a word is noticed.
     keepAlive: true,
     pipeline: true,
@@ -142,6 +147,9 @@ async function connect(
     processId: (client as unknown as { readonly processID: number }).processID,
     get lost() {
       return lost;
+    },
+    get inTransaction() {
+      return client.getTransactionStatus() !== "I";
     },
     async close() {
       if (!lost) await client.end();

@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { parentPort, workerData } from "node:worker_threads";
-import { readMigrationFiles } from "../migrate/files.ts";
+import { readMigrationFiles } from "../../migrations/files.ts";
 import { toPlainError } from "../threads/thread-errors.ts";
 import { loadPlans } from "../threads/thread-plans.ts";
 import type { BackupThreadAnswer, BackupThreadData } from "./backup-worker.ts";

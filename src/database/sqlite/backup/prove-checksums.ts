@@ -4,8 +4,9 @@
 import { StoreError } from "../../../errors.ts";
 import { checksumOf } from "../../../schema/checksum.ts";
 import { quoteName } from "../../../schema/sql-name.ts";
+import { shownVersion } from "../../migrations/version.ts";
 import { type Connection, openConnection, translateSqliteError } from "../connection/connection.ts";
-import { readVersion, shownVersion } from "../migrate/version.ts";
+import { readVersion } from "../migrate/version-table.ts";
 import { countRows, type Proof } from "./prove.ts";
 
 /**

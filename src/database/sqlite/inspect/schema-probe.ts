@@ -10,10 +10,11 @@ import { StoreError } from "../../../errors.ts";
 import { findDifferences } from "../../../schema/drift.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { ProbeResult } from "../../database.ts";
+import type { MigrationFile } from "../../migrations/files.ts";
+import { whyNotCurrent } from "../../migrations/migration-status.ts";
 import { type Connection, readPragma, translateSqliteError } from "../connection/connection.ts";
 import { readSchemaState, type SchemaState } from "../descriptors/schema-store.ts";
-import type { MigrationFile } from "../migrate/files.ts";
-import { type MigrationStatus, readMigrationStatus } from "../migrate/migrate.ts";
+import { readMigrationStatus } from "../migrate/migrate.ts";
 import { readMigratedSchema } from "../migrate/migrated-schema.ts";
 import { describeTables } from "./describe.ts";
 import { compareObjects, triggersAndViews } from "./migrated-objects.ts";
@@ -84,19 +85,6 @@ export function createSchemaProbe(
       if (found.length > 0) throw new StoreError("SCHEMA_MISMATCH", found.join("\n"));
     },
   };
-}
-
-function whyNotCurrent(status: MigrationStatus): string | undefined {
-  const { version, expected, dirty, pending, pendingStore } = status;
-  if (dirty) {
-    return `migration ${version} did not finish; repair it, then run: protostore migrate force ${version}`;
-  }
-  if (version > expected) return `the database is at version ${version}, newer than ${expected}`;
-  if (pending.length === 0) {
-    if (pendingStore.length === 0) return undefined;
-    return `the store's own tables lack ${pendingStore.join(", ")}; run: protostore migrate up`;
-  }
-  return `the database is at version ${version} of ${expected}; run: protostore migrate up`;
 }
 
 function describeDescriptors(

@@ -2,30 +2,15 @@
 // The caller holds the migration lock and has decided that it is this migration's turn.
 
 import { StoreError } from "../../../errors.ts";
+import { type MigrationScript, requireScript } from "../../migrations/files.ts";
+import type { Step } from "../../migrations/steps.ts";
+import { checkOwnTables, checkTurn, dirtyError } from "../../migrations/version.ts";
 import { type Connection, isBusy, readPragma } from "../connection/connection.ts";
-import { type MigrationFile, type MigrationScript, requireScript } from "./files.ts";
-import { createLogTable, hasLogTable, truncateLog, writeLogEntry } from "./migration-log.ts";
+import { createLogTable, hasLogTable, truncateLog, writeLogEntry } from "./log-table.ts";
 import { watchRows } from "./row-guard.ts";
 import { runScript } from "./run-script.ts";
 import { inTransaction, rollBack, type Target } from "./target.ts";
-import {
-  createVersionTable,
-  hasVersionTable,
-  NO_VERSION,
-  readVersion,
-  writeVersion,
-} from "./version.ts";
-
-/** Which way a migration is run. */
-export type Direction = "up" | "down";
-
-/** One migration that is to be run, and the versions before and after it. */
-export interface Step {
-  readonly file: MigrationFile;
-  readonly direction: Direction;
-  readonly before: bigint;
-  readonly after: bigint;
-}
+import { createVersionTable, hasVersionTable, readVersion, writeVersion } from "./version-table.ts";
 
 /**
  * Runs `step` and returns how long that took, in milliseconds. If this process is killed, the
@@ -51,28 +36,6 @@ export async function applyMigration(target: Target, step: Step): Promise<number
   }
 }
 
-/** The error for a database that is dirty at `version`; it has the commands that repair it. */
-export function dirtyError(
-  database: string,
-  version: bigint,
-  { cause, before }: { readonly cause?: StoreError; readonly before?: bigint } = {},
-): StoreError {
-  const reason = cause ? `: ${cause.message}` : "";
-  const command = `protostore migrate force ${version} --database ${database}`;
-  const other = before === undefined ? "or to the one before" : `or back to ${nameVersion(before)}`;
-  return new StoreError(
-    "MIGRATION_DIRTY",
-    `a migration to ${nameVersion(version)} did not finish${reason}. Bring the schema there by ` +
-      `hand, then run: ${command}; ${other}, then force that one`,
-    { cause },
-  );
-}
-
-/** The version in a sentence, and in a command if it is none. */
-function nameVersion(version: bigint): string {
-  return version === NO_VERSION ? "no version (-1)" : `version ${version}`;
-}
-
 async function applyInTransaction(
   target: Target,
   step: Step,
@@ -81,12 +44,12 @@ async function applyInTransaction(
   const { connection } = target;
   try {
     return await inTransaction(target, () => {
-      checkTurn(target, step.before);
+      requireTurn(target, step.before);
       const started = performance.now();
       const rows = watchRows(connection, script);
       runScript(connection, script, rows.before);
       rows.after();
-      checkOwnTables(connection, script);
+      requireOwnTables(connection, script);
       const durationMs = performance.now() - started;
       record(connection, step, durationMs);
       return durationMs;
@@ -104,7 +67,7 @@ async function applyWithoutTransaction(
   const { connection, database, lockTimeoutMs } = target;
   const { before, after } = step;
   await inTransaction(target, () => {
-    checkTurn(target, before);
+    requireTurn(target, before);
     writeVersion(connection, { version: after, dirty: true });
   });
   const started = performance.now();
@@ -118,7 +81,7 @@ async function applyWithoutTransaction(
       throw new StoreError("MIGRATION_FAILED", `${script.file} left a transaction open`);
     }
     rows.after();
-    checkOwnTables(connection, script);
+    requireOwnTables(connection, script);
   } catch (error) {
     rollBack(connection);
     await inTransaction(target, () => restoreOwnTables(connection, after));
@@ -131,7 +94,7 @@ async function applyWithoutTransaction(
   const durationMs = performance.now() - started;
   try {
     await inTransaction(target, () => {
-      checkTurn(target, after);
+      requireTurn(target, after);
       record(connection, step, durationMs);
     });
   } catch (error) {
@@ -141,26 +104,15 @@ async function applyWithoutTransaction(
 }
 
 /** golang-migrate does not know our lock: it may have moved the version since we read it. */
-function checkTurn({ connection, database }: Target, expected: bigint): void {
-  const { version } = readVersion(connection);
-  if (version === expected) return;
-  throw new StoreError(
-    "MIGRATION_LOCKED",
-    `another tool is migrating ${database}: its version is ${version} and was ${expected}`,
-  );
+function requireTurn({ connection, database }: Target, expected: bigint): void {
+  checkTurn(database, readVersion(connection).version, expected);
 }
 
-/** What is recorded in cannot be dropped by what is recorded. */
-function checkOwnTables(connection: Connection, { file }: MigrationScript): void {
-  const lost = [
+function requireOwnTables(connection: Connection, { file }: MigrationScript): void {
+  checkOwnTables(file, [
     ...(hasVersionTable(connection) ? [] : ["schema_migrations"]),
     ...(hasLogTable(connection) ? [] : ["schema_migrations_log"]),
-  ];
-  if (lost.length === 0) return;
-  throw new StoreError(
-    "MIGRATION_FAILED",
-    `${file} drops or changes ${lost.join(" and ")}, where migrations are recorded`,
-  );
+  ]);
 }
 
 /** Whatever the file did to them, the database must say that it is dirty. */

@@ -3,7 +3,7 @@
 
 import { StoreError } from "../../../errors.ts";
 import type { Connection } from "../connection/connection.ts";
-import { hasVersionTable, readVersionRow } from "./version.ts";
+import { hasVersionTable, readVersionRow } from "./version-table.ts";
 
 /** What a database file is; an adoptable one has all the tables of the first migration. */
 export type DatabaseKind = "empty" | "managed" | "adoptable" | "foreign";

@@ -5,10 +5,10 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CACHE_FOLDER, packageVersion } from "../../../package-root.ts";
+import type { MigrationFile } from "../../migrations/files.ts";
+import { storeMigrations } from "../../migrations/store-files.ts";
 import { type Connection, openConnection } from "../connection/connection.ts";
-import type { MigrationFile } from "./files.ts";
 import { runScript } from "./run-script.ts";
-import { storeMigrations } from "./store-tables.ts";
 
 /** A table, index, view or trigger, as `sqlite_schema` has it. */
 export interface SchemaObject {
@@ -26,7 +26,7 @@ export interface SchemaObject {
  */
 export function readMigratedSchema(files: readonly MigrationFile[]): readonly SchemaObject[] {
   const hash = createHash("sha256").update(packageVersion());
-  for (const { up } of [...storeMigrations(files), ...files])
+  for (const { up } of [...storeMigrations("sqlite", files), ...files])
     hash.update(JSON.stringify(up?.sql ?? null));
   const path = join(CACHE_FOLDER, `schema-${hash.digest("hex")}.json`);
   const kept = readKept(path);
@@ -64,7 +64,7 @@ function keep(path: string, schema: readonly SchemaObject[]): void {
 export function withMigrated<T>(
   files: readonly MigrationFile[],
   action: (connection: Connection) => T,
-  store: readonly MigrationFile[] = storeMigrations(files),
+  store: readonly MigrationFile[] = storeMigrations("sqlite", files),
 ): T {
   const connection = openConnection(":memory:", { busyTimeoutMs: 0 });
   try {

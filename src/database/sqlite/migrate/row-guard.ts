@@ -2,10 +2,11 @@
 // to one which it drops. Reads only; whoever runs the script rolls back what is refused here.
 
 import { StoreError } from "../../../errors.ts";
+import type { MigrationScript } from "../../migrations/files.ts";
+import { blankComments } from "../../migrations/sql-text.ts";
 import { type Connection, readPragma } from "../connection/connection.ts";
-import type { MigrationScript } from "./files.ts";
+import { droppedTables, emptiedTables } from "./named-tables.ts";
 import { countReferences, countTable, readDangling, readForeignKeys } from "./reference-check.ts";
-import { blankComments, droppedTables, emptiedTables } from "./sql-text.ts";
 
 /** Watches one run of one script. */
 export interface RowGuard {

@@ -2,9 +2,9 @@
 // Knows nothing of versions; the caller decides on the transaction.
 
 import { StoreError } from "../../../errors.ts";
+import type { MigrationScript } from "../../migrations/files.ts";
+import { findEnds, lineAt, skipBlank } from "../../migrations/sql-text.ts";
 import { type Connection, isBusy, isSqliteError } from "../connection/connection.ts";
-import type { MigrationScript } from "./files.ts";
-import { findEnds, lineAt, skipBlank } from "./sql-text.ts";
 
 const ENDS_TRANSACTION = /^(BEGIN|COMMIT|END|ROLLBACK)\b(?!\s+(TRANSACTION\s+)?TO\b)/i;
 

@@ -1,7 +1,7 @@
 // Reads goose's form of a migration: up and down in one file, told apart by its `-- +goose` markers.
 // Only cuts the text; what is in the parts is run as any other script.
 
-import { StoreError } from "../../../errors.ts";
+import { StoreError } from "../../errors.ts";
 
 /** The parts of a file; each has the line numbers of the whole. */
 export interface GooseParts {

@@ -2,18 +2,13 @@
 // Must keep its shape and meaning exactly, because golang-migrate reads and writes it too.
 
 import { StoreError } from "../../../errors.ts";
+import {
+  NO_VERSION,
+  type SchemaVersion,
+  toSchemaVersion,
+  UNRECORDED,
+} from "../../migrations/version.ts";
 import type { Connection } from "../connection/connection.ts";
-
-/** The version of a database without any migration; 0 is that of a file, as in golang-migrate. */
-export const NO_VERSION = -1n;
-
-/** Where a database stands. */
-export interface SchemaVersion {
-  /** The version of the newest migration, or NO_VERSION. */
-  readonly version: bigint;
-  /** True if a migration to `version`, up or down, did not finish. */
-  readonly dirty: boolean;
-}
 
 /** Creates the table if it is absent. */
 export function createVersionTable(connection: Connection): void {
@@ -42,21 +37,12 @@ export function readVersionRow(connection: Connection): SchemaVersion | undefine
   const row = connection
     .prepare("SELECT version, dirty, quote(version) AS text FROM schema_migrations LIMIT 1")
     .get() as { version: unknown; dirty: unknown; text: string } | undefined;
-  if (!row) return undefined;
-  // golang-migrate writes -1 while it undoes the first migration.
-  if (typeof row.version === "bigint" && row.version >= NO_VERSION) {
-    return { version: row.version, dirty: row.dirty !== 0n };
-  }
-  throw new StoreError(
-    "MIGRATION_INVALID",
-    `schema_migrations has ${row.text} where the version of the database should be; ` +
-      "record the right one with: protostore migrate force",
-  );
+  return row && toSchemaVersion(row.version, row.dirty !== 0n, row.text);
 }
 
 /** The version of the database, NO_VERSION and clean if it has none. */
 export function readVersion(connection: Connection): SchemaVersion {
-  return readVersionRow(connection) ?? { version: NO_VERSION, dirty: false };
+  return readVersionRow(connection) ?? UNRECORDED;
 }
 
 /**
@@ -71,9 +57,4 @@ export function writeVersion(connection: Connection, { version, dirty }: SchemaV
     .run(version, dirty ? 1n : 0n);
   if (changes === 1) return;
   throw new StoreError("MIGRATION_FAILED", `schema_migrations does not take version ${version}`);
-}
-
-/** The version for who reads it: 0 for a database without any. */
-export function shownVersion(version: bigint): bigint {
-  return version === NO_VERSION ? 0n : version;
 }

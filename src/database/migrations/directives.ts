@@ -1,7 +1,7 @@
 // Reads the text of a migration from its bytes, and what its first comments ask for.
 // What cannot be what its author meant is refused: a directive that is overlooked costs rows.
 
-import { StoreError } from "../../../errors.ts";
+import { StoreError } from "../../errors.ts";
 import { blankQuoted, findComments, lineAt, skipBlank } from "./sql-text.ts";
 
 /** How a file asks to be run: in one transaction unless its first comment lines say otherwise. */
@@ -28,8 +28,8 @@ const NO_EFFECT_INSIDE: Readonly<Record<string, string>> = {
 
 /**
  * The text of a file.
- * @throws StoreError MIGRATION_INVALID if the bytes are not UTF-8, or if SQLite would take a part
- *   of the text for none: what comes after a zero byte, or after a comment that ends in CR alone.
+ * @throws StoreError MIGRATION_INVALID if the bytes are not UTF-8, or if a database would take a part
+ *   of the text for none: what comes after a zero byte, or, SQLite, after a comment that ends in CR alone.
  */
 export function decodeScript(file: string, bytes: Uint8Array): string {
   let sql: string;
@@ -41,7 +41,7 @@ export function decodeScript(file: string, bytes: Uint8Array): string {
   }
   const zero = sql.indexOf("\0");
   if (zero >= 0) {
-    throw invalid(file, sql, zero, "there is a zero byte, and SQLite reads no further than that");
+    throw invalid(file, sql, zero, "there is a zero byte, and no database reads further than that");
   }
   for (const { text, index } of findComments(sql)) {
     if (!/^--.*?\r(?=\s*\S)/s.test(text)) continue;

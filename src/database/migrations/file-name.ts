@@ -1,7 +1,7 @@
 // Reads what the name of a migration's file says: version, direction, identifier.
 // Takes the names that golang-migrate takes; what only looks like one of them is refused, not skipped.
 
-import { StoreError } from "../../../errors.ts";
+import { StoreError } from "../../errors.ts";
 
 /** What the name of a file says. */
 export interface MigrationName {

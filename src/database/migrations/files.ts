@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { StoreError } from "../../../errors.ts";
+import { StoreError } from "../../errors.ts";
 import { decodeScript, findIneffective, type MigrationMode, readMode } from "./directives.ts";
 import { type MigrationName, parseMigrationName } from "./file-name.ts";
 import { hasGooseMarkers, splitGoose } from "./goose.ts";

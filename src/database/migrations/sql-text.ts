@@ -1,5 +1,5 @@
-// Looks at the text of a migration without running it: comments, lines, the tables that it names.
-// Knows SQLite's tokens and no more; whether a statement is right is SQLite's to say.
+// Looks at the text of a migration without running it: comments, lines, where statements may end.
+// Knows the tokens of SQL, as SQLite has them; whether a statement is right is the database's to say.
 
 /** A part of a text; `index` is its offset. */
 export interface Token {
@@ -10,11 +10,6 @@ export interface Token {
 /** What may hide a semicolon or a word, or is a semicolon. */
 const TOKEN = /'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|;/g;
 const BLANK = /^(?:\s|;|--[^\n]*(?:\n|$)|\/\*[\s\S]*?(?:\*\/|$))*/;
-const NAME = String.raw`("(?:[^"]|"")*"|'(?:[^']|'')*'|\x60[^\x60]*\x60|\[[^\]]*\]|[\w$\x80-\uffff]+)`;
-const DROP_TABLE = tableAfter(String.raw`\bDROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?`);
-const REMOVES_ROWS = tableAfter(
-  String.raw`\b(?:DELETE\s+FROM|REPLACE\s+INTO|UPDATE\s+OR\s+REPLACE)\s+`,
-);
 
 /** Where the comments and spaces, and empty statements, from `offset` on end. */
 export function skipBlank(sql: string, offset: number): number {
@@ -47,16 +42,6 @@ export function findComments(sql: string): readonly Token[] {
   return tokensOf(sql).filter(({ text }) => isComment(text));
 }
 
-/** The names in lower case, as SQLite compares them, of the tables that the text drops. */
-export function droppedTables(sql: string): ReadonlySet<string> {
-  return findNames(sql, DROP_TABLE);
-}
-
-/** The names in lower case of the tables that the text itself deletes or replaces rows of. */
-export function emptiedTables(sql: string): ReadonlySet<string> {
-  return findNames(sql, REMOVES_ROWS);
-}
-
 function tokensOf(sql: string): readonly Token[] {
   return [...sql.matchAll(TOKEN)].map((match) => ({ text: match[0], index: match.index }));
 }
@@ -67,20 +52,4 @@ function blank(sql: string, isHidden: (text: string) => boolean): string {
 
 function isComment(text: string): boolean {
   return text.startsWith("--") || text.startsWith("/*");
-}
-
-function tableAfter(words: string): RegExp {
-  return new RegExp(String.raw`${words}(?:${NAME}\s*\.\s*)?${NAME}`, "gi");
-}
-
-function findNames(sql: string, pattern: RegExp): ReadonlySet<string> {
-  const found = blankComments(sql).matchAll(pattern);
-  return new Set([...found].map((match) => unquote(match[2] ?? "").toLowerCase()));
-}
-
-function unquote(name: string): string {
-  const [first = ""] = name;
-  if (first === "[") return name.slice(1, -1);
-  if (first !== '"' && first !== "'" && first !== "`") return name;
-  return name.slice(1, -1).replaceAll(first + first, first);
 }
