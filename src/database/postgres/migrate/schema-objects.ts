@@ -46,7 +46,7 @@ const OBJECTS = `
     AND NOT EXISTS (SELECT 1 FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
       WHERE indexrelid = relations.oid AND relname IN ('schema_migrations', 'schema_migrations_log'))
   UNION ALL
-  SELECT 'trigger', tgname || ' on ' || name, t.oid, tgenabled || ' ' || pg_get_triggerdef(t.oid)
+  SELECT 'trigger', tgname || ' on ' || name, t.oid, tgenabled::text || ' ' || pg_get_triggerdef(t.oid)
   FROM pg_trigger AS t JOIN relations ON relations.oid = tgrelid WHERE NOT tgisinternal
   UNION ALL
   SELECT CASE prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
