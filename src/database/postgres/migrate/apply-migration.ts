@@ -112,7 +112,7 @@ async function record(session: Session, step: Step, durationMs: number): Promise
 
 /** What the server answers as what `script` did is committed, such as to a reference that is checked late. */
 function atItsEnd(script: MigrationScript, error: unknown): unknown {
-  return isServerError(error) ? toStoreError(script, error) : error;
+  return isServerError(error) && !isBusy(error) ? toStoreError(script, error) : error;
 }
 
 function toStoreError({ file }: MigrationScript, error: unknown): StoreError {
