@@ -20,7 +20,7 @@ test("the recipe for a resource gives the five standard methods", {
 }, async () => {
   const copy = copyTree();
   const blocks = readCodeBlocks("CONTRIBUTING.md", "Add a resource");
-  expect(blocks.map(({ language }) => language)).toEqual(["proto", "sh", "diff", "diff"]);
+  expect(blocks.map(({ language }) => language)).toEqual(["proto", "sh", "diff", "diff", "diff"]);
   for (const block of blocks) await follow(block, copy);
   // Node does not look at types when it runs a file.
   await runShellOk(copy, "tsc --project tsconfig.build.json --noEmit");

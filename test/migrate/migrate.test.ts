@@ -5,13 +5,7 @@ import { adoptDatabase } from "../../src/chinook/adopt/adopt.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
 import { readMigrationStatus } from "../../src/database/sqlite/migrate/migrate.ts";
 import { realChinook } from "../support/chinook.ts";
-import {
-  forceVersion,
-  migrateDown,
-  migrateUp,
-  planMigrations,
-  readMigrationFiles,
-} from "../support/migrate.ts";
+import { migrateDown, migrateUp, planMigrations, readMigrationFiles } from "../support/migrate.ts";
 import {
   dataOf,
   hashFile,
@@ -58,21 +52,6 @@ describe("up and down", () => {
     expect((await migrateUp(database, LOCK)).migrations).toEqual([]);
   });
 
-  test("up, down and up again leave the same schema; down to nothing leaves none", async () => {
-    const database = join(tempFolder(), "a.db");
-    await migrateUp(database, LOCK);
-    const schema = schemaOf(database);
-    for (const steps of [1, 2, "all"] as const) {
-      await migrateDown(database, { ...LOCK, steps });
-      await migrateUp(database, LOCK);
-      expect(schemaOf(database)).toEqual(schema);
-    }
-    await migrateDown(database, { ...LOCK, steps: "all" });
-    expect(schemaOf(database)).toEqual([]);
-    expect(statusOf(database)).toMatchObject({ version: 0n, managed: true });
-    expect(pluck(database, "SELECT count(*) FROM schema_migrations_log")).toEqual([0n]);
-  });
-
   test.skipIf(!chinook)("the real Chinook goes down to version 4 and up unchanged", async () => {
     const database = join(tempFolder(), "chinook.db");
     copyFileSync(chinook ?? "", database);
@@ -85,14 +64,6 @@ describe("up and down", () => {
     expect(dataOf(database)).not.toEqual(before.data);
     await migrateUp(database, LOCK);
     expect({ schema: schemaOf(database), data: dataOf(database) }).toEqual(before);
-  });
-
-  test("stops at the version that is asked for, and refuses one that does not exist", async () => {
-    const database = join(tempFolder(), "a.db");
-    expect(await migrateUp(database, { ...LOCK, target: 1 })).toMatchObject({ from: 0n, to: 1n });
-    await expect(migrateUp(database, { ...LOCK, target: 99 })).rejects.toMatchObject({
-      code: "MIGRATION_INVALID",
-    });
   });
 
   test("the status of a database without the table, or with another tool's, does not throw", () => {
@@ -120,20 +91,10 @@ describe("up and down", () => {
       message: expect.stringContaining(join(file, "a.db")),
     });
   });
-
-  test("a database of a newer release is refused", async () => {
-    const database = join(tempFolder(), "a.db");
-    await migrateUp(database, LOCK);
-    const [first] = readMigrationFiles();
-    if (!first) throw new Error("a file expected");
-    await expect(migrateUp(database, { ...LOCK, files: [first] })).rejects.toMatchObject({
-      code: "MIGRATION_MISSING",
-    });
-  });
 });
 
-describe("a migration that fails", () => {
-  test("in a transaction leaves nothing, and the error has file, line and reason", async () => {
+describe("a script", () => {
+  test("is cut after the bodies of its triggers: the error has the line", async () => {
     const folder = tempFolder();
     const dir = writeMigrations(folder, {
       "000001_a": TABLE_A,
@@ -152,49 +113,6 @@ describe("a migration that fails", () => {
     });
     expect(statusOf(database, files)).toMatchObject({ version: 1n, dirty: false });
     expect(pluck(database, "SELECT name FROM sqlite_schema WHERE name IN ('b', 't')")).toEqual([]);
-  });
-
-  test("a file that ends the transaction itself is refused and leaves nothing", async () => {
-    const folder = tempFolder();
-    const dir = writeMigrations(folder, { "000001_a": ["CREATE TABLE a (x);\nCOMMIT;", ""] });
-    const files = readMigrationFiles(dir);
-    const database = join(folder, "a.db");
-    await expect(migrateUp(database, { ...LOCK, files })).rejects.toMatchObject({
-      code: "MIGRATION_FAILED",
-    });
-    expect(schemaOf(database)).toEqual([]);
-  });
-
-  test("without a transaction leaves the database dirty until it is repaired and forced", async () => {
-    const folder = tempFolder();
-    const up =
-      "-- protostore: no-transaction\nINSERT INTO a VALUES (2);\nINSERT INTO b VALUES (3);";
-    const dir = writeMigrations(folder, { "000001_a": TABLE_A, "000002_b": [up, "SELECT 1;"] });
-    const files = readMigrationFiles(dir);
-    const database = join(folder, "a.db");
-    const options = { ...LOCK, files };
-    const dirty = {
-      code: "MIGRATION_DIRTY",
-      message: expect.stringContaining("protostore migrate force 2"),
-    };
-    await expect(migrateUp(database, options)).rejects.toMatchObject(dirty);
-    expect(statusOf(database, files)).toMatchObject({ version: 2n, dirty: true });
-    expect(pluck(database, "SELECT x FROM a")).toEqual([1n, 2n]);
-    await expect(migrateUp(database, options)).rejects.toMatchObject(dirty);
-    await expect(migrateDown(database, options)).rejects.toMatchObject(dirty);
-    await expect(forceVersion(database, 3n, options)).rejects.toMatchObject({
-      code: "MIGRATION_INVALID",
-    });
-    expect(statusOf(database, files)).toMatchObject({ version: 2n, dirty: true });
-
-    withConnection(database, (c) => c.exec("CREATE TABLE b (x); DELETE FROM a WHERE x = 2"));
-    await forceVersion(database, 1n, options);
-    expect(statusOf(database, files)).toMatchObject({ version: 1n, dirty: false });
-    await migrateUp(database, options);
-    expect(statusOf(database, files)).toMatchObject({ version: 2n, dirty: false });
-    expect(pluck(database, "SELECT x FROM b")).toEqual([3n]);
-    await migrateDown(database, { ...options, steps: "all" });
-    expect(statusOf(database, files)).toMatchObject({ version: 0n, dirty: false });
   });
 
   test("without a transaction a file can do what a transaction forbids", async () => {

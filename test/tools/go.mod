@@ -1,6 +1,6 @@
 // Programs written in Go that tests use, none of which the service itself needs. Built into bin/ by
-// `cd test/tools && go build -tags sqlite3,sqlite_fts5 -o ../../bin/ tool`; the tags give migrate its SQLite
-// driver and that the full-text search.
+// `cd test/tools && go build -tags sqlite3,sqlite_fts5,postgres -o ../../bin/ tool`; the tags give migrate its
+// drivers, and that of SQLite the full-text search.
 module protostore/test/tools
 
 go 1.24.0
