@@ -1,6 +1,7 @@
 // The contract of migrations over PostgreSQL, and what only a server has: its own statements and locks, and
 // golang-migrate's lock, which is ours too.
 
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { CHINOOK_POSTGRES_MIGRATIONS } from "../../src/chinook/migrations.ts";
@@ -11,6 +12,7 @@ import { postgresTableScripts } from "../../src/database/postgres/migrate/new-ta
 import { readSchemaObjects } from "../../src/database/postgres/migrate/schema-objects.ts";
 import { splitStatements } from "../../src/database/postgres/migrate/script-statements.ts";
 import { makeEmptyDatabase } from "../postgres/empty.ts";
+import { runCli } from "../service/cli.ts";
 import { testMigrations } from "./contract.ts";
 import { LOCK, tempFolder, writeMigrations } from "./support.ts";
 
@@ -29,6 +31,7 @@ async function makeDatabase() {
     "DROP SCHEMA IF EXISTS hidden CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public",
   );
   return {
+    url,
     admin: (sql: string) => admin(`ALTER DATABASE ${name} ${sql}`),
     own: CHINOOK_POSTGRES_MIGRATIONS,
     migrator: (files: ReturnType<typeof readMigrationFiles>, lockTimeoutMs: number) =>
@@ -89,7 +92,9 @@ test("without a transaction a file can do what a transaction forbids; a plan ref
     code: "MIGRATION_INVALID",
     message: expect.stringContaining("2_i.up.sql"),
   });
-  expect(await migrator().up({})).toMatchObject({ to: 2n });
+  // Who waits for the lock must not be waited for.
+  const reports = await Promise.all([1, 2, 3].map(() => migrator().up({})));
+  expect(reports.map(({ to }) => to)).toEqual([2n, 2n, 2n]);
   expect(await migrator().down({ steps: "all" })).toMatchObject({ to: 0n });
 });
 
@@ -137,6 +142,36 @@ describe("locks", () => {
     expect(await waiting).toMatchObject({ to: 2n });
     await admin("RESET deadlock_timeout");
   });
+});
+
+test("the commands print on both databases what they print on one, and end as they do", async () => {
+  const { url } = await makeDatabase();
+  const folder = tempFolder();
+  const dir = writeMigrations(folder, {
+    "1_a": ["CREATE TABLE a (x int);", "DROP TABLE a;"],
+    "2_b": ["-- protostore: no-transaction\nCREATE TABLE b (x int);", "DROP TABLE b;"],
+    "3_c": ["CREATE TABLE c (x int);\nINSERT INTO nowhere VALUES (1);", ""],
+  });
+  const run = async (database: string, command: string) => {
+    const { code, stdout, stderr } = await runCli(
+      ...["migrate", ...command.split(" ")],
+      ...["--database", database, "--migrations", dir],
+    );
+    const said = (stdout + stderr)
+      .replaceAll(database, "DATABASE")
+      .replace(/\d{4}-\d\d-\d\dT\S+/g, "TIME")
+      .replace(/\d+ ms/g, "N ms")
+      .replace(/(line \d+: ).*nowhere.*/, "$1nowhere");
+    return `${command} ${code}\n${said}`;
+  };
+  // A process takes its time: three commands say all kinds of lines.
+  for (const command of ["up", "status", "down --all"]) {
+    const [onServer, inFile] = await Promise.all([
+      run(url, command),
+      run(join(folder, "a.db"), command),
+    ]);
+    expect(onServer).toBe(inFile);
+  }
 });
 
 test("the table of a new resource is one that triggers see, and goes down again", async () => {

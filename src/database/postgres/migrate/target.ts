@@ -1,6 +1,7 @@
 // A PostgreSQL database while it is migrated: one connection, the lock that lets one program at a time migrate
 // it, transactions. Knows nothing of migrations or versions.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import { StoreError } from "../../../errors.ts";
 import { DEFAULT_LIMITS } from "../../../limits.ts";
@@ -68,9 +69,9 @@ export async function withDatabase<T>(
     url,
     async (session) => {
       const key = await readLockKey(session);
-      await waitForOthers(lockTimeoutMs, `another process is migrating ${database}`, () =>
-        session.all({ sql: "SELECT pg_advisory_lock(?::bigint)", parameters: [key] }),
-      );
+      if (!(await takeLock(session, key, lockTimeoutMs))) {
+        throw lockedError(`another process is migrating ${database}`, lockTimeoutMs);
+      }
       try {
         return await action(toTarget(session, database, lockTimeoutMs));
       } finally {
@@ -81,6 +82,26 @@ export async function withDatabase<T>(
     },
     lockTimeoutMs,
   );
+}
+
+/** How long to wait before the lock is asked for again, in milliseconds. */
+const LOCK_RETRY_MS = 25;
+
+/**
+ * True once it is ours. No statement waits for it: that would hold a snapshot, which CREATE INDEX CONCURRENTLY
+ * of whoever has the lock waits for.
+ */
+async function takeLock(session: Session, key: bigint, timeoutMs: number): Promise<boolean> {
+  const giveUpMs = performance.now() + timeoutMs;
+  for (;;) {
+    const [[isTaken] = []] = await session.all({
+      sql: "SELECT pg_try_advisory_lock(?::bigint)",
+      parameters: [key],
+    });
+    if (isTaken === 1n) return true;
+    if (performance.now() >= giveUpMs) return false;
+    await sleep(LOCK_RETRY_MS);
+  }
 }
 
 /** What golang-migrate's command multiplies the checksum of the names by. */
@@ -113,18 +134,18 @@ function toTarget(session: Session, database: string, lockTimeoutMs: number): Ta
   return {
     session,
     database,
-    inTransaction(body, ending = "commit") {
+    async inTransaction(body, ending = "commit") {
       const giveUpMs = performance.now() + lockTimeoutMs;
-      return waitForOthers(lockTimeoutMs, `another process is using ${database}`, async () => {
-        for (;;) {
-          try {
-            return await attempt(body, ending);
-          } catch (error) {
-            // Servers go on writing: the order in which they lock tables is not that of the file.
-            if (!hasCode(error, DEADLOCK_DETECTED) || performance.now() >= giveUpMs) throw error;
-          }
+      for (;;) {
+        try {
+          return await attempt(body, ending);
+        } catch (error) {
+          // Servers go on writing: the order in which they lock tables is not that of the file.
+          if (hasCode(error, DEADLOCK_DETECTED) && performance.now() < giveUpMs) continue;
+          if (!isBusy(error)) throw error;
+          throw lockedError(`another process is using ${database}`, lockTimeoutMs, error);
         }
-      });
+      }
     },
   };
 }
@@ -143,19 +164,9 @@ function hasCode(error: unknown, code: string): boolean {
   return isServerError(error) && error.code === code;
 }
 
-async function waitForOthers<T>(
-  timeoutMs: number,
-  reason: string,
-  attempt: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await attempt();
-  } catch (error) {
-    if (!isBusy(error)) throw error;
-    throw new StoreError("MIGRATION_LOCKED", `${reason}; gave up after ${timeoutMs} ms`, {
-      cause: error,
-    });
-  }
+function lockedError(reason: string, timeoutMs: number, cause?: unknown): StoreError {
+  const message = `${reason}; gave up after ${timeoutMs} ms`;
+  return new StoreError("MIGRATION_LOCKED", message, { cause });
 }
 
 /** The StoreError for `error`, with the address and what the server says: for operators only. */
