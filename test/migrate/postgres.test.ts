@@ -98,6 +98,20 @@ test("without a transaction a file can do what a transaction forbids; a plan ref
   expect(await migrator().down({ steps: "all" })).toMatchObject({ to: 0n });
 });
 
+test.each([
+  ["", "DATABASE_UNAVAILABLE", { version: 0n, dirty: false }],
+  ["-- protostore: no-transaction\n", "MIGRATION_DIRTY", { version: 1n, dirty: true }],
+])(
+  "a connection that is lost in a file leaves what its way of running says: %j",
+  async (head, code, stands) => {
+    const cut = "CREATE TABLE a (x int);\nSELECT pg_terminate_backend(pg_backend_pid());";
+    const { migrator, schema } = await start({ "1_a": [`${head}${cut}`, ""] });
+    await expect(migrator().up({})).rejects.toMatchObject({ code });
+    expect(await migrator().status()).toMatchObject(stands);
+    expect(await schema()).toHaveLength(stands.dirty ? 1 : 0);
+  },
+);
+
 test("foreign-keys off is refused before anything is run", async () => {
   const off = "-- protostore: foreign-keys off\nSELECT 1;";
   const { migrator, schema } = await start({

@@ -17,7 +17,7 @@ import {
   writeVersion,
 } from "./record.ts";
 import { runScript } from "./run-script.ts";
-import { isBusy, rollBack, type Target } from "./target.ts";
+import { isBusy, rollBack, type Target, unlessLost } from "./target.ts";
 
 /**
  * Runs `step` and returns how long that took, in milliseconds. If this process is killed, the
@@ -72,7 +72,7 @@ async function applyWithoutTransaction(
     checkOwnTables(script.file, await findLostTables(session));
   } catch (error) {
     await rollBack(session);
-    if (!session.lost) await restoreOwnTables(target, after);
+    await unlessLost(() => restoreOwnTables(target, after));
     throw dirtyError(database, after, { cause: toStoreError(script, error), before });
   }
   const durationMs = performance.now() - started;

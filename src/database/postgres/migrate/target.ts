@@ -75,9 +75,9 @@ export async function withDatabase<T>(
       try {
         return await action(toTarget(session, database, lockTimeoutMs));
       } finally {
-        if (!session.lost) {
-          await session.all({ sql: "SELECT pg_advisory_unlock(?::bigint)", parameters: [key] });
-        }
+        await unlessLost(() =>
+          session.all({ sql: "SELECT pg_advisory_unlock(?::bigint)", parameters: [key] }),
+        );
       }
     },
     lockTimeoutMs,
@@ -152,7 +152,16 @@ function toTarget(session: Session, database: string, lockTimeoutMs: number): Ta
 
 /** Ends the open transaction, if there is one. */
 export async function rollBack(session: Session): Promise<void> {
-  if (!session.lost && session.inTransaction) await session.script("ROLLBACK");
+  if (session.inTransaction) await unlessLost(() => session.script("ROLLBACK"));
+}
+
+/** Does what the server has done by itself if the connection is lost, which is noticed only by trying. */
+export async function unlessLost(action: () => Promise<unknown>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    if (error instanceof StoreError || isServerError(error)) throw error;
+  }
 }
 
 /** True for what the server answers to who has waited too long for others, or would wait for ever. */
