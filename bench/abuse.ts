@@ -15,6 +15,7 @@ import { ROWS } from "./abuse-rows.ts";
 import type { HonestFigures } from "./honest-client.ts";
 import { freePort, memoryMb, type RunningServer, startServer } from "./processes.ts";
 import { quantile } from "./quantile.ts";
+import { untilServing } from "./until-serving.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -79,18 +80,6 @@ async function start(database: string) {
   const connection = connect(address);
   await untilServing(connection);
   return { server, connection, port, address };
-}
-
-async function untilServing(connection: Connection): Promise<void> {
-  const { getDatabaseStatus } = connection.service(DatabaseService);
-  for (;;) {
-    const isServing = await getDatabaseStatus({}).then(
-      () => true,
-      () => false,
-    );
-    if (isServing) return;
-    await sleep(100);
-  }
 }
 
 async function tryRow({ row, done, asked, run }: AbuseRow): Promise<string> {

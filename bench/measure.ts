@@ -3,11 +3,13 @@
 
 import { spawnSync } from "node:child_process";
 import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { PROGRAMS } from "./build.ts";
 import type { Mode, Variant } from "./plan.ts";
+import type { BenchPostgres } from "./postgres.ts";
 import {
   cpuSeconds,
   freePort,
@@ -28,13 +30,16 @@ export interface Bench {
   readonly serverRoot: string;
   /** Where the databases are. */
   readonly directory: string;
+  /** Present if any of them is on it. */
+  readonly postgres?: BenchPostgres | undefined;
   readonly warmUpSeconds: number;
   readonly seconds: number;
 }
 
 /** A database with customers of the ids `first` to `last`. */
 export interface SeededDatabase {
-  readonly path: string;
+  /** A path or, on PostgreSQL, a URL. */
+  readonly location: string;
   readonly first: number;
   readonly last: number;
 }
@@ -51,13 +56,22 @@ export function knowsFlag(serverRoot: string, flag: string): boolean {
   return stdout.includes(flag);
 }
 
-/** Makes a database of the variant's kind with that many customers. */
+/** Makes a database for the variant's program with that many customers. */
 export async function seed(bench: Bench, variant: Variant, rows: number): Promise<SeededDatabase> {
-  const path = join(bench.directory, `seeded-${variant.kind}-${rows}.db`);
-  const report = await withServer(bench, variant, "unpinned", path, ({ load }) =>
+  const { program, storage } = variant;
+  const name = `seeded_${program}_${rows}`;
+  const postgres = storage === "postgres" ? requirePostgres(bench) : undefined;
+  const location = (await postgres?.create(name)) ?? join(bench.directory, `${name}.db`);
+  const report = await withServer(bench, variant, "unpinned", location, ({ load }) =>
     load(["seed", "-rows", String(rows)]),
   );
-  return { path, ...(report as { first: number; last: number }) };
+  await postgres?.settle(location);
+  return { location, ...(report as { first: number; last: number }) };
+}
+
+function requirePostgres({ postgres }: Bench): BenchPostgres {
+  if (!postgres) throw new Error("there is no PostgreSQL server");
+  return postgres;
 }
 
 /**
@@ -69,8 +83,8 @@ export async function fill(
   variant: Variant,
   database: SeededDatabase,
 ): Promise<SeededDatabase> {
-  const path = `${database.path}-filled`;
-  copyFileSync(database.path, path);
+  const path = `${database.location}-filled`;
+  copyFileSync(database.location, path);
   const sql = new Database(path);
   sql.exec("UPDATE customers SET wire = NULL, checksum = NULL, revision = NULL");
   const countBare = sql.prepare("SELECT count(*) FROM customers WHERE checksum IS NULL").pluck();
@@ -79,7 +93,7 @@ export async function fill(
     while (countBare.get() !== 0) await delay(MEMORY_INTERVAL_MS);
   });
   sql.close();
-  return { ...database, path };
+  return { ...database, location: path };
 }
 
 /** Runs a command of the load client on a fresh copy of the database. */
@@ -90,21 +104,27 @@ export async function measure(
   database: SeededDatabase,
   command: readonly string[],
 ): Promise<Sample> {
-  const path = copyDatabase(bench, database);
-  return withServer(bench, variant, mode, path, async ({ load, server, address }) => {
+  const postgres = variant.storage === "postgres" ? requirePostgres(bench) : undefined;
+  if (mode === "pinned") postgres?.pin(String(CLIENT_CORE));
+  else postgres?.pin(`0-${availableParallelism() - 1}`);
+  const location = (await postgres?.copy(database.location)) ?? copyFile(bench, database);
+  return withServer(bench, variant, mode, location, async ({ load, server, address }) => {
     const began = performance.now();
     const cpuBefore = cpuSeconds(server.pids());
+    const databaseBefore = cpuSeconds(postgres?.pids() ?? []);
     const report = (await load([
       ...command,
       ...["-first", String(database.first), "-last", String(database.last)],
       ...["-warm-up", `${bench.warmUpSeconds}s`, "-measured", `${bench.seconds}s`],
     ])) as LoadReport;
     const pids = server.pids();
+    const databaseSeconds = cpuSeconds(postgres?.pids() ?? []) - databaseBefore;
     const elapsedSeconds = (performance.now() - began) / 1_000;
-    const status = variant.kind === "ours" ? await serverStatus(bench, address) : undefined;
+    const status = variant.program === "ours" ? await serverStatus(bench, address) : undefined;
     return {
       ...report,
       serverCores: (cpuSeconds(pids) - cpuBefore) / elapsedSeconds,
+      ...(postgres && { databaseCores: databaseSeconds / elapsedSeconds }),
       peakMemoryMb: pids.map((pid) => Math.round(memoryMb(pid, "VmHWM"))),
       ...(status !== undefined && { server: status }),
     };
@@ -118,7 +138,7 @@ export async function measureExport(
   database: SeededDatabase,
   slow: { readonly seconds: number; readonly rateKb: number },
 ): Promise<ExportResult> {
-  return withServer(bench, variant, "unpinned", database.path, async ({ load, server }) => {
+  return withServer(bench, variant, "unpinned", database.location, async ({ load, server }) => {
     // A heap that has had nothing to do would grow by being used at all.
     await load(["list", "-page-size", "1000", "-warm-up", "0s", "-measured", "3s"]);
     const memoryNow = () => sum(server.pids().map((pid) => memoryMb(pid, "VmRSS")));
@@ -148,24 +168,24 @@ async function withServer<T>(
   bench: Bench,
   variant: Variant,
   mode: Mode,
-  path: string,
+  location: string,
   use: (session: Session) => Promise<T>,
 ): Promise<T> {
   const address = `127.0.0.1:${await freePort()}`;
   const core = serverCore(mode);
   const server = startServer(
-    variant.kind === "ours"
+    variant.program === "ours"
       ? {
           program: process.execPath,
           args: [
             ...[mainOf(bench.serverRoot), "serve", "--fixtures"],
-            ...["--database", path, "--address", address, ...variant.flags],
+            ...["--database", location, "--address", address, ...variant.flags],
           ],
           core,
         }
       : {
           program: PROGRAMS.peer,
-          args: ["-database", path, "-address", address, ...variant.flags],
+          args: ["-database", location, "-address", address, ...variant.flags],
           core,
         },
     join(bench.directory, "server.log"),
@@ -187,7 +207,7 @@ async function withServer<T>(
 }
 
 // The copy is synced, or else the first commits would pay for it.
-function copyDatabase(bench: Bench, { path }: SeededDatabase): string {
+function copyFile(bench: Bench, { location: path }: SeededDatabase): string {
   const copy = join(bench.directory, "measured.db");
   for (const suffix of ["", "-wal", "-shm"]) {
     rmSync(`${copy}${suffix}`, { force: true });
@@ -205,7 +225,7 @@ function copyDatabase(bench: Bench, { path }: SeededDatabase): string {
 async function serverStatus(bench: Bench, address: string): Promise<unknown> {
   const text = await runProgram({
     program: process.execPath,
-    args: [mainOf(bench.serverRoot), "status", "--address", address],
+    args: [mainOf(bench.serverRoot), "status", "--json", "--address", address],
   });
   return (JSON.parse(text) as { readonly server?: unknown }).server;
 }

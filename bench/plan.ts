@@ -8,7 +8,8 @@ export type Mode = "pinned" | "unpinned";
 export interface Variant {
   readonly id: VariantId;
   readonly label: string;
-  readonly kind: "ours" | "peer";
+  readonly program: "ours" | "peer";
+  readonly storage: "sqlite" | "postgres";
   readonly flags: readonly string[];
   /** Only where it has more than one core. */
   readonly unpinnedOnly?: true;
@@ -20,36 +21,62 @@ export type VariantId =
   | "ours-2"
   | "peer-full"
   | "peer-normal"
-  | "peer-pool";
+  | "peer-pool"
+  | "ours-postgres"
+  | "peer-postgres";
 
 export const VARIANTS: readonly Variant[] = [
-  { id: "ours", label: "protostore", kind: "ours", flags: [] },
+  { id: "ours", label: "protostore", program: "ours", storage: "sqlite", flags: [] },
   {
     id: "ours-relaxed",
     label: "protostore, relaxed",
-    kind: "ours",
+    program: "ours",
+    storage: "sqlite",
     flags: ["--durability", "relaxed"],
   },
   {
     id: "ours-2",
     label: "protostore, 2 processes",
-    kind: "ours",
+    program: "ours",
+    storage: "sqlite",
     flags: ["--processes", "2"],
     unpinnedOnly: true,
   },
-  { id: "peer-full", label: "Go, FULL", kind: "peer", flags: ["-synchronous", "FULL"] },
-  { id: "peer-normal", label: "Go, NORMAL", kind: "peer", flags: ["-synchronous", "NORMAL"] },
+  {
+    id: "peer-full",
+    label: "Go, FULL",
+    program: "peer",
+    storage: "sqlite",
+    flags: ["-synchronous", "FULL"],
+  },
+  {
+    id: "peer-normal",
+    label: "Go, NORMAL",
+    program: "peer",
+    storage: "sqlite",
+    flags: ["-synchronous", "NORMAL"],
+  },
   {
     id: "peer-pool",
     label: "Go, NORMAL, 4 readers",
-    kind: "peer",
+    program: "peer",
+    storage: "sqlite",
     flags: ["-synchronous", "NORMAL", "-read-pool", "4"],
   },
+  {
+    id: "ours-postgres",
+    label: "protostore, PostgreSQL",
+    program: "ours",
+    storage: "postgres",
+    flags: [],
+  },
+  { id: "peer-postgres", label: "Go, pgx", program: "peer", storage: "postgres", flags: [] },
 ];
 
 export type WorkloadId =
   | "echo"
   | "get"
+  | "get1"
   | "create"
   | "list100"
   | "list1000"
@@ -80,37 +107,58 @@ export const WORKLOADS: readonly Workload[] = [
     id: "get",
     label: "Get",
     command: ["get"],
-    variants: ["ours", "peer-normal", "ours-2", "peer-pool"],
+    variants: ["ours", "peer-normal", "ours-2", "peer-pool", "ours-postgres", "peer-postgres"],
+  },
+  {
+    id: "get1",
+    label: "Get, 1 caller",
+    command: ["get", "-connections", "1", "-streams", "1"],
+    variants: ["ours", "ours-postgres", "peer-postgres"],
   },
   {
     id: "create",
     label: "Create",
     command: ["create"],
-    variants: ["ours", "peer-full", "ours-relaxed", "peer-normal"],
+    variants: [
+      "ours",
+      "peer-full",
+      "ours-relaxed",
+      "peer-normal",
+      "ours-postgres",
+      "peer-postgres",
+    ],
   },
   {
     id: "list100",
     label: "List, 100 rows",
     command: ["list", "-page-size", "100"],
-    variants: ["ours", "peer-normal", "ours-2", "peer-pool"],
+    variants: ["ours", "peer-normal", "ours-2", "peer-pool", "ours-postgres", "peer-postgres"],
   },
   {
     id: "list1000",
     label: "List, 1000 rows",
     command: ["list", "-page-size", "1000"],
-    variants: ["ours", "peer-normal", "ours-2", "peer-pool"],
+    variants: ["ours", "peer-normal", "ours-2", "peer-pool", "ours-postgres", "peer-postgres"],
   },
   {
     id: "batch",
     label: "BatchCreate, 1000 rows",
     command: ["batch"],
-    variants: ["ours", "peer-full", "peer-normal"],
+    variants: ["ours", "peer-full", "peer-normal", "ours-postgres", "peer-postgres"],
   },
   {
     id: "mixed",
     label: "Get beside writes and Lists",
     command: ["mixed"],
-    variants: ["ours", "peer-full", "ours-2", "peer-normal", "peer-pool"],
+    variants: [
+      "ours",
+      "peer-full",
+      "ours-2",
+      "peer-normal",
+      "peer-pool",
+      "ours-postgres",
+      "peer-postgres",
+    ],
   },
   {
     id: "filled-get",
@@ -167,6 +215,13 @@ export const COMPARISONS: readonly Comparison[] = [
   compareP99("Go FULL's p99 of Get, mixed / ours", "ours", "peer-full", { pinned: 3, unpinned: 3 }),
   compareP99("Go NORMAL's p99, mixed / ours", "ours", "peer-normal", { pinned: 3, unpinned: 3 }),
   compareP99("Go's p99, mixed, 4 readers / ours", "ours", "peer-pool", {}),
+  ...onPostgres("Create", "create", 1.5),
+  ...onPostgres("Get", "get", 1),
+  ...onPostgres("Get, 1 caller", "get1"),
+  ...onPostgres("List 100", "list100", 3),
+  ...onPostgres("List 1000", "list1000"),
+  ...onPostgres("BatchCreate", "batch"),
+  compareP99("pgx's p99 of Get, mixed / ours on PostgreSQL", "ours-postgres", "peer-postgres", {}),
   compareFilled("Get, filled rows / written ones", "filled-get", "get"),
   compareFilled("List 100, filled rows / written ones", "filled-list100", "list100"),
   compareFilled("List 1000, filled rows / written ones", "filled-list1000", "list1000"),
@@ -191,6 +246,15 @@ function compare(
     theirs: [workload, theirs],
     targets,
   };
+}
+
+/** Ours on PostgreSQL beside Go on it, and beside ours on SQLite. */
+function onPostgres(label: string, workload: WorkloadId, target?: number): Comparison[] {
+  const targets = target === undefined ? {} : { pinned: target, unpinned: target };
+  return [
+    compare(`${label}, PostgreSQL / Go, pgx`, workload, "ours-postgres", "peer-postgres", targets),
+    compare(`${label}, PostgreSQL / SQLite`, workload, "ours-postgres", "ours", {}),
+  ];
 }
 
 /** A read of filled rows may take 1.2 times the time of one of written rows. */

@@ -111,7 +111,8 @@ function collect(stream: NodeJS.ReadableStream | null): { text(): string } {
   return { text: () => chunks.join("") };
 }
 
-function withDescendants(root: number): number[] {
+/** A process and all below it. */
+export function withDescendants(root: number): number[] {
   const parents = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map((name) => ({ pid: Number(name), parent: Number(statFields(Number(name))[1]) }));

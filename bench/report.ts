@@ -157,6 +157,7 @@ function figureTable(results: Results, mode: Mode): Table {
       "max ms",
       "server's cores",
       "CPU µs a call",
+      "database's cores",
       "client's cores",
       "peak MB",
     ],
@@ -180,12 +181,17 @@ function figureRows({ rounds }: Cell, workload: string, variant: string): string
     `${workload}: ${name}`,
     variant,
     ...timesOf(rounds.flatMap((round) => round.others?.[name] ?? [])),
-    ...["", "", "", ""],
+    ...["", "", "", "", ""],
   ]);
   const costs = [
     medianOf(rounds, ({ serverCores }) => serverCores, 2),
     // With other calls beside it, what one call costs cannot be told.
     others.length > 0 ? "" : medianOf(rounds, cpuMicroseconds, 0),
+    medianOf(
+      rounds.filter((round) => round.databaseCores !== undefined),
+      ({ databaseCores = 0 }) => databaseCores,
+      2,
+    ),
     medianOf(rounds, ({ clientCores }) => clientCores, 2),
     peaks.join(" + "),
   ];

@@ -33,6 +33,8 @@ export interface LoadReport extends CallFigures {
 export interface Sample extends LoadReport {
   /** The cores that the server has used, all its processes together. */
   readonly serverCores: number;
+  /** The cores that PostgreSQL has used, where there is one. */
+  readonly databaseCores?: number;
   /** The peak of each of the server's processes, the first one first. */
   readonly peakMemoryMb: readonly number[];
   /** `server` of GetDatabaseStatus, where a server has it. */

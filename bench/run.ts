@@ -17,6 +17,7 @@ import {
   serverCore,
 } from "./measure.ts";
 import { type Mode, VARIANTS, type Variant, WORKLOADS, type Workload } from "./plan.ts";
+import { POSTGRES_SETTINGS, startBenchPostgres } from "./postgres.ts";
 import { canPin, runProgram } from "./processes.ts";
 import { printMarkdown, printTables } from "./report.ts";
 import { type Cell, findCell, RESULTS_PATH, type Results, readResults } from "./results.ts";
@@ -37,6 +38,7 @@ const USAGE = `npm run bench -- [flags]
 --export-seconds S    how long the reader of the export is slow (30)
 --export-rate KB      how many kilobytes a second it takes meanwhile (1024)
 --mode MODE           pinned or unpinned; both if absent
+--servers A,B         these servers: ${VARIANTS.map(({ id }) => id).join(", ")}
 --only A,B            these workloads: ${WORKLOADS.map(({ id }) => id).join(", ")}, export
 --server FOLDER       the checkout whose server is measured (this one)
 --directory FOLDER    where the databases are made, on the disk to measure (data/)
@@ -54,6 +56,7 @@ const { values: flags } = parseArgs({
     "export-seconds": { type: "string" },
     "export-rate": { type: "string", default: "1024" },
     mode: { type: "string" },
+    servers: { type: "string" },
     only: { type: "string" },
     server: { type: "string", default: ROOT },
     directory: { type: "string", default: join(ROOT, "data") },
@@ -85,17 +88,23 @@ async function run(): Promise<void> {
   process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   const serverRoot = resolve(flags.server);
-  const bench: Bench = { serverRoot, directory, ...settings };
+  const postgres = wantedVariants().some(({ storage }) => storage === "postgres")
+    ? await startBenchPostgres(flags.directory)
+    : undefined;
+  const bench: Bench = { serverRoot, directory, postgres, ...settings };
   const results: Results = {
     date: new Date().toISOString(),
-    machine: describeMachine(serverRoot, directory, PROGRAMS.peer),
+    machine: {
+      ...describeMachine(serverRoot, directory, PROGRAMS.peer),
+      ...(postgres && { PostgreSQL: `${postgres.version}, ${POSTGRES_SETTINGS.join(", ")}` }),
+    },
     settings,
     cells: [],
     raw: {},
     skipped: [],
   };
   if (workloads.length > 0) await measureAll(bench, results, workloads);
-  if (only?.includes("export") ?? true) await measureSlowExport(bench, results);
+  if (!flags.servers && (only?.includes("export") ?? true)) await measureSlowExport(bench, results);
   mkdirSync(dirname(RESULTS_PATH), { recursive: true });
   writeFileSync(RESULTS_PATH, `${JSON.stringify(results, rounded, 2)}\n`);
   printTables(results);
@@ -106,14 +115,18 @@ async function measureAll(
   results: Results,
   workloads: readonly Workload[],
 ): Promise<void> {
-  const databases = {
-    ours: await seed(bench, variantOf("ours"), settings.rows),
-    peer: await seed(bench, variantOf("peer-normal"), settings.rows),
-  };
-  const filled = workloads.some((workload) => workload.filled)
-    ? await fill(bench, variantOf("ours"), databases.ours)
-    : databases.ours;
   const variants = availableVariants(bench, results);
+  const kindOf = ({ program, storage }: Variant) => `${program} on ${storage}`;
+  const databases = new Map<string, SeededDatabase>();
+  for (const variant of variants) {
+    if (databases.has(kindOf(variant))) continue;
+    databases.set(kindOf(variant), await seed(bench, variant, settings.rows));
+  }
+  const ours = databases.get(kindOf(variantOf("ours")));
+  const filled =
+    ours && workloads.some((workload) => workload.filled)
+      ? await fill(bench, variantOf("ours"), ours)
+      : ours;
   const modes = availableModes(results);
   for (let round = 0; round < settings.rounds; round++) {
     for (const mode of modes) {
@@ -126,7 +139,8 @@ async function measureAll(
           .filter(({ unpinnedOnly }) => mode === "unpinned" || !unpinnedOnly);
         for (const variant of chosen) {
           const what = `round ${round + 1}, ${mode}, ${workload.label}, ${variant.label}`;
-          const database = workload.filled ? filled : databases[variant.kind];
+          const database = workload.filled ? filled : databases.get(kindOf(variant));
+          if (!database) throw new Error(`${variant.label} has no database`);
           await measureCell(bench, results, { mode, workload, variant, database, what });
         }
       }
@@ -183,10 +197,15 @@ async function measureSlowExport(bench: Bench, results: Results): Promise<void> 
   console.log(`export: ${JSON.stringify(results.export)}`);
 }
 
+function wantedVariants(): Variant[] {
+  const wanted = flags.servers?.split(",");
+  return VARIANTS.filter(({ id }) => wanted?.includes(id) ?? true);
+}
+
 function availableVariants(bench: Bench, results: Results): Variant[] {
-  return VARIANTS.filter((variant) => {
+  return wantedVariants().filter((variant) => {
     const [flag] = variant.flags;
-    if (variant.kind === "peer" || flag === undefined || knowsFlag(bench.serverRoot, flag)) {
+    if (variant.program === "peer" || flag === undefined || knowsFlag(bench.serverRoot, flag)) {
       return true;
     }
     skip(results, `${variant.label}: the server does not know ${flag}`);

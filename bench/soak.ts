@@ -9,12 +9,12 @@ import { parseArgs } from "node:util";
 import { status } from "@grpc/grpc-js";
 import { ArtistService } from "../gen/chinook/v1/artist_pb.ts";
 import { Health } from "../gen/health/v1/health_pb.ts";
-import { DatabaseService } from "../gen/protostore/v1/database_service_pb.ts";
 import { StoreService } from "../gen/protostore/v1/store_service_pb.ts";
 import { connect, RpcError } from "../src/client/client.ts";
 import { freePort, memoryMb, type RunningServer, startServer } from "./processes.ts";
 import { quantile } from "./quantile.ts";
 import { drawSoak, type SoakSample, slopeOf } from "./soak-plot.ts";
+import { untilServing } from "./until-serving.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -65,7 +65,7 @@ const writeMs: number[] = [];
 const names: string[] = [];
 let isOver = false;
 
-await untilServing();
+await untilServing(connection);
 const began = performance.now();
 const elapsedMinutes = () => (performance.now() - began) / 60_000;
 console.log(`${minutes} minutes, ${writesPerSecond} writes/s, a backup every ${flags.backup}`);
@@ -77,18 +77,6 @@ report(samples);
 connection.close();
 await server.stop();
 rmSync(directory, { recursive: true });
-
-async function untilServing(): Promise<void> {
-  const { getDatabaseStatus } = connection.service(DatabaseService);
-  for (;;) {
-    const isServing = await getDatabaseStatus({}).then(
-      () => true,
-      () => false,
-    );
-    if (isServing) return;
-    await sleep(100);
-  }
-}
 
 function count(outcome: string): void {
   outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);

@@ -210,3 +210,11 @@ export const DEFAULT_LIMITS: Limits = Object.freeze(
 export function isLimitName(text: string): text is LimitName {
   return Object.hasOwn(LIMITS, text);
 }
+
+/** As much as a List response has beside the one message of its page. */
+const LIST_RESPONSE_BYTES = 1_024;
+
+/** The largest message that is stored, so that it can be answered with; in bytes. */
+export function messageBytesMax({ sendMessageBytes }: Pick<Limits, "sendMessageBytes">): number {
+  return sendMessageBytes - LIST_RESPONSE_BYTES;
+}

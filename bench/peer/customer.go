@@ -17,6 +17,10 @@ import (
 	chinookv1 "protostore/bench/gen/chinook/v1"
 )
 
+// The columns of a customer, in the order of values and scanCustomer.
+const columns = `CustomerId, FirstName, LastName, Company, Address, City, State, Country, PostalCode,
+	Phone, Fax, Email, SupportRepId, status, data, revision, created_at, updated_at`
+
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
 // fieldError is a field of a request that cannot be accepted.
@@ -27,7 +31,7 @@ func (e *fieldError) Error() string { return e.field + ": " + e.description }
 // newCustomer is a customer that has passed the checks.
 type newCustomer struct {
 	message    *chinookv1.Customer
-	id         int64 // 0: SQLite chooses
+	id         int64 // 0: the database chooses
 	supportRep sql.NullInt64
 }
 

@@ -1,5 +1,5 @@
-// Command peer is what the field would build in place of protostore: grpc-go, database/sql and
-// go-sqlite3, one table with a JSON column. It is the other side of the benchmark and nothing else;
+// Command peer is what the field would build in place of protostore: grpc-go with database/sql and
+// go-sqlite3, or with pgx, and one table with a JSON column. It is the other side of the benchmark and nothing else;
 // it knows nothing of our file format and must stay as a competent Go engineer would write it.
 package main
 
@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -24,31 +25,49 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	database := flag.String("database", "peer.db", "the database file; made if it is absent")
+	database := flag.String("database", "peer.db", "the database file, made if it is absent, or postgres://…")
 	address := flag.String("address", "127.0.0.1:50052", "where to listen, host:port")
 	synchronous := flag.String("synchronous", "NORMAL", "FULL syncs each commit, NORMAL only checkpoints")
 	readPool := flag.Int("read-pool", 0, "read-only connections beside the one that writes; 0 reads on that one")
+	pool := flag.Int("pool", 16, "connections to PostgreSQL")
 	version := flag.Bool("version", false, "prints what this is made of")
 	flag.Parse()
 	if *version {
 		sqlite, _, _ := sqlite3.Version()
-		fmt.Printf("%s, grpc-go %s, SQLite %s\n", runtime.Version(), grpc.Version, sqlite)
+		fmt.Printf("%s, grpc-go %s, SQLite %s, pgx %s\n", runtime.Version(), grpc.Version, sqlite, versionOf("github.com/jackc/pgx/v5"))
 		return
 	}
-	if err := run(*database, *address, strings.ToUpper(*synchronous), *readPool); err != nil {
+	store, err := openStore(*database, strings.ToUpper(*synchronous), *readPool, *pool)
+	if err != nil {
+		log.Fatalf("peer: %v", err)
+	}
+	defer store.close()
+	if err := serve(store, *address); err != nil {
 		log.Fatalf("peer: %v", err)
 	}
 }
 
-func run(database, address, synchronous string, readPool int) error {
+func openStore(database, synchronous string, readPool, pool int) (store, error) {
+	if strings.HasPrefix(database, "postgres://") {
+		return openPostgres(database, pool)
+	}
 	if synchronous != "FULL" && synchronous != "NORMAL" {
-		return fmt.Errorf("-synchronous is FULL or NORMAL, not %q", synchronous)
+		return nil, fmt.Errorf("-synchronous is FULL or NORMAL, not %q", synchronous)
 	}
-	store, err := openStore(database, synchronous, readPool)
-	if err != nil {
-		return err
+	return openSQLite(database, synchronous, readPool)
+}
+
+func versionOf(module string) string {
+	build, _ := debug.ReadBuildInfo()
+	for _, dependency := range build.Deps {
+		if dependency.Path == module {
+			return dependency.Version
+		}
 	}
-	defer store.close()
+	return "unknown"
+}
+
+func serve(store store, address string) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err

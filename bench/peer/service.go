@@ -1,5 +1,5 @@
 // The gRPC service: requests in, messages and typed errors out. It holds no SQL, and no client is told
-// what SQLite says.
+// what the database says.
 
 package main
 
@@ -25,7 +25,7 @@ const (
 
 type customerService struct {
 	chinookv1.UnimplementedCustomerServiceServer
-	store *store
+	store store
 }
 
 func (s *customerService) GetCustomer(ctx context.Context, r *chinookv1.GetCustomerRequest) (*chinookv1.Customer, error) {

@@ -1,31 +1,12 @@
-// Reads and writes customers in SQLite. One connection does everything unless there is a pool of
-// readers beside it. It knows rows and messages, and leaves the gRPC status to the service.
+// What the service needs of a database, and the errors that it knows. Each database has its own file.
 
 package main
 
 import (
 	"context"
-	"database/sql"
-	_ "embed"
 	"errors"
-	"fmt"
-	"time"
-
-	"github.com/mattn/go-sqlite3"
 
 	chinookv1 "protostore/bench/gen/chinook/v1"
-)
-
-//go:embed schema.sql
-var schemaSQL string
-
-const (
-	columns = `CustomerId, FirstName, LastName, Company, Address, City, State, Country, PostalCode,
-		Phone, Fax, Email, SupportRepId, status, data, revision, created_at, updated_at`
-	getSQL    = `SELECT ` + columns + ` FROM customers WHERE CustomerId = ?`
-	listSQL   = `SELECT ` + columns + ` FROM customers WHERE CustomerId > ? ORDER BY CustomerId LIMIT ?`
-	insertSQL = `INSERT INTO customers (` + columns + `)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 var (
@@ -34,128 +15,12 @@ var (
 	errNoSupportRep  = errors.New("support_rep does not exist")
 )
 
-type store struct {
-	writer, reader    *sql.DB
-	get, list, insert *sql.Stmt
-}
-
-func openStore(path, synchronous string, readPool int) (*store, error) {
-	options := "?_busy_timeout=5000&_foreign_keys=on&_journal_mode=WAL&_synchronous=" + synchronous
-	writer, err := sql.Open("sqlite3", "file:"+path+options+"&_txlock=immediate")
-	if err != nil {
-		return nil, err
-	}
-	writer.SetMaxOpenConns(1)
-	s := &store{writer: writer, reader: writer}
-	if _, err := writer.Exec(schemaSQL); err != nil {
-		s.close()
-		return nil, fmt.Errorf("schema: %w", err)
-	}
-	if readPool > 0 {
-		reader, err := sql.Open("sqlite3", "file:"+path+"?mode=ro&_busy_timeout=5000")
-		if err != nil {
-			s.close()
-			return nil, err
-		}
-		reader.SetMaxOpenConns(readPool)
-		reader.SetMaxIdleConns(readPool)
-		s.reader = reader
-	}
-	for _, statement := range []struct {
-		prepared **sql.Stmt
-		database *sql.DB
-		text     string
-	}{{&s.get, s.reader, getSQL}, {&s.list, s.reader, listSQL}, {&s.insert, s.writer, insertSQL}} {
-		if *statement.prepared, err = statement.database.Prepare(statement.text); err != nil {
-			s.close()
-			return nil, err
-		}
-	}
-	return s, nil
-}
-
-func (s *store) close() {
-	if s.reader != s.writer {
-		s.reader.Close()
-	}
-	s.writer.Close()
-}
-
-func (s *store) getCustomer(ctx context.Context, id int64) (*chinookv1.Customer, error) {
-	customer, err := scanCustomer(s.get.QueryRowContext(ctx, id))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, errNotFound
-	}
-	return customer, err
-}
-
-// listCustomers returns at most limit customers whose id is greater than after.
-func (s *store) listCustomers(ctx context.Context, after int64, limit int) ([]*chinookv1.Customer, error) {
-	rows, err := s.list.QueryContext(ctx, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	customers := make([]*chinookv1.Customer, 0, limit)
-	for rows.Next() {
-		customer, err := scanCustomer(rows)
-		if err != nil {
-			return nil, err
-		}
-		customers = append(customers, customer)
-	}
-	return customers, rows.Err()
-}
-
-// createCustomer writes one customer; SQLite makes the statement a transaction of its own.
-func (s *store) createCustomer(ctx context.Context, c *newCustomer) (*chinookv1.Customer, error) {
-	return insertCustomer(ctx, s.insert, c, time.Now())
-}
-
-// createCustomers writes all customers or none.
-func (s *store) createCustomers(ctx context.Context, batch []*newCustomer) ([]*chinookv1.Customer, error) {
-	tx, err := s.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer tx.Rollback()
-	insert := tx.StmtContext(ctx, s.insert)
-	now := time.Now()
-	created := make([]*chinookv1.Customer, len(batch))
-	for i, c := range batch {
-		if created[i], err = insertCustomer(ctx, insert, c, now); err != nil {
-			return nil, err
-		}
-	}
-	return created, tx.Commit()
-}
-
-func insertCustomer(ctx context.Context, insert *sql.Stmt, c *newCustomer, now time.Time) (*chinookv1.Customer, error) {
-	values, err := c.values(now)
-	if err != nil {
-		return nil, err
-	}
-	result, err := insert.ExecContext(ctx, values...)
-	if err != nil {
-		return nil, storeError(err)
-	}
-	id, err := result.LastInsertId()
-	if err != nil {
-		return nil, err
-	}
-	return c.created(id, now), nil
-}
-
-func storeError(err error) error {
-	var failure sqlite3.Error
-	if !errors.As(err, &failure) {
-		return err
-	}
-	switch failure.ExtendedCode {
-	case sqlite3.ErrConstraintPrimaryKey, sqlite3.ErrConstraintUnique:
-		return errAlreadyExists
-	case sqlite3.ErrConstraintForeignKey:
-		return errNoSupportRep
-	}
-	return err
+type store interface {
+	getCustomer(ctx context.Context, id int64) (*chinookv1.Customer, error)
+	// listCustomers returns at most limit customers whose id is greater than after.
+	listCustomers(ctx context.Context, after int64, limit int) ([]*chinookv1.Customer, error)
+	createCustomer(ctx context.Context, c *newCustomer) (*chinookv1.Customer, error)
+	// createCustomers writes all customers or none.
+	createCustomers(ctx context.Context, batch []*newCustomer) ([]*chinookv1.Customer, error)
+	close()
 }

@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ItemForm } from "../../src/database/page-request.ts";
 import { createItemWriter } from "../../src/database/sql/read/item-bytes.ts";
+import { createWireReader } from "../../src/database/sql/read/wires.ts";
 import { itemColumns, type Statement } from "../../src/database/sql/statements.ts";
 import { insertChild, insertResource } from "../../src/database/sql/write-statements.ts";
 import {
@@ -17,7 +18,7 @@ import {
 import { runSteps } from "../../src/database/sqlite/connection/run-steps.ts";
 import { createStatementRunner } from "../../src/database/sqlite/connection/statement-runner.ts";
 import { createReader, type Reader } from "../../src/database/sqlite/readers/reader.ts";
-import { createWireReader } from "../../src/database/sqlite/readers/wires.ts";
+import { joinsBytes, selectWires } from "../../src/database/sqlite/readers/row-statements.ts";
 import { applyReadMask, resolveReadMask } from "../../src/query/read-mask.ts";
 import { checksumOf } from "../../src/schema/checksum.ts";
 import type { ResourcePlan } from "../../src/schema/plan.ts";
@@ -259,7 +260,7 @@ test.for(["UTF-8", "UTF-16le", "UTF-16be"])(
         insert.run(key, bytes, REVISION, checksumOf(bytes, key, REVISION));
       });
       const rows = blobs.map(({ length }, index) => ({ key: BigInt(index + 1), length })).reverse();
-      const read = createWireReader(other)(plan, rows);
+      const read = createWireReader(selectWires, joinsBytes(other))(plan, rows);
       const found = runSteps(createStatementRunner(other), read).map((bytes) =>
         Buffer.from(bytes as Uint8Array),
       );

@@ -1,5 +1,5 @@
-// A PostgreSQL server for tests: its programs come from npm, and it lives as long as the process that
-// needs it, in a folder of its own.
+// A PostgreSQL server for tests and measurements: its programs come from npm, and it lives as long as the
+// process that needs it, in a folder of its own.
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -13,6 +13,8 @@ import pg from "pg";
 
 /** A server that runs. */
 export interface PostgresServer {
+  /** Of the process that all others of the server are below. */
+  readonly pid: number;
   /** The URL of one of its databases. */
   urlOf(database: string): string;
   /** Makes a database, as a copy of another if that is named. */
@@ -26,9 +28,12 @@ let server: Promise<PostgresServer> | undefined;
 
 /** The server of this process. */
 export function postgresServer(): Promise<PostgresServer> {
-  server ??= start();
+  server ??= startPostgres(FOR_TESTS);
   return server;
 }
+
+/** A crash of the machine may lose everything. */
+const FOR_TESTS = ["fsync=off", "max_connections=200", "shared_buffers=32MB"];
 
 /** Runs a program until whoever holds the other end of its input is gone, be it killed; leaves no file. */
 const UNTIL_ABANDONED = '"$@" & read -r _; kill -QUIT $!; wait; rm -rf "$0"';
@@ -36,8 +41,12 @@ const UNTIL_ABANDONED = '"$@" & read -r _; kill -QUIT $!; wait; rm -rf "$0"';
 /** Nobody's: PostgreSQL refuses to run as root. */
 const NOBODY = 65_534;
 
-async function start(): Promise<PostgresServer> {
-  const directory = mkdtempSync(join(tmpdir(), "protostore-postgres-"));
+/** Starts a server with these settings, in a new folder in `parent`. */
+export async function startPostgres(
+  settings: readonly string[],
+  parent = tmpdir(),
+): Promise<PostgresServer> {
+  const directory = mkdtempSync(join(parent, "protostore-postgres-"));
   const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   if (user.uid !== undefined) chownSync(directory, NOBODY, NOBODY);
   const data = join(directory, "data");
@@ -46,7 +55,6 @@ async function start(): Promise<PostgresServer> {
   const inBytes = ["--no-locale", "--encoding=UTF8"];
   execFileSync(join(programs, "initdb"), [...initArguments, ...inBytes], { ...user, cwd: "/" });
   const port = await freePort();
-  const settings = ["fsync=off", "max_connections=200", "shared_buffers=32MB"];
   const child = spawn(
     "sh",
     [
@@ -62,6 +70,7 @@ async function start(): Promise<PostgresServer> {
   const urlOf = (database: string) => `postgres://postgres@127.0.0.1:${port}/${database}`;
   const admin = await connect(child, urlOf("postgres"));
   return {
+    pid: child.pid as number,
     urlOf,
     async create(database, template = "template0") {
       await admin.query(`CREATE DATABASE ${database} TEMPLATE ${template}`);

@@ -28,6 +28,7 @@ import {
 import { rowDialect } from "../../src/database/sqlite/dialect/row-dialect.ts";
 import { readForeignCode } from "../../src/database/sqlite/writer/foreign-code.ts";
 import type { CommitterOptions } from "../../src/database/sqlite/writer/group-commit.ts";
+import { SQLITE_INSERTS } from "../../src/database/sqlite/writer/row-inserts.ts";
 
 /** What the steps end with, after a turn of the event loop for each answer. */
 export async function runStepsWaiting<T>(runner: StatementRunner, steps: Steps<T>): Promise<T> {
@@ -116,6 +117,7 @@ async function commitOnce(
     const tx: Transaction = {
       ...options,
       dialect: rowDialect(connection),
+      inserts: SQLITE_INSERTS,
       revision,
       now: timestamp(options.clock),
       nextKeys: new Map(),

@@ -30,9 +30,12 @@ function endsSession(code: string): boolean {
   return code === "57P01" || code === "57P02" || code === "57P03";
 }
 
-/** What steps know a constraint by; any other error is as it was. */
+/** What is wrong with the rows of a statement: their values, a constraint, their size, a trigger. */
+const REFUSALS = /^(?:22|23|54|P0)/;
+
+/** What steps know a refusal by; any other error is as it was. */
 export function toStepError(error: unknown): unknown {
-  if (!isServerError(error) || !error.code.startsWith("23")) return error;
+  if (!isServerError(error) || !REFUSALS.test(error.code)) return error;
   if (error.code === "23503") return new ConstraintError("foreignKey", error);
   if (error.code !== "23505") return new ConstraintError("other", error);
   const isPrimaryKey = error.constraint?.endsWith("_pkey") === true;

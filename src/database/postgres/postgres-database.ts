@@ -7,17 +7,17 @@ import type { Durability } from "../../config.ts";
 import { invalidField, StoreError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import type { Log } from "../../observe/log.ts";
-import { hasCrc } from "../../schema/checksum.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { databaseClosed } from "../commit-queue.ts";
 import type { CallLimits, Database, Snapshot } from "../database.ts";
 import type { ServedDatabase } from "../served-database.ts";
 import { bareRowsBy } from "../sql/read/bare-rows.ts";
+import { isByKey, type JoinedRow, splitPage } from "../sql/read/joined-pages.ts";
 import { createListReader } from "../sql/read/lists.ts";
-import { assembleBatch, assemblePage, type ReadWires } from "../sql/read/pages.ts";
+import { assembleBatch, assemblePage } from "../sql/read/pages.ts";
+import { createWireReader } from "../sql/read/wires.ts";
 import { readOrStoreSecret } from "../sql/secret.ts";
 import type { Statement } from "../sql/statements.ts";
-import { allRows } from "../sql/steps.ts";
 import { verifyDatabase } from "../sql/verify/verify.ts";
 import { checkRows, type RowSource } from "../sql/verify/verify-rows.ts";
 import { readStatus } from "./database-status.ts";
@@ -27,7 +27,7 @@ import { translatePostgresError } from "./errors.ts";
 import { createListCosts } from "./list-costs.ts";
 import { createPointReader } from "./point-reader.ts";
 import { createReaderPool } from "./reader-pool.ts";
-import { selectWires } from "./row-statements.ts";
+import { selectJoinedPage, selectWires } from "./row-statements.ts";
 import { runSteps } from "./run-steps.ts";
 import { openSession, type Session } from "./session.ts";
 import { createWriter } from "./writer.ts";
@@ -55,12 +55,6 @@ export interface PostgresDatabase extends ServedDatabase {
   session(): Promise<Session>;
 }
 
-const readWires: ReadWires = function* readWires(plan, rows) {
-  const keys = rows.map(({ key }) => key);
-  const found = yield* allRows(selectWires(plan, keys));
-  return found.map(([wire, crc]) => (hasCrc(wire, crc) ? wire : undefined));
-};
-
 /** Opens the database, whose schema must be up to date. It connects when it is asked for something. */
 export function openPostgres(options: PostgresOptions): PostgresDatabase {
   const {
@@ -75,7 +69,7 @@ export function openPostgres(options: PostgresOptions): PostgresDatabase {
   const connectFor = (statementTimeoutMs: number) => () =>
     openSession({ url, connectTimeoutMs: limits.connectTimeoutMs, statementTimeoutMs });
   const connect = connectFor(limits.readTimeoutMs + limits.readGraceMs);
-  const source = { registry, dialect: POSTGRES, readWires };
+  const source = { registry, dialect: POSTGRES, readWires: createWireReader(selectWires) };
   const writer = readOnly
     ? undefined
     : createWriter({
@@ -115,6 +109,13 @@ export function openPostgres(options: PostgresOptions): PostgresDatabase {
   const list = createListReader({
     factsOf: async (plan) => readTableFacts(await session(), plan),
     page,
+    async readShort(asked, call) {
+      if (!isByKey(asked)) return undefined;
+      const { plan, after, pageSize } = asked;
+      const joined = selectJoinedPage(plan, after?.[0], limits.shortPageRowBytes, pageSize + 1);
+      const { row } = await readers.readOne(joined, call);
+      return splitPage(asked, row as JoinedRow);
+    },
     async refuseCostly(asked, first) {
       refuseNul(first);
       await costs.refuseScan(asked, first, limits.scanRowsMax);

@@ -4,6 +4,7 @@
 import { StoreError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import type { Log } from "../../observe/log.ts";
+import type { Row } from "../../schema/sql-value.ts";
 import { databaseClosed } from "../commit-queue.ts";
 import type { CallLimits } from "../database.ts";
 import type { Statement } from "../sql/statements.ts";
@@ -11,7 +12,7 @@ import { createWaitingCall, type WaitingCall } from "../waiting-call.ts";
 import { translatePostgresError } from "./errors.ts";
 import type { Session } from "./session.ts";
 
-/** What is read in a snapshot. */
+/** What is read on a connection. */
 type Work = (session: Session) => Promise<object>;
 
 /** Runs reads. */
@@ -24,6 +25,11 @@ export interface ReaderPool {
     work: (session: Session) => Promise<T>,
     limits?: CallLimits,
   ): Promise<T & { readonly revision: bigint }>;
+  /**
+   * The only row of a statement, which is a snapshot by itself.
+   * @throws StoreError as `read`
+   */
+  readOne(statement: Statement, limits?: CallLimits): Promise<{ readonly row: Row }>;
   /** The calls that have no answer yet. */
   readonly queued: number;
   close(): Promise<void>;
@@ -36,14 +42,15 @@ interface Reader {
   cancelling?: Promise<void> | undefined;
 }
 
-type Result = object & { readonly revision: bigint };
-type Call = WaitingCall<Work, Result>;
+type Call = WaitingCall<Work, object>;
 
 const OVERLOADED_RETRY_DELAY_MS = 200;
 
 const statement = (sql: string): Statement => ({ sql, parameters: [] });
 
 const BEGIN = statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+const COMMIT = statement("COMMIT");
+const ROLLBACK = statement("ROLLBACK");
 const REVISION = statement("SELECT revision FROM store_state");
 
 /** A pool without connections; they are made when they are needed. */
@@ -74,7 +81,7 @@ export function createReaderPool(
         call.onOver = () => {
           reader.cancelling = cancel(session);
         };
-        call.resolve(await inSnapshot(session, call.job));
+        call.resolve(await call.job(session));
       }
     } catch (error) {
       call.fail(isClosed ? databaseClosed() : translatePostgresError(error));
@@ -97,27 +104,34 @@ export function createReaderPool(
     }
   }
 
+  function run<T extends object>(
+    job: (session: Session) => Promise<T>,
+    callLimits: CallLimits = {},
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (isClosed) throw databaseClosed();
+      if (queue.size >= limits.readQueueMax) {
+        throw new StoreError("OVERLOADED", "too many reads are waiting", {
+          retryDelayMs: OVERLOADED_RETRY_DELAY_MS,
+          limit: "readQueueMax",
+        });
+      }
+      const call = createWaitingCall<Work, object>(
+        { job, resolve: (result) => resolve(result as T), reject },
+        callLimits,
+        limits.readTimeoutMs,
+      );
+      if (call.isOver) return;
+      queue.add(call);
+      call.onOver = () => queue.delete(call);
+      assign();
+    });
+  }
+
   return {
-    read<T extends object>(work: (session: Session) => Promise<T>, callLimits: CallLimits = {}) {
-      return new Promise<T & { readonly revision: bigint }>((resolve, reject) => {
-        if (isClosed) throw databaseClosed();
-        if (queue.size >= limits.readQueueMax) {
-          throw new StoreError("OVERLOADED", "too many reads are waiting", {
-            retryDelayMs: OVERLOADED_RETRY_DELAY_MS,
-            limit: "readQueueMax",
-          });
-        }
-        const call = createWaitingCall<Work, Result>(
-          { job: work, resolve: (result) => resolve(result as T & Result), reject },
-          callLimits,
-          limits.readTimeoutMs,
-        );
-        if (call.isOver) return;
-        queue.add(call);
-        call.onOver = () => queue.delete(call);
-        assign();
-      });
-    },
+    read: (work, callLimits) => run((session) => inSnapshot(session, work), callLimits),
+    readOne: (only, callLimits) =>
+      run(async (session) => ({ row: (await session.all(only))[0] ?? [] }), callLimits),
 
     get queued() {
       return queue.size + readers.filter(({ call }) => call).length;
@@ -138,15 +152,21 @@ export function createReaderPool(
 }
 
 /** What `work` reads, with the revision of the snapshot that it sees. */
-async function inSnapshot(session: Session, work: Work): Promise<Result> {
-  const begun = [session.run(BEGIN), session.all(REVISION)] as const;
+async function inSnapshot<T extends object>(
+  session: Session,
+  work: (session: Session) => Promise<T>,
+): Promise<T & { readonly revision: bigint }> {
+  // Sent together: what is read first need not wait for the snapshot to be there.
+  const begun = Promise.all([session.run(BEGIN), session.all(REVISION)]);
+  const reading = work(session);
+  await Promise.allSettled([begun, reading]);
   try {
-    const [, rows] = await Promise.all(begun);
-    const read = await work(session);
-    await session.run(statement("COMMIT"));
+    const [, rows] = await begun;
+    const read = await reading;
+    await session.run(COMMIT);
     return { ...read, revision: rows[0]?.[0] as bigint };
   } catch (error) {
-    if (!session.lost) await session.run(statement("ROLLBACK")).catch(() => session.close());
+    if (!session.lost) await session.run(ROLLBACK).catch(() => session.close());
     throw error;
   }
 }

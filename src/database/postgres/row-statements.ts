@@ -3,8 +3,9 @@
 
 import { expectedCrc } from "../../schema/checksum.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
+import type { SqlValue } from "../../schema/sql-value.ts";
 import { rowsOf } from "../sql/rows-of.ts";
-import type { Statement } from "../sql/statements.ts";
+import { LIMIT, type Statement } from "../sql/statements.ts";
 
 /**
  * For each of the keys the key, the revision of the database, the bytes of its row, the CRC-32 that they
@@ -21,14 +22,48 @@ export function selectPoints(plan: ResourcePlan, keys: readonly bigint[]): State
   };
 }
 
-/** The bytes of the rows with these keys, in their order, and the CRC-32 that they must have. */
-export function selectWires(plan: ResourcePlan, keys: readonly bigint[]): Statement {
+/** What `SelectWires` is. */
+export function selectWires(
+  plan: ResourcePlan,
+  keys: readonly bigint[],
+  joined: boolean,
+): Statement {
   const { table, key } = plan.sql;
+  const crc = expectedCrc(table, key);
+  if (joined) {
+    const inOrder = "ORDER BY wanted.place";
+    return {
+      sql:
+        `SELECT string_agg(${table}.wire, '' ${inOrder}), string_agg((${crc})::text, ',' ${inOrder}) ` +
+        `FROM unnest(?::bigint[]) WITH ORDINALITY AS wanted(key, place) ` +
+        `JOIN ${rowsOf(plan)} ON ${table}.${key} = wanted.key`,
+      parameters: [`{${keys.join(",")}}`],
+    };
+  }
   return {
     sql:
-      `SELECT ${table}.wire, ${expectedCrc(table, key)} ` +
+      `SELECT ${table}.wire, ${crc} ` +
       `FROM unnest(?::bigint[]) WITH ORDINALITY AS wanted(key, place) ` +
       `JOIN ${rowsOf(plan)} ON ${table}.${key} = wanted.key ORDER BY wanted.place`,
     parameters: [`{${keys.join(",")}}`],
   };
+}
+
+/** A page by key, after the row `after` if there is one, as a `JoinedRow` with messages of up to `rowBytesMax`. */
+export function selectJoinedPage(
+  plan: ResourcePlan,
+  after: SqlValue | undefined,
+  rowBytesMax: number,
+  limit: number,
+): Statement {
+  const { table, key } = plan.sql;
+  const range = after === undefined ? "" : ` WHERE ${table}.${key} > ?`;
+  const sql =
+    "SELECT (SELECT revision FROM store_state), count(*), string_agg(id::text, ','), " +
+    "string_agg(size::text, ','), string_agg(wire, '') FROM (" +
+    `SELECT ${table}.${key} AS id, (length(${table}.wire)::bigint << 32) + (${expectedCrc(table, key)}) AS size, ` +
+    `CASE WHEN length(${table}.wire) <= ? THEN ${table}.wire END AS wire ` +
+    `FROM ${rowsOf(plan)}${range} ORDER BY ${table}.${key} ${LIMIT}) AS page`;
+  const from = after === undefined ? [] : [after];
+  return { sql, parameters: [BigInt(rowBytesMax), ...from, BigInt(limit)] };
 }

@@ -9,6 +9,7 @@ import type { Statement } from "../sql/statements.ts";
 import { type Address, readAddress } from "./address.ts";
 import { isServerError } from "./errors.ts";
 import { type Account, readPassword } from "./password.ts";
+import { createPreparedNames } from "./prepared-names.ts";
 import { numbered, toParameter } from "./statement-text.ts";
 import { type Encryption, readEncryption } from "./tls.ts";
 
@@ -125,12 +126,18 @@ async function connect(
   });
   await client.connect();
 
-  function query(statement: Statement) {
-    return client.query<SqlValue[]>({
-      text: numbered(statement),
-      values: statement.parameters.map(toParameter),
-      rowMode: "array",
-    });
+  const names = createPreparedNames();
+
+  async function query(statement: Statement) {
+    const text = numbered(statement);
+    const values = statement.parameters.map(toParameter);
+    try {
+      const name = names.nameOf(text);
+      return await client.query<SqlValue[]>({ text, values, rowMode: "array", name });
+    } catch (error) {
+      names.failed(error);
+      throw error;
+    }
   }
 
   return {

@@ -4,12 +4,12 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { type Clock, timestamp } from "../../clock.ts";
 import type { Durability } from "../../config.ts";
-import type { Limits } from "../../limits.ts";
-import type { ResourcePlan } from "../../schema/plan.ts";
+import { type Limits, messageBytesMax } from "../../limits.ts";
+import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import { type ChangeCount, countChanges, createChangeCounts } from "../change.ts";
 import { createCommitQueue, databaseClosed } from "../commit-queue.ts";
 import type { Database } from "../database.ts";
-import type { Statement } from "../sql/statements.ts";
+import { type Statement, selectNextKey } from "../sql/statements.ts";
 import {
   type AppliedGroup,
   applyGroup,
@@ -19,9 +19,11 @@ import {
   prepareAll,
   whyOverdue,
 } from "../sql/write/group.ts";
+import type { RowInserts } from "../sql/write/transaction.ts";
 import { POSTGRES } from "./dialect/postgres-dialect.ts";
 import { synchronousCommit } from "./durability.ts";
 import { translatePostgresError } from "./errors.ts";
+import { readRowInserts } from "./row-inserts.ts";
 import { runSteps } from "./run-steps.ts";
 import type { Session } from "./session.ts";
 
@@ -45,9 +47,6 @@ export interface Writer {
   close(): Promise<void>;
 }
 
-/** As much as a List response has beside the one message of its page. */
-const LIST_RESPONSE_BYTES = 1_024;
-
 const statement = (sql: string): Statement => ({ sql, parameters: [] });
 
 const BEGIN = statement("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
@@ -64,13 +63,19 @@ export function createWriter(options: WriterOptions): Writer {
   const settings = settingsOf(options);
   const queue = createCommitQueue(limits, (group) => void carryOut(group));
   const changes = createChangeCounts();
-  const messageBytesMax = limits.sendMessageBytes - LIST_RESPONSE_BYTES;
+  const bytesMax = messageBytesMax(limits);
   let session: Session | undefined;
+  /** Read when the connection was made. */
+  let inserts: RowInserts;
   let isClosed = false;
 
   async function connected(): Promise<Session> {
     if (isClosed) throw databaseClosed();
-    if (!session || session.lost) session = await connect();
+    if (!session || session.lost) {
+      const made = await connect();
+      inserts = await readRowInserts(made, plans);
+      session = made;
+    }
     return session;
   }
 
@@ -100,9 +105,9 @@ export function createWriter(options: WriterOptions): Writer {
 
   async function inTransaction(own: Session, entries: readonly Entry[]): Promise<AppliedGroup> {
     try {
-      const revision = await begin(own);
       const isLone = entries.length === 1;
-      const applied = await runSteps(own, applyGroup(transaction(own, revision), entries, isLone));
+      const shared = await begin(own, entries);
+      const applied = await runSteps(own, applyGroup(shared, entries, isLone));
       if (!applied.changed) {
         await own.run(ROLLBACK);
         return applied;
@@ -116,23 +121,39 @@ export function createWriter(options: WriterOptions): Writer {
     }
   }
 
-  async function begin(own: Session): Promise<bigint> {
-    const begun = [BEGIN, settings].map((each) => own.run(each));
-    const [rows] = await Promise.all([own.all(LOCK), ...begun]);
-    return rows[0]?.[0] as bigint;
+  /** Takes the lock, and asks for the keys of new rows in the same round trip. */
+  async function begin(own: Session, entries: readonly Entry[]): Promise<GroupTransaction> {
+    const tables = tablesOfCreates(entries);
+    const [, , [locked] = [], ...keys] = await Promise.all([
+      own.run(BEGIN),
+      own.run(settings),
+      own.all(LOCK),
+      ...tables.map((table) => own.all(selectNextKey(table))),
+    ]);
+    const nextKeys = new Map<string, bigint>();
+    for (const [index, { table }] of tables.entries()) {
+      const key = keys[index]?.[0]?.[0];
+      if (typeof key === "bigint") nextKeys.set(table, key);
+    }
+    return transaction(own, locked?.[0] as bigint, nextKeys);
   }
 
-  function transaction(own: Session, revision: bigint): GroupTransaction {
+  function transaction(
+    own: Session,
+    revision: bigint,
+    nextKeys: Map<string, bigint>,
+  ): GroupTransaction {
     return {
       plans,
       registry,
       dialect: POSTGRES,
-      messageBytesMax,
-      answerBytesMax: messageBytesMax,
+      inserts,
+      messageBytesMax: bytesMax,
+      answerBytesMax: bytesMax,
       requestRetentionMs: limits.requestRetentionMs,
       revision,
       now: timestamp(clock),
-      nextKeys: new Map(),
+      nextKeys,
       foreign: NO_FOREIGN_CODE,
       watch: undefined,
       isOpen: () => own.lost === undefined,
@@ -166,4 +187,13 @@ function settingsOf({ limits, durability }: WriterOptions): Statement {
   };
   const calls = Object.entries(values).map(([name, sql]) => `set_config('${name}', ${sql}, true)`);
   return statement(`SELECT ${calls.join(", ")}`);
+}
+
+/** The tables that new rows come into. */
+function tablesOfCreates(entries: readonly Entry[]): readonly TablePlan[] {
+  const plans = new Set<ResourcePlan>();
+  for (const { operations } of entries) {
+    for (const each of operations) if (each.kind === "create") plans.add(each.plan);
+  }
+  return [...plans].flatMap((plan) => [plan, ...plan.children]);
 }

@@ -13,10 +13,10 @@ export function insertResource(plan: ResourcePlan, row: ResourceRow): Statement 
   return insertResources(plan, [row]);
 }
 
-/** Inserts resource rows with one statement. */
+/** Inserts resource rows with one statement, whose text has each of their values. */
 export function insertResources(plan: ResourcePlan, rows: readonly ResourceRow[]): Statement {
   const parameters: SqlValue[] = [];
-  for (const row of rows) parameters.push(row.key, ...resourceCells(row));
+  for (const row of rows) parameters.push(...resourceCells(row));
   return { sql: insertText(plan, rows.length), parameters };
 }
 
@@ -28,7 +28,7 @@ function insertText(plan: ResourcePlan, rows: number): string {
   insertTexts.set(plan, texts);
   let text = texts.get(rows);
   if (text === undefined) {
-    const names = [plan.sql.key, ...resourceNames(plan)];
+    const names = resourceNames(plan);
     const marks = `(${names.map(() => "?").join(", ")})`;
     const values = Array.from({ length: rows }, () => marks).join(", ");
     text = `INSERT INTO ${plan.sql.table} (${names.join(", ")}) VALUES ${values}`;
@@ -75,12 +75,7 @@ function changedCells(
 
 /** Inserts a child row. */
 export function insertChild(plan: ChildPlan, row: ChildRow): Statement {
-  return insert(plan.sql.table, childNames(plan), [
-    row.key,
-    row.parentKey,
-    row.data,
-    ...row.columns,
-  ]);
+  return insert(plan.sql.table, childNames(plan), childCells(row));
 }
 
 /** Replaces the cells of a child row that differ from `previous`; undefined if none does. */
@@ -125,14 +120,21 @@ export function orAbort({ sql, parameters }: Statement): Statement {
   return { sql: sql.replace(/^(?:INSERT|UPDATE)\b/, "$& OR ABORT"), parameters };
 }
 
-function resourceNames(plan: ResourcePlan): string[] {
+/** The columns of a new resource row, as they stand in SQL text. */
+export function resourceNames(plan: ResourcePlan): string[] {
   const system = ["revision", "created_at", "updated_at", "wire", "checksum", "data"];
-  return [...system, ...plan.columns.map(({ sqlName }) => sqlName)];
+  return [plan.sql.key, ...system, ...plan.columns.map(({ sqlName }) => sqlName)];
 }
 
-function resourceCells(row: ResourceRow): SqlValue[] {
-  const { revision, createdAt, updatedAt, wire, data, columns } = row;
-  return [revision, createdAt, updatedAt, wire, rowChecksum(row), data, ...columns];
+/** The values of `resourceNames`. */
+export function resourceCells(row: ResourceRow): SqlValue[] {
+  const { key, revision, createdAt, updatedAt, wire, data, columns } = row;
+  return [key, revision, createdAt, updatedAt, wire, rowChecksum(row), data, ...columns];
+}
+
+/** The values of `childNames`. */
+export function childCells({ key, parentKey, data, columns }: ChildRow): SqlValue[] {
+  return [key, parentKey, data, ...columns];
 }
 
 function rowChecksum({

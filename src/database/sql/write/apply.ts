@@ -10,7 +10,7 @@ import { selectPresence } from "../statements.ts";
 import { ConstraintError, change, getRow, type Steps } from "../steps.ts";
 import { applyDelete } from "./delete.ts";
 import { applyFill } from "./fill.ts";
-import { createsFrom, insertTogether, TOGETHER_MAX } from "./insert.ts";
+import { createsFrom, insertTogether } from "./insert.ts";
 import { applyMend } from "./mend.ts";
 import { checkNew, type Prepared, type PreparedUpdate, prepareOperation } from "./prepare.ts";
 import { checkEtag, insert, readStored, replace, type Stored, type Written } from "./stored.ts";
@@ -27,8 +27,8 @@ export function* applyOperations(
   const stored: StoredRows = [];
   const updated = new Set<string>();
   // Some at a time: what all messages of a batch are decoded to would outlive the young generation.
-  for (let i = 0; i < operations.length; i += TOGETHER_MAX) {
-    const some = operations.slice(i, i + TOGETHER_MAX);
+  for (let i = 0; i < operations.length; i += tx.inserts.rowsMax) {
+    const some = operations.slice(i, i + tx.inserts.rowsMax);
     const prepared = some.map((each) => prepareOperation(each, tx.registry));
     for (const each of prepared) if (each.kind === "update") refuseTwice(updated, each);
     stored.push(...(yield* applyPrepared(tx, prepared)));
@@ -47,7 +47,7 @@ function refuseTwice(updated: Set<string>, { plan, key, path }: PreparedUpdate):
 function* applyPrepared(tx: Transaction, operations: readonly Prepared[]): Steps<StoredRows> {
   const stored: StoredRows = [];
   while (stored.length < operations.length) {
-    const creates = createsFrom(operations, stored.length, (operation) => operation);
+    const creates = createsFrom(operations, stored.length, (operation) => operation, tx.inserts);
     const news = creates.map((create) => ({ create, revision: tx.revision }));
     const together = news.length > 1 ? yield* insertTogether(tx, news) : undefined;
     if (together) {

@@ -139,6 +139,18 @@ export function* writeChildren(
   for (const key of removed) yield* write(tx, child, deleteByKey(child, key), 1);
 }
 
+/** Inserts new child rows, whose parents' rows are there. */
+export function* insertChildren(
+  tx: Pick<Transaction, "foreign" | "inserts">,
+  child: ChildPlan,
+  rows: readonly ChildRow[],
+): Steps<void> {
+  if (rows.length === 0) return;
+  const together = tx.inserts.children(child, rows);
+  if (together) return yield* write(tx, child, together, rows.length);
+  for (const row of rows) yield* write(tx, child, insertChild(child, row), 1);
+}
+
 /** A key that no row has, after those of `items`. */
 function* numberAfter(
   tx: Transaction,

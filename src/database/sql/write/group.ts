@@ -84,7 +84,7 @@ export function* applyGroup(
 function* applyAll(group: Group, entries: readonly Entry[]): Steps<Outcome[]> {
   const outcomes: Outcome[] = [];
   while (outcomes.length < entries.length) {
-    const creates = createsFrom(entries, outcomes.length, onlyOperation);
+    const creates = createsFrom(entries, outcomes.length, onlyOperation, group.shared.inserts);
     const some = entries.slice(outcomes.length, outcomes.length + Math.max(creates.length, 1));
     group.shared.concern?.(some[0]?.id, some.at(-1)?.id);
     const together = yield* applyTogether(group, some, creates);

@@ -4,7 +4,8 @@
 
 import type { Registry } from "@bufbuild/protobuf";
 import { type ResourceIdentity, StoreError } from "../../../errors.ts";
-import type { ResourcePlan, TablePlan } from "../../../schema/plan.ts";
+import type { ChildPlan, ResourcePlan, TablePlan } from "../../../schema/plan.ts";
+import type { ChildRow, ResourceRow } from "../../../schema/row.ts";
 import { INT64_MAX } from "../../../schema/sql-value.ts";
 import type { Change } from "../../change.ts";
 import type { RowDialect } from "../dialect.ts";
@@ -17,6 +18,7 @@ export interface Transaction {
   readonly plans: readonly ResourcePlan[];
   readonly registry: Registry;
   readonly dialect: RowDialect;
+  readonly inserts: RowInserts;
   /** The largest message that is stored. */
   readonly messageBytesMax: number;
   /** The most bytes of messages that one answer can have. */
@@ -37,6 +39,18 @@ export interface Transaction {
   readonly watch: Watch | undefined;
   /** False if the database has rolled the transaction back, as a constraint may ask it to. */
   isOpen(): boolean;
+}
+
+/** How many new rows of one table are inserted together. */
+export interface RowInserts {
+  /** The most rows of one statement. */
+  readonly rowsMax: number;
+  /** How many of so many rows one statement is to insert, at least one. */
+  fitting(rows: number): number;
+  /** The statement for rows of a resource; undefined if they must go one by one. */
+  resources(plan: ResourcePlan, rows: readonly ResourceRow[]): Statement | undefined;
+  /** The statement for child rows; undefined as above. */
+  children(child: ChildPlan, rows: readonly ChildRow[]): Statement | undefined;
 }
 
 /** What others have put on the tables that our statements write. */

@@ -6,12 +6,13 @@ import type { OnStatement } from "../../../observe/statement-run.ts";
 import type { Snapshot } from "../../database.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../../page-request.ts";
 import { assembleBatch, assemblePage } from "../../sql/read/pages.ts";
+import { createWireReader } from "../../sql/read/wires.ts";
 import type { Statement } from "../../sql/statements.ts";
 import { type Connection, checkWhileReading, schemaMismatch } from "../connection/connection.ts";
 import { runSteps } from "../connection/run-steps.ts";
 import { createStatementRunner, type StatementRunner } from "../connection/statement-runner.ts";
 import { rowDialect } from "../dialect/row-dialect.ts";
-import { createWireReader } from "./wires.ts";
+import { joinsBytes, selectWires } from "./row-statements.ts";
 
 /** Reads, blocking its thread. Every method fails with what SQLite or the rows fail with. */
 export interface Reader {
@@ -33,7 +34,7 @@ export function createReader(
 ): Reader {
   checkWhileReading(connection, check);
   const runner = checked(createStatementRunner(connection, { onStatement }), check);
-  const readWires = createWireReader(connection);
+  const readWires = createWireReader(selectWires, joinsBytes(connection));
   const source = { registry, dialect: rowDialect(connection), readWires };
   return {
     read: (statements) =>

@@ -6,6 +6,7 @@ import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { SqlValue } from "../../../schema/sql-value.ts";
 import { rowsOf } from "../../sql/rows-of.ts";
 import { LIMIT, type Statement } from "../../sql/statements.ts";
+import { type Connection, readPragma } from "../connection/connection.ts";
 
 /**
  * Bytes, revision of the database, and the CRC-32 that the bytes must have; the only parameter is the
@@ -25,10 +26,12 @@ export function selectWire(plan: ResourcePlan, key: bigint): Statement {
 /** Asked for with every Get. */
 const wireTexts = new WeakMap<ResourcePlan, string>();
 
-/**
- * The bytes of the rows with these keys, in their order, and the CRC-32 that they must have: a row for
- * each, or one with all `joined`.
- */
+/** SQLite joins texts: bytes stay what they are only if they are in its own encoding already. */
+export function joinsBytes(connection: Connection): boolean {
+  return readPragma(connection, "encoding") === "UTF-8";
+}
+
+/** What `SelectWires` is. */
 export function selectWires(
   plan: ResourcePlan,
   keys: readonly bigint[],
@@ -46,11 +49,7 @@ export function selectWires(
   };
 }
 
-/**
- * A page by key, after the row `after` if there is one, as one row: the revision of the database, how
- * many rows it has, their keys, for each message its length times 2^32 plus the CRC-32 that it must
- * have, and the messages of up to `rowBytesMax`, joined. One number for each costs less than two.
- */
+/** A page by key, after the row `after` if there is one, as a `JoinedRow` with messages of up to `rowBytesMax`. */
 export function selectJoinedPage(
   plan: ResourcePlan,
   after: SqlValue | undefined,

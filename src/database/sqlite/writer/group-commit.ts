@@ -29,6 +29,7 @@ import { rowDialect } from "../dialect/row-dialect.ts";
 import type { StatementTeller } from "../threads/told-statements.ts";
 import { readForeignCode, type SchemaCode } from "./foreign-code.ts";
 import { waitForLock } from "./lock-wait.ts";
+import { SQLITE_INSERTS } from "./row-inserts.ts";
 import { guardTables } from "./table-guards.ts";
 
 /** What is the same for all transactions. */
@@ -161,6 +162,7 @@ export function createCommitter(connection: Connection, options: CommitterOption
     const shared = {
       ...settings,
       dialect,
+      inserts: SQLITE_INSERTS,
       now,
       nextKeys: new Map(),
       foreign,

@@ -5,6 +5,7 @@ import { flushCompileCache } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import type { Durability } from "../../../config.ts";
 import { StoreError } from "../../../errors.ts";
+import { messageBytesMax } from "../../../limits.ts";
 import { tellAll } from "../../../observe/tell-all.ts";
 import type { Report } from "../../sql/write/group.ts";
 import { closeOnceMore } from "../connection/close-again.ts";
@@ -24,9 +25,6 @@ import { guardIfFree } from "./table-guards.ts";
 import { runUpkeep } from "./upkeep.ts";
 import { keepWal } from "./wal.ts";
 import type { WriterAnswers, WriterData, WriterReply, WriterRequest } from "./writer-messages.ts";
-
-/** As much as a List response has beside the one message of its page. */
-const LIST_RESPONSE_BYTES = 1_024;
 
 /** The values that SQLite gives back. */
 const SYNCHRONOUS: Readonly<Record<Durability, { name: string; value: bigint }>> = {
@@ -80,8 +78,8 @@ function write(
     plans,
     registry,
     clock,
-    messageBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
-    answerBytesMax: limits.sendMessageBytes - LIST_RESPONSE_BYTES,
+    messageBytesMax: messageBytesMax(limits),
+    answerBytesMax: messageBytesMax(limits),
     requestRetentionMs: limits.requestRetentionMs,
     onStatement: tellAll([cells && countStatements(cells), teller?.onStatement]),
     concern: teller?.concern,

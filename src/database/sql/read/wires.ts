@@ -1,4 +1,4 @@
-// Reads the bytes of many rows at once, and checks them. SQLite puts them one after the other: a
+// Reads the bytes of many rows at once, and checks them. The database puts them one after the other: a
 // buffer for each of a thousand rows costs more than everything else that a page takes.
 // Must not be given rows without bytes.
 
@@ -7,22 +7,25 @@ import { hasCrc } from "../../../schema/checksum.ts";
 import { joinCrc } from "../../../schema/joined-crc.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { Row } from "../../../schema/sql-value.ts";
-import type { ReadWires, SizedRow } from "../../sql/read/pages.ts";
-import { allRows } from "../../sql/steps.ts";
-import { type Connection, readPragma } from "../connection/connection.ts";
-import { selectWires } from "./row-statements.ts";
+import type { Statement } from "../statements.ts";
+import { allRows } from "../steps.ts";
+import type { ReadWires, SizedRow } from "./pages.ts";
 
-/** SQLite joins texts: bytes stay what they are only if they are in its own encoding already. */
-export function joinsBytes(connection: Connection): boolean {
-  return readPragma(connection, "encoding") === "UTF-8";
-}
+/**
+ * The bytes of the rows with these keys, in their order, and the CRC-32 that they must have: a row for
+ * each, or one with all `joined`.
+ */
+export type SelectWires = (
+  plan: ResourcePlan,
+  keys: readonly bigint[],
+  joined: boolean,
+) => Statement;
 
-/** Reads bytes on `connection`. */
-export function createWireReader(connection: Connection): ReadWires {
-  const joins = joinsBytes(connection);
+/** Reads bytes; `joins` is false where the database would not leave joined bytes as they are. */
+export function createWireReader(select: SelectWires, joins = true): ReadWires {
   const read = (plan: ResourcePlan, rows: readonly SizedRow[], joined: boolean) => {
     const keys = rows.map(({ key }) => key);
-    return allRows(selectWires(plan, keys, joined));
+    return allRows(select(plan, keys, joined));
   };
   return function* readWires(plan, rows) {
     const [joined] = joins ? yield* read(plan, rows, true) : [];
@@ -46,7 +49,7 @@ function splitJoined(
     : undefined;
 }
 
-/** The numbers of a list that SQLite has joined by commas; none if one of them is not finite. */
+/** The numbers of a list that are joined by commas; none if one of them is not finite. */
 export function readNumbers(joined: string | null): number[] {
   try {
     // Four times as fast as to split the text.
