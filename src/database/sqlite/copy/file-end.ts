@@ -1,0 +1,54 @@
+// A file as one end of a copy: how its tables are made, and its rows.
+// Changes nothing.
+
+import type { Registry } from "@bufbuild/protobuf";
+import type { CopyEnd, TableShape } from "../../copy/copy-ends.ts";
+import type { Connection } from "../connection/connection.ts";
+import { createStatementRunner, type StatementRunner } from "../connection/statement-runner.ts";
+import { dialectOf } from "../dialect/sqlite-dialect.ts";
+
+/** The end that the connection has open. */
+export function fileEnd(
+  connection: Connection,
+  place: string,
+  registry: Registry,
+  runner: StatementRunner = createStatementRunner(connection),
+): CopyEnd {
+  const describe = async (table: string): Promise<TableShape | undefined> => {
+    const found = runner.all({
+      sql: "SELECT name, pk, hidden FROM pragma_table_xinfo(?)",
+      parameters: [table],
+    });
+    if (found.length === 0) return undefined;
+    const keys = found.filter(([, place]) => (place as bigint) > 0n);
+    return {
+      columns: found.filter(([, , hidden]) => hidden === 0n).map(([name]) => name as string),
+      primaryKey: keys
+        .sort(([, a], [, b]) => Number((a as bigint) - (b as bigint)))
+        .map(([name]) => name as string),
+    };
+  };
+  return {
+    place,
+    registry,
+    describe,
+    async tables() {
+      const sql =
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' " +
+        "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
+      return runner.all({ sql, parameters: [] }).map(([name]) => name as string);
+    },
+    rows: {
+      dialect: dialectOf(connection),
+      async read(statements) {
+        const isMade = (await describe("store_state")) !== undefined;
+        const state = { sql: "SELECT revision FROM store_state", parameters: [] };
+        const [revision] = (isMade ? runner.get(state) : undefined) ?? [0n];
+        return {
+          revision: revision as bigint,
+          rows: statements.map((statement) => runner.all(statement)),
+        };
+      },
+    },
+  };
+}
