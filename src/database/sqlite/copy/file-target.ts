@@ -1,4 +1,5 @@
-// A file that is copied into. Nobody migrates it meanwhile, and no server serves it until it is finished.
+// A file that is copied into. Nobody migrates it meanwhile, no server serves it until it is finished, and
+// references are not looked at: the rows that they are to come later.
 
 import type { Row, SqlValue } from "../../../schema/sql-value.ts";
 import { WRITING } from "../../../schema/triggers.ts";
