@@ -2,6 +2,7 @@
 // Changes nothing.
 
 import type { Registry } from "@bufbuild/protobuf";
+import { StoreError } from "../../../errors.ts";
 import type { CopyEnd, TableShape } from "../../copy/copy-ends.ts";
 import { inSql } from "../../copy/table-pages.ts";
 import type { Statement } from "../../sql/statements.ts";
@@ -23,7 +24,7 @@ export function serverEnd(session: Session, place: string, registry: Registry): 
       parameters: [inSql(table)],
     });
     if (rows.length === 0) return undefined;
-    const keys = rows.filter(([, place]) => place !== -1n);
+    const keys = rows.filter(([, at]) => at !== -1n);
     return {
       columns: rows.map(([name]) => name as string),
       primaryKey: keys
@@ -34,12 +35,14 @@ export function serverEnd(session: Session, place: string, registry: Registry): 
   return {
     place,
     registry,
-    describe: (table) => describe(table).catch(refuse),
+    describe: (table) => describe(table).catch((error) => refuse(place, error)),
     async tables() {
       const sql =
         "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND pg_table_is_visible(oid) " +
         "AND relnamespace <> 'pg_catalog'::regnamespace ORDER BY relname";
-      const rows = await session.all({ sql, parameters: [] }).catch(refuse);
+      const rows = await session
+        .all({ sql, parameters: [] })
+        .catch((error) => refuse(place, error));
       return rows.map(([name]) => name as string);
     },
     rows: {
@@ -53,13 +56,20 @@ export function serverEnd(session: Session, place: string, registry: Registry): 
           ]);
           return { revision: state[0]?.[0] as bigint, rows };
         } catch (error) {
-          throw translatePostgresError(error);
+          throw nameServer(place, error);
         }
       },
     },
   };
 }
 
-function refuse(error: unknown): never {
-  throw translatePostgresError(error);
+function refuse(place: string, error: unknown): never {
+  throw nameServer(place, error);
+}
+
+/** The error for what the server has failed with, which names it. */
+export function nameServer(place: string, error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const { code, message } = translatePostgresError(error);
+  return new StoreError(code, `${place}: ${message}`, { cause: error });
 }

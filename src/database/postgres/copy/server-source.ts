@@ -4,12 +4,11 @@
 import { StoreError } from "../../../errors.ts";
 import type { CopyEnd, CopySetup } from "../../copy/copy-ends.ts";
 import type { Statement } from "../../sql/statements.ts";
-import { translatePostgresError } from "../errors.ts";
 import { requireSupported } from "../migrate/migrate-up.ts";
 import { createSchemaProbe } from "../schema-probe.ts";
 import { openSession } from "../session.ts";
 import { withoutPassword } from "../url.ts";
-import { serverEnd } from "./server-end.ts";
+import { nameServer, serverEnd } from "./server-end.ts";
 
 /** How long a server may take to let a copy in. */
 export const CONNECT_TIMEOUT_MS = 10_000;
@@ -45,6 +44,6 @@ export async function withServerSource<T>(
       await session.close();
     }
   } catch (error) {
-    throw translatePostgresError(error);
+    throw nameServer(place, error);
   }
 }

@@ -19,7 +19,7 @@ import { createSchemaProbe, UNFINISHED_COPY } from "../schema-probe.ts";
 import { openSession, type Session } from "../session.ts";
 import { withoutPassword } from "../url.ts";
 import { arrayText, whyNotKept } from "./kept-values.ts";
-import { serverEnd } from "./server-end.ts";
+import { nameServer, serverEnd } from "./server-end.ts";
 import { CONNECT_TIMEOUT_MS } from "./server-source.ts";
 
 /**
@@ -31,17 +31,18 @@ export async function withServerTarget<T>(
   setup: CopySetup,
   action: (target: CopyTarget) => Promise<T>,
 ): Promise<T> {
+  const place = withoutPassword(url);
   try {
     const session = await openSession({ url, connectTimeoutMs: CONNECT_TIMEOUT_MS });
     try {
       await session.run(statement("SET statement_timeout = 0"));
       await requireSupported(session);
-      return await action(serverTarget(session, withoutPassword(url), setup));
+      return await action(serverTarget(session, place, setup));
     } finally {
       await session.close();
     }
   } catch (error) {
-    throw translatePostgresError(error);
+    throw nameServer(place, error);
   }
 }
 

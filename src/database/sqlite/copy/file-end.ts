@@ -2,10 +2,13 @@
 // Changes nothing.
 
 import type { Registry } from "@bufbuild/protobuf";
+import type { Row } from "../../../schema/sql-value.ts";
 import type { CopyEnd, TableShape } from "../../copy/copy-ends.ts";
+import type { Statement } from "../../sql/statements.ts";
 import type { Connection } from "../connection/connection.ts";
 import { createStatementRunner, type StatementRunner } from "../connection/statement-runner.ts";
 import { dialectOf } from "../dialect/sqlite-dialect.ts";
+import { nameDatabase } from "../migrate/target.ts";
 
 /** The end that the connection has open. */
 export function fileEnd(
@@ -14,8 +17,16 @@ export function fileEnd(
   registry: Registry,
   runner: StatementRunner = createStatementRunner(connection),
 ): CopyEnd {
+  /** The other database of the copy has errors of its own kind. */
+  const all = (statement: Statement): readonly Row[] => {
+    try {
+      return runner.all(statement);
+    } catch (error) {
+      throw nameDatabase(place, error);
+    }
+  };
   const describe = async (table: string): Promise<TableShape | undefined> => {
-    const found = runner.all({
+    const found = all({
       sql: "SELECT name, pk, hidden FROM pragma_table_xinfo(?)",
       parameters: [table],
     });
@@ -36,18 +47,15 @@ export function fileEnd(
       const sql =
         "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' " +
         "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
-      return runner.all({ sql, parameters: [] }).map(([name]) => name as string);
+      return all({ sql, parameters: [] }).map(([name]) => name as string);
     },
     rows: {
       dialect: dialectOf(connection),
       async read(statements) {
         const isMade = (await describe("store_state")) !== undefined;
         const state = { sql: "SELECT revision FROM store_state", parameters: [] };
-        const [revision] = (isMade ? runner.get(state) : undefined) ?? [0n];
-        return {
-          revision: revision as bigint,
-          rows: statements.map((statement) => runner.all(statement)),
-        };
+        const [[revision] = [0n]] = isMade ? all(state) : [];
+        return { revision: revision as bigint, rows: statements.map(all) };
       },
     },
   };
