@@ -6,7 +6,6 @@ import { Argument, Command, Option } from "commander";
 import { beginCopy, type Copy, type CopyWatch, copyRows } from "../database/copy/copy.ts";
 import type { CopyEnd, CopySetup, CopyTarget } from "../database/copy/copy-ends.ts";
 import { type ProvedTable, proveCopy } from "../database/copy/prove.ts";
-import type { Database } from "../database/database.ts";
 import { isPostgresUrl } from "../database/postgres/url.ts";
 import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
 import { StoreError } from "../errors.ts";
@@ -97,7 +96,7 @@ async function copyAndProve(program: Program, copy: Copy, to: string): Promise<v
     for await (const table of proveCopy(copy, watch("prove"))) tables.push(table);
     bars.prove.end();
     print(describeProof(tables));
-    problems.push(...(await checkIndexes(program, to, copy)));
+    problems.push(...(await checkIndexes(program, to, copy.target)));
     if (problems.length === 0 && tables.every(({ isEqual }) => isEqual)) return;
   } catch (error) {
     if (error !== stopSignal.reason) throw error;
@@ -109,15 +108,18 @@ async function copyAndProve(program: Program, copy: Copy, to: string): Promise<v
   throw new StoreError("VERIFY_FAILED", `${copy.target.place} is not what ${copy.source.place} is`);
 }
 
-/** What is wrong with what is stored a second time, after it was made anew. */
+/** What is wrong with what a file has a second time, after it was made anew. */
 async function checkIndexes(
   { indexes = [], definitions }: Program,
-  to: string,
-  { target, plans }: Copy,
+  path: string,
+  { registry }: CopyEnd,
 ): Promise<readonly string[]> {
-  if (indexes.length === 0) return [];
+  // PostgreSQL keeps its indexes by itself.
+  if (isPostgresUrl(path) || indexes.length === 0) return [];
+  const { openSqlite } = await import("../database/sqlite/sqlite-database.ts");
+  const limits = { ...DEFAULT_LIMITS, readTimeoutMs: Number.POSITIVE_INFINITY };
+  const database = openSqlite({ path, readOnly: false, definitions, registry, limits });
   const problems: string[] = [];
-  const database = await openDatabase(to, definitions, target, plans);
   try {
     for (const index of indexes) {
       if ((await index.check(database)).length > 0) await index.rebuild(database);
@@ -130,22 +132,6 @@ async function checkIndexes(
     await database.close();
   }
   return problems;
-}
-
-/** As a server has it, but for the time that reads may take. */
-async function openDatabase(
-  place: string,
-  definitions: string,
-  { registry }: CopyEnd,
-  plans: Copy["plans"],
-): Promise<Database> {
-  const limits = { ...DEFAULT_LIMITS, readTimeoutMs: Number.POSITIVE_INFINITY };
-  if (!isPostgresUrl(place)) {
-    const { openSqlite } = await import("../database/sqlite/sqlite-database.ts");
-    return openSqlite({ path: place, readOnly: false, definitions, registry, limits });
-  }
-  const { openPostgres } = await import("../database/postgres/postgres-database.ts");
-  return openPostgres({ url: place, readOnly: false, plans, registry, limits: DEFAULT_LIMITS });
 }
 
 /** Each has types of its own, since each may know some that only its rows have. */

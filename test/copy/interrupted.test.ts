@@ -74,9 +74,9 @@ test("a file that is copied into until told to end goes on, and not with other r
     },
   });
   expect(await copyDatabase(path, to, stopAfter(1_000))).toMatchObject({ error: stop });
-  const isServed = await runCli("verify", "--database", to);
-  expect(isServed.stderr).toContain("an unfinished copy: run protostore copy again");
-  expect(await copyDatabase(to, newFile())).toMatchObject({ error: { code: "SCHEMA_MISMATCH" } });
+  expect(await copyDatabase(to, newFile())).toMatchObject({
+    error: { code: "SCHEMA_MISMATCH", message: expect.stringContaining("an unfinished copy") },
+  });
   expect(await copyDatabase(path, to, stopAfter(3_005))).toMatchObject({
     isResumed: true,
     error: stop,

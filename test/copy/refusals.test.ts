@@ -102,7 +102,7 @@ test("references to nothing, and lines and links of nothing, are named before an
 
 test("what PostgreSQL has and SQLite has not is named", async () => {
   const { url, other } = await makeEmpty();
-  await runCli("migrate", "up", "--database", url);
+  await copyDatabase(await makeSqliteFile(onTestFinished), url);
   await other.script(`
     INSERT INTO media_types VALUES (1, 'file');
     INSERT INTO tracks (TrackId, Name, MediaTypeId, Milliseconds, UnitPrice)

@@ -24,7 +24,7 @@ import { copyDatabase, hashesOf } from "./copying.ts";
 const PLANS = planResources(RESOURCES);
 const REGISTRY = registryOf(RESOURCES.map(({ resource }) => resource));
 /** How many random messages of each resource are tried. */
-const MESSAGES = 6;
+const MESSAGES = 4;
 
 /** An empty database that is gone when the test is over. */
 async function emptyUrl(): Promise<string> {

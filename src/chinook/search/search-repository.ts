@@ -134,8 +134,6 @@ const PAGE_ROWS = 500n;
 
 /** What is wrong with the index: its own pages, entries that are missing or differ, or too many. */
 export async function checkSearchIndex(database: Database): Promise<Finding[]> {
-  // PostgreSQL has no search yet.
-  if (database.driver !== "sqlite") return [];
   try {
     const { rows } = await database.read([REFRESH_INDEX, CHECK_PAGES]);
     const problems = (rows[1] ?? []).map(([problem]) => String(problem));

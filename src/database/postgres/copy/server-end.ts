@@ -7,8 +7,9 @@ import type { CopyEnd, TableShape } from "../../copy/copy-ends.ts";
 import { inSql } from "../../copy/table-pages.ts";
 import type { Statement } from "../../sql/statements.ts";
 import { POSTGRES } from "../dialect/postgres-dialect.ts";
-import { translatePostgresError } from "../errors.ts";
-import type { Session } from "../session.ts";
+import { explainPostgresError } from "../errors.ts";
+import { openSession, type Session } from "../session.ts";
+import { withoutPassword } from "../url.ts";
 
 const REVISION: Statement = { sql: "SELECT revision FROM store_state", parameters: [] };
 
@@ -69,7 +70,21 @@ function refuse(place: string, error: unknown): never {
 
 /** The error for what the server has failed with, which names it. */
 export function nameServer(place: string, error: unknown): StoreError {
-  if (error instanceof StoreError) return error;
-  const { code, message } = translatePostgresError(error);
+  return error instanceof StoreError ? error : named(place, error);
+}
+
+function named(place: string, error: unknown): StoreError {
+  const { code, message } = explainPostgresError(error);
   return new StoreError(code, `${place}: ${message}`, { cause: error });
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Connects. @throws StoreError, which names the server. */
+export async function connectTo(url: string): Promise<Session> {
+  try {
+    return await openSession({ url, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+  } catch (error) {
+    throw named(withoutPassword(url), error);
+  }
 }

@@ -6,12 +6,8 @@ import type { CopyEnd, CopySetup } from "../../copy/copy-ends.ts";
 import type { Statement } from "../../sql/statements.ts";
 import { requireSupported } from "../migrate/migrate-up.ts";
 import { createSchemaProbe } from "../schema-probe.ts";
-import { openSession } from "../session.ts";
 import { withoutPassword } from "../url.ts";
-import { nameServer, serverEnd } from "./server-end.ts";
-
-/** How long a server may take to let a copy in. */
-export const CONNECT_TIMEOUT_MS = 10_000;
+import { connectTo, nameServer, serverEnd } from "./server-end.ts";
 
 const statement = (sql: string): Statement => ({ sql, parameters: [] });
 
@@ -33,7 +29,7 @@ export async function withServerSource<T>(
 ): Promise<T> {
   const place = withoutPassword(url);
   try {
-    const session = await openSession({ url, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+    const session = await connectTo(url);
     try {
       for (const each of BEGIN) await session.run(each);
       await requireSupported(session);

@@ -2,6 +2,7 @@
 // made again when all are there; what makes them is kept in the database until then.
 
 import { randomUUID } from "node:crypto";
+import type { Durability } from "../../../config.ts";
 import { StoreError } from "../../../errors.ts";
 import type { Row, SqlValue } from "../../../schema/sql-value.ts";
 import type {
@@ -13,14 +14,14 @@ import type {
 } from "../../copy/copy-ends.ts";
 import { inSql } from "../../copy/table-pages.ts";
 import type { Statement } from "../../sql/statements.ts";
+import { synchronousCommit } from "../durability.ts";
 import { isServerError, translatePostgresError } from "../errors.ts";
 import { migrateUp, requireSupported } from "../migrate/migrate-up.ts";
 import { createSchemaProbe, UNFINISHED_COPY } from "../schema-probe.ts";
-import { openSession, type Session } from "../session.ts";
+import type { Session } from "../session.ts";
 import { withoutPassword } from "../url.ts";
 import { arrayText, whyNotKept } from "./kept-values.ts";
-import { nameServer, serverEnd } from "./server-end.ts";
-import { CONNECT_TIMEOUT_MS } from "./server-source.ts";
+import { connectTo, nameServer, serverEnd } from "./server-end.ts";
 
 /**
  * Runs `action` with the database, which must be there.
@@ -33,7 +34,7 @@ export async function withServerTarget<T>(
 ): Promise<T> {
   const place = withoutPassword(url);
   try {
-    const session = await openSession({ url, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+    const session = await connectTo(url);
     try {
       await session.run(statement("SET statement_timeout = 0"));
       await requireSupported(session);
@@ -58,17 +59,19 @@ function serverTarget(
   const token = randomUUID();
 
   /** What `work` does in one transaction, while our triggers, which are for other programs, rest. */
-  async function write<T>(work: () => Promise<T>, isOwner = true): Promise<T> {
+  async function write<T>(work: () => Promise<T>, durability: Durability = "full"): Promise<T> {
+    const durable = `SELECT set_config('synchronous_commit', ${synchronousCommit(durability)}, true)`;
     try {
       await Promise.all(
-        ["BEGIN", "SET LOCAL protostore.writing = '1'"].map((sql) => session.run(statement(sql))),
+        ["BEGIN", "SET LOCAL protostore.writing = '1'", durable].map((sql) =>
+          session.run(statement(sql)),
+        ),
       );
-      if (isOwner) await requireOwner();
       const result = await work();
       await session.commit();
       return result;
     } catch (error) {
-      if (!session.lost) await session.run(statement("ROLLBACK"));
+      if (!session.lost) await session.run(statement("ROLLBACK")).catch(() => session.close());
       throw error;
     }
   }
@@ -79,6 +82,14 @@ function serverTarget(
     );
     if (found === token) return;
     throw new StoreError("DATABASE_IN_USE", `another process copies into ${place}`);
+  }
+
+  /** What comes later is synced with the end of the copy, if not before. */
+  function writeRows<T>(work: () => Promise<T>): Promise<T> {
+    return write(async () => {
+      await requireOwner();
+      return work();
+    }, "relaxed");
   }
 
   async function takeAway(tables: readonly string[]): Promise<readonly string[]> {
@@ -131,7 +142,7 @@ function serverTarget(
           ),
         );
         for (const table of cleared) await session.run(statement(`DELETE FROM ${inSql(table)}`));
-      }, false);
+      });
     },
     async insert(table, rows) {
       const types = await readTypes(session, table);
@@ -143,15 +154,16 @@ function serverTarget(
         else refused.push({ row, reason });
       }
       try {
-        await write(() => insertRows(session, table, types, kept));
+        await writeRows(() => insertRows(session, table, types, kept));
         return refused;
       } catch (error) {
         if (!isOfRow(error)) throw error;
       }
-      return [...refused, ...(await write(() => insertEach(session, table, types, kept)))];
+      return [...refused, ...(await writeRows(() => insertEach(session, table, types, kept)))];
     },
     async complete(state) {
       await write(async () => {
+        await requireOwner();
         const made = await session.all(statement(`SELECT unnest(later) FROM ${UNFINISHED_COPY}`));
         for (const [make] of made) await session.script(make as string);
         await session.run(statement(`UPDATE ${UNFINISHED_COPY} SET later = '{}'`));
@@ -161,6 +173,7 @@ function serverTarget(
     },
     async finish(state) {
       await write(async () => {
+        await requireOwner();
         await setRevision(state);
         await session.script(`DROP TABLE ${UNFINISHED_COPY}`);
       });
