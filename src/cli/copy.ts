@@ -6,6 +6,7 @@ import { Argument, Command, Option } from "commander";
 import { beginCopy, type Copy, type CopyWatch, copyRows } from "../database/copy/copy.ts";
 import type { CopyEnd, CopySetup, CopyTarget } from "../database/copy/copy-ends.ts";
 import { type ProvedTable, proveCopy } from "../database/copy/prove.ts";
+import { readAddress } from "../database/postgres/address.ts";
 import { isPostgresUrl } from "../database/postgres/url.ts";
 import { readMigrationFiles } from "../database/sqlite/migrate/files.ts";
 import { StoreError } from "../errors.ts";
@@ -182,9 +183,9 @@ function isSame(from: string, to: string): boolean {
 }
 
 function placeOf(place: string): string {
-  if (isPostgresUrl(place) && URL.canParse(place)) {
-    const { hostname, port, pathname } = new URL(place);
-    return `${hostname}:${port || "5432"}${pathname}`;
+  if (isPostgresUrl(place)) {
+    const { host = "localhost", port = "5432", dbname = "" } = readAddress(place);
+    return `${host}:${port}/${dbname}`;
   }
   try {
     return realpathSync(place);
