@@ -49,6 +49,8 @@ export async function withServerTarget<T>(
 
 const statement = (sql: string, ...parameters: SqlValue[]): Statement => ({ sql, parameters });
 
+const UNDEFINED_TABLE = "42P01";
+
 function serverTarget(
   session: Session,
   place: string,
@@ -76,10 +78,13 @@ function serverTarget(
     }
   }
 
+  /** @throws StoreError DATABASE_IN_USE if another copy has begun since, or has even finished. */
   async function requireOwner(): Promise<void> {
-    const [[found] = []] = await session.all(
-      statement(`SELECT token FROM ${UNFINISHED_COPY} FOR UPDATE`),
-    );
+    const owner = statement(`SELECT token FROM ${UNFINISHED_COPY} FOR UPDATE`);
+    const [[found] = []] = await session.all(owner).catch((error: unknown) => {
+      if (isServerError(error) && error.code === UNDEFINED_TABLE) return [];
+      throw error;
+    });
     if (found === token) return;
     throw new StoreError("DATABASE_IN_USE", `another process copies into ${place}`);
   }
