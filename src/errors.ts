@@ -37,12 +37,13 @@ export type ErrorCode =
   | "BACKUP_UNAVAILABLE"
   | "NOT_SUPPORTED"
   | "INTERNAL"
-  // The operator: what stops a boot, a migration, an adoption or a restore.
+  // The operator: what stops a boot, a migration, an adoption, a restore or a copy.
   | "INVALID_CONFIG"
   | "INVALID_PLAN"
   | "SCHEMA_INCOMPATIBLE"
   | "UNMANAGED_DATABASE"
   | "NOT_ADOPTABLE"
+  | "NOT_COPYABLE"
   | "MIGRATION_DIRTY"
   | "MIGRATION_EDITED"
   | "MIGRATION_MISSING"

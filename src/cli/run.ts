@@ -53,6 +53,7 @@ function commandsOf(program: Program): Commands {
     verify: async () => (await import("./verify.ts")).verifyCommand(program),
     backup: async () => (await import("./backup.ts")).backupCommand(program),
     restore: async () => (await import("./restore.ts")).restoreCommand(program),
+    copy: async () => (await import("./copy.ts")).copyCommand(program),
     config: async () => (await import("./config.ts")).configCommand(program),
     checkpoint: async () => (await import("./checkpoint.ts")).checkpointCommand(),
     maintain: async () => (await import("./maintain.ts")).maintainCommand(),

@@ -19,6 +19,17 @@ export type FindingKind =
   | "revision"
   | "index";
 
+/**
+ * What was written wrongly is in the database itself, and a copy that has it too is faithful; anything
+ * else is damage.
+ */
+const FAITHFUL: ReadonlySet<FindingKind> = new Set(["dangling", "orphaned", "unreadable", "index"]);
+
+/** True for what a faithful copy has as well. */
+export function isFaithful(kind: FindingKind): boolean {
+  return FAITHFUL.has(kind);
+}
+
 /** Something that is not as it must be; `subject` is a resource name, or a table of the database. */
 export interface Finding {
   readonly kind: FindingKind;

@@ -229,7 +229,7 @@ function planTable(
   ] as const) {
     if (!isIdentifier(value)) throw invalidPlan(desc, `table.${option} must be an identifier`);
   }
-  if (RESERVED_TABLE.test(options.name)) {
+  if (isStoreTable(options.name)) {
     throw invalidPlan(desc, `table.name ${options.name} is taken by the store or by SQLite`);
   }
   const fields = desc.fields.filter((field) => !taken.has(field));
@@ -307,7 +307,12 @@ export const SYSTEM_COLUMNS = [
 
 /** The store's own tables, and names that its statements give to functions and subqueries. */
 const RESERVED_TABLE =
-  /^(?:sqlite(?:_.*)?|pragma_.*|json_(?:each|tree)|e\d+|store_(?:state|secrets|replaced|migrations)|id_high_water|completed_requests|stored_schemas|schema_(?:state|migrations|migrations_log))$/i;
+  /^(?:sqlite(?:_.*)?|pragma_.*|json_(?:each|tree)|e\d+|store_(?:state|secrets|replaced|migrations|copy)|id_high_water|completed_requests|stored_schemas|schema_(?:state|migrations|migrations_log))$/i;
+
+/** True for a table that no resource can have. */
+export function isStoreTable(name: string): boolean {
+  return RESERVED_TABLE.test(name);
+}
 
 /** Names from options become part of SQL text, so nothing but plain identifiers is let through. */
 function isIdentifier(name: string): boolean {

@@ -5,6 +5,7 @@ import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import fc from "fast-check";
 import { onTestFinished } from "vitest";
 import type { Database } from "../../src/database/database.ts";
+import type { MigrationFile } from "../../src/database/migrations/files.ts";
 import { migrateUp } from "../../src/database/postgres/migrate/migrate.ts";
 import { openPostgres } from "../../src/database/postgres/postgres-database.ts";
 import { openSession } from "../../src/database/postgres/session.ts";
@@ -34,19 +35,27 @@ const TYPES: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
+/** The statements of a migration that make the tables. */
+export const EVERYTHING_TABLES_THERE = TYPES.reduce(
+  (sql, [from, to]) => sql.replace(from, to),
+  EVERYTHING_TABLES,
+);
+
 let databases = 0;
 
-/** A new database with the tables. */
-export async function openEverything(): Promise<{ database: Database; url: string }> {
+/** A new database with the tables, which the migrations make if there are any. */
+export async function openEverything(
+  files: readonly MigrationFile[] = [],
+): Promise<{ database: Database; url: string }> {
   const server = await postgresServer();
   databases += 1;
   const name = `everything_${databases}`;
   await server.create(name);
   onTestFinished(() => server.drop(name));
   const url = server.urlOf(name);
-  await migrateUp(url, { files: [], lockTimeoutMs: 5_000 });
+  await migrateUp(url, { files, lockTimeoutMs: 5_000 });
   const session = await openSession({ url, connectTimeoutMs: 5_000 });
-  await session.script(TYPES.reduce((sql, [from, to]) => sql.replace(from, to), EVERYTHING_TABLES));
+  if (files.length === 0) await session.script(EVERYTHING_TABLES_THERE);
   await session.close();
   const database = openPostgres({
     url,
@@ -67,6 +76,14 @@ export async function storeEverything(count: number): Promise<{
   readonly messages: ReadonlyMap<bigint, ReflectMessage>;
 }> {
   const { database } = await openEverything();
+  return { database, messages: await fillEverything(database, count) };
+}
+
+/** Stores random messages; each by its key as it is stored. */
+export async function fillEverything(
+  database: Database,
+  count: number,
+): Promise<ReadonlyMap<bigint, ReflectMessage>> {
   const skip = (field: DescField) =>
     SKIPPED.has(field.name) && field.parent.file === EVERYTHING.file;
   const options = { registry: EVERYTHING_REGISTRY, storable: true, skip };
@@ -84,7 +101,7 @@ export async function storeEverything(count: number): Promise<{
     if (stored) messages.set(keyOf(stored), stored);
     if (messages.size === count) break;
   }
-  return { database, messages };
+  return messages;
 }
 
 /** The message as it is stored; undefined if it has a text with U+0000, which PostgreSQL does not have. */

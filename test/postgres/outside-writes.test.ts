@@ -137,3 +137,15 @@ test("what another program holds, a commit waits for; what it has broken, verify
   await database.commit([deleting(ArtistSchema, 1n, { force: true })]);
   expect((await listing(database, AlbumSchema)).count).toBe(0);
 });
+
+test("an index over times can be made and analyzed where there are rows, whatever is in them", async () => {
+  const { database, sql } = await opened();
+  await database.commit(sale(1));
+  await sql(`INSERT INTO invoices (InvoiceId, CustomerId, InvoiceDate, Total) VALUES
+    (2, 1, '2023-02-30', 1), (3, 1, '2023-02-28 23:59', 1), (4, 1, '0000-01-01', 1), (5, 1, 'soon', 1)`);
+  await sql("REINDEX TABLE invoices");
+  await sql("ANALYZE invoices");
+  const filter = 'invoice_time < "2023-03-01T00:00:00Z"';
+  const { messages } = await listing(database, InvoiceSchema, { filter });
+  expect(messages.map(keyOf)).toEqual([3n]);
+});

@@ -29,6 +29,9 @@ export interface SchemaProbe {
   refuseDifferences(): Promise<void>;
 }
 
+/** The table that a database has while it is copied into, and until the copy is proved. */
+export const UNFINISHED_COPY = "store_copy";
+
 /** What the migrations of this driver make. */
 const EXPECTED: ExpectedSchema = {
   triggersOf: ({ table, children }) =>
@@ -54,6 +57,11 @@ export function createSchemaProbe(
   files: readonly MigrationFile[],
 ): SchemaProbe {
   async function differences(): Promise<readonly string[]> {
+    const [[copy] = []] = await (await session()).all({
+      sql: "SELECT to_regclass(?)::text",
+      parameters: [UNFINISHED_COPY],
+    });
+    if (copy !== null) return ["it is an unfinished copy: run protostore copy again"];
     return findDifferences(plans, await describeTables(await session()), EXPECTED);
   }
 

@@ -84,7 +84,7 @@ async function readPage(
 }
 
 /** Reads those rows again that have a text which the driver may have mended, with its bytes. */
-async function withExactTexts(
+export async function withExactTexts(
   source: RowSource,
   plan: ResourcePlan,
   rows: readonly WholeRow[],

@@ -5,7 +5,7 @@ import type { Registry } from "@bufbuild/protobuf";
 import { StoreError } from "../../../errors.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { quoteName } from "../../../schema/sql-name.ts";
-import type { Finding, FindingKind } from "../../finding.ts";
+import { type Finding, isFaithful } from "../../finding.ts";
 import type { MigrationFile } from "../../migrations/files.ts";
 import { verifyDatabase } from "../../sql/verify/verify.ts";
 import { type Connection, translateSqliteError } from "../connection/connection.ts";
@@ -33,12 +33,6 @@ export type Proof = Pick<
 
 /** Proves the file at a path, and tells of how many rows that is done, of how many. */
 export type Prove = (path: string, onRows: (done: number, total: number) => void) => Promise<Proof>;
-
-/**
- * What was written wrongly is in the database itself, and a backup of it is faithful; anything else
- * is damage.
- */
-const FAITHFUL: ReadonlySet<FindingKind> = new Set(["dangling", "orphaned", "unreadable", "index"]);
 
 /**
  * Proves the file at `path`, which nobody may be writing to; blocks its thread.
@@ -93,7 +87,7 @@ export async function proveDatabase(
 }
 
 function refuseDamage(findings: readonly Finding[]): void {
-  const damage = findings.find(({ kind }) => !FAITHFUL.has(kind));
+  const damage = findings.find(({ kind }) => !isFaithful(kind));
   if (!damage) return;
   const message = `the database is damaged: ${damage.subject}: ${damage.problem}`;
   throw new StoreError("DATABASE_CORRUPT", message);

@@ -9,8 +9,15 @@ interface StateRow {
   readonly writing: unknown;
 }
 
+/** The table that a database has while it is copied into, and until the copy is proved. */
+export const UNFINISHED_COPY = "store_copy";
+
 /** What is wrong with the row, a line each; empty if nothing is, or if there is no such table. */
 export function findStateFaults(connection: Connection): readonly string[] {
+  const copy = connection
+    .prepare("SELECT 1 FROM sqlite_schema WHERE name = ?")
+    .get(UNFINISHED_COPY);
+  if (copy !== undefined) return ["it is an unfinished copy: run protostore copy again"];
   const type = connection
     .prepare("SELECT type FROM sqlite_schema WHERE lower(name) = 'store_state'")
     .pluck()
