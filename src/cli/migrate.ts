@@ -14,8 +14,10 @@ import {
   type NewTable,
 } from "../database/migrations/new-migration.ts";
 import { NO_VERSION } from "../database/migrations/version.ts";
+import { postgresTableScripts } from "../database/postgres/migrate/new-table.ts";
 import { isPostgresUrl, withoutPassword } from "../database/postgres/url.ts";
 import { createSqliteMigrator } from "../database/sqlite/migrate/migrator.ts";
+import { sqliteTableScripts } from "../database/sqlite/migrate/new-table.ts";
 import { StoreError } from "../errors.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { backupDirOption, backupKeyOption } from "./backup-options.ts";
@@ -145,24 +147,21 @@ function forceCommand(program: Program): Command {
 
 function createCommand(program: Program): Command {
   return new Command("create")
-    .description(
-      "write the files of a new migration, for each database that there are migrations for",
-    )
+    .description("write the files of a new migration, for each kind of database")
     .argument("<name>", "what it does: lower-case letters, digits and _")
     .option("--table <name>", "make it the table of a new resource")
     .option("--key <column>", "the primary key of that table, a whole number")
     .addOption(migrationsOption())
     .option("--dir <folder>", "the same, by its older name")
     .addOption(
-      new Option(
-        "--dialect <name>",
-        "write it for one of them only (default with a folder: sqlite)",
-      ).choices(Object.keys(DIALECTS)),
+      new Option("--dialect <name>", "the SQL of that folder (default: sqlite)").choices(
+        Object.keys(DIALECTS),
+      ),
     )
     .addHelpText("after", example("protostore migrate create labels --table labels --key LabelId"))
-    .action(async (name: string, flags: CreateFlags) => {
-      const folders = await Promise.all(foldersOf(program, flags));
-      for (const path of createMigration(name, folders, toNewTable(flags))) print(path);
+    .action((name: string, flags: CreateFlags) => {
+      const paths = createMigration(name, foldersOf(program, flags), toNewTable(flags));
+      for (const path of paths) print(path);
     });
 }
 
@@ -176,34 +175,25 @@ interface CreateFlags {
   readonly dialect?: Dialect;
 }
 
-/** How tables are made in each; nothing of the others is loaded. */
-const DIALECTS: Readonly<Record<Dialect, () => Promise<MigrationFolder["tableScripts"]>>> = {
-  sqlite: async () => (await import("../database/sqlite/migrate/new-table.ts")).sqliteTableScripts,
-  postgres: async () =>
-    (await import("../database/postgres/migrate/new-table.ts")).postgresTableScripts,
+/** How tables are made in each. */
+const DIALECTS: Readonly<Record<Dialect, MigrationFolder["tableScripts"]>> = {
+  sqlite: sqliteTableScripts,
+  postgres: postgresTableScripts,
 };
 
-/** The folder that is named, or the program's own. */
+/** The folder that is named, or the program's own: both, so that a number is that of one migration. */
 function foldersOf(
-  program: Program,
+  { migrations: own, postgresMigrations }: Program,
   { dir, migrations, dialect }: CreateFlags,
-): Promise<MigrationFolder>[] {
-  const folder = async (name: Dialect, path: string) => ({
-    dir: path,
-    tableScripts: await DIALECTS[name](),
-  });
+): readonly MigrationFolder[] {
   const named = dir ?? migrations;
-  if (named !== undefined) return [folder(dialect ?? "sqlite", named)];
-  const own = { sqlite: program.migrations, postgres: program.postgresMigrations };
-  const names = dialect ? [dialect] : (["sqlite", "postgres"] as const);
-  const folders = names.flatMap((name) =>
-    own[name] === undefined ? [] : [folder(name, own[name])],
-  );
-  if (folders.length > 0) return folders;
-  throw new StoreError(
-    "INVALID_CONFIG",
-    `there are no migrations for ${dialect}: give --migrations`,
-  );
+  if (named !== undefined) return [{ dir: named, tableScripts: DIALECTS[dialect ?? "sqlite"] }];
+  if (dialect !== undefined) {
+    throw new StoreError("INVALID_CONFIG", "--dialect is that of a folder: give --migrations");
+  }
+  const first = { dir: own, tableScripts: sqliteTableScripts };
+  if (postgresMigrations === undefined) return [first];
+  return [first, { dir: postgresMigrations, tableScripts: postgresTableScripts }];
 }
 
 function toNewTable({ table, key }: CreateFlags): NewTable | undefined {
