@@ -3,6 +3,7 @@ import { CACHE_FOLDER } from "./src/package-root.ts";
 
 /** What holds whatever the rows are in is tried over PostgreSQL too: test/support/driver.ts. */
 const BOTH = [
+  "test/durability/crash.test.ts",
   "test/laws/{conformance,standard-methods}.test.ts",
   "test/service/{errors,export-import,ids,invoices,lists,lost-update,outside-writes,playlists}.test.ts",
 ];
