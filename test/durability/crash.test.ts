@@ -2,10 +2,9 @@
 // is there after each restart, and nothing is there by halves.
 // `DURABILITY_KILLS=1000` makes the long version of it; docs/durability.md says what else may be set.
 
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { tempDir } from "../support/temp.ts";
+import { DRIVER, makeDatabase } from "../support/driver.ts";
 import { findingsOf } from "../support/verified.ts";
 import { checkAnswers } from "./answers.ts";
 import { crashFigures, printFigures } from "./figures.ts";
@@ -14,9 +13,9 @@ import { judge, settle } from "./judge.ts";
 import { startLoad } from "./load.ts";
 import { chooseSeed, createRandom, type Random } from "./random.ts";
 import { endGroup, type Server, spawnServer, startServer, waitUntilServing } from "./server.ts";
-import { readState } from "./state.ts";
+import { readState, untilForgotten } from "./state.ts";
 
-const KILLS = Number(process.env.DURABILITY_KILLS ?? 15);
+const KILLS = Number(process.env.DURABILITY_KILLS ?? (DRIVER === "sqlite" ? 15 : 4));
 /** More arguments of `protostore serve`, for example `--processes 2`. */
 const SERVE_ARGS = (process.env.DURABILITY_SERVE_ARGS ?? "").split(" ").filter(Boolean);
 /** `child` kills one of the server's own processes in every other round. */
@@ -38,7 +37,7 @@ test(`${KILLS} kills lose no acknowledged write and leave no half of a batch`, {
 }, async () => {
   const seed = chooseSeed();
   const random = createRandom(seed);
-  const database = join(tempDir(), "test.db");
+  const database = await makeDatabase();
   const history = createHistory();
   const bootsMs: number[] = [];
   const counts = { acknowledged: 0, unanswered: 0, carriedOut: 0, bootsKilled: 0 };
@@ -47,6 +46,7 @@ test(`${KILLS} kills lose no acknowledged write and leave no half of a batch`, {
   onTestFinished(() => server?.end("SIGKILL"));
 
   async function start(): Promise<Server> {
+    await untilForgotten(database);
     const started = await startServer(database, SERVE_ARGS);
     bootsMs.push(started.bootMs);
     return started;
@@ -54,7 +54,7 @@ test(`${KILLS} kills lose no acknowledged write and leave no half of a batch`, {
 
   /** Holds the database, which a server has opened again, against the history. */
   async function check(running: Server, touched: ReadonlySet<Item>, round: number) {
-    const state = readState(database);
+    const state = await readState(database);
     const verdict = judge(history, state);
     const message = `seed ${seed}, kill ${round}`;
     expect(verdict, message).toEqual({ lost: [], broken: [] });

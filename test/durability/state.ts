@@ -1,8 +1,11 @@
-// What is in a database file, read by plain SQL: the rows of the artists, the revision, and what
+// What is in a database, read by plain SQL: the rows of the artists, the revision, and of a file what
 // SQLite itself finds wrong.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { fromBinary } from "@bufbuild/protobuf";
 import { ArtistSchema } from "../../gen/chinook/v1/artist_pb.ts";
+import { openSession } from "../../src/database/postgres/session.ts";
+import { isPostgresUrl } from "../../src/database/postgres/url.ts";
 import {
   type Connection,
   isSqliteError,
@@ -25,9 +28,35 @@ export interface DatabaseState {
   readonly faults: readonly string[];
 }
 
-/** Reads a file beside the server that has it open. */
-export function readState(path: string): DatabaseState {
-  return withConnection(path, true, readAll);
+/** Reads a database beside the server that has it open. */
+export async function readState(database: string): Promise<DatabaseState> {
+  return isPostgresUrl(database) ? readServer(database) : withConnection(database, true, readAll);
+}
+
+/** One statement, and with it one snapshot. */
+const SELECT_ALL =
+  "SELECT ArtistId, Name, data ->> 'biography', wire, artists.revision, store_state.revision " +
+  "FROM store_state LEFT JOIN artists ON true";
+
+async function readServer(url: string): Promise<DatabaseState> {
+  const session = await openSession({ url, connectTimeoutMs: 5_000 });
+  const found = await session.all({ sql: SELECT_ALL, parameters: [] });
+  await session.close();
+  const faults: string[] = [];
+  const rows = found
+    .filter(([key]) => key !== null)
+    .map((row) => toRow(row.slice(0, 5) as RawRow, faults));
+  return { revision: found[0]?.[5] as bigint, rows, faults };
+}
+
+/** Resolves when a server that was killed has no sessions left: what it has sent is carried out till then. */
+export async function untilForgotten(database: string): Promise<void> {
+  if (!isPostgresUrl(database)) return;
+  const session = await openSession({ url: database, connectTimeoutMs: 5_000 });
+  const others =
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+  while ((await session.all({ sql: others, parameters: [] })).length > 0) await sleep(5);
+  await session.close();
 }
 
 /** Reads a file that nothing else has open, after SQLite has recovered it; its log is copied into it. */

@@ -24,6 +24,7 @@ interface Opened {
   readonly database: Database;
   /** Another program's connection. */
   readonly other: Session;
+  readonly url: string;
   sql(text: string): Promise<void>;
 }
 
@@ -31,7 +32,7 @@ async function opened(): Promise<Opened> {
   const { url, open } = await makePostgresDatabase(onTestFinished);
   const other = await openSession({ url, connectTimeoutMs: 5_000 });
   onTestFinished(() => other.close());
-  return { database: open(), other, sql: (text) => other.script(text) };
+  return { database: open(), other, url, sql: (text) => other.script(text) };
 }
 
 const revisionOf = async (database: Database) => (await database.status()).revision;
@@ -112,6 +113,24 @@ test("a transaction of another program that is taken back leaves nothing, not ev
   await sql("BEGIN; INSERT INTO artists (ArtistId, Name) VALUES (1, 'A'); ROLLBACK");
   expect(await revisionOf(database)).toBe(0n);
   expect((await listing(database, ArtistSchema)).count).toBe(0);
+});
+
+test("a commit that another program's transaction is in the way of is tried again", async () => {
+  const { database, other, url } = await opened();
+  await database.commit([creating(ArtistSchema, { displayName: "A" }, 1n)]);
+  // It has the row, and wants the order of commits; a commit has the order, and wants the row.
+  await other.script("BEGIN; SET LOCAL deadlock_timeout = '10s'");
+  await other.script("SELECT 1 FROM artists WHERE ArtistId = 1 FOR UPDATE");
+  const patch = { name: "artists/1", biography: "b" };
+  const commit = database.commit([updating(ArtistSchema, patch, ["biography"])]);
+  const third = await openSession({ url, connectTimeoutMs: 5_000 });
+  const waiting = "SELECT 1 FROM pg_locks WHERE NOT granted";
+  while ((await third.all({ sql: waiting, parameters: [] })).length === 0);
+  await third.close();
+  await other.script("UPDATE artists SET Name = 'B' WHERE ArtistId = 1; COMMIT");
+  expect((await commit).revision).toBe(3n);
+  const stored = { displayName: "B", biography: "b" };
+  expect(await getting(database, ArtistSchema, 1n)).toMatchObject(stored);
 });
 
 test("what another program holds, a commit waits for; what it has broken, verify finds", async () => {

@@ -10,9 +10,10 @@ import { TrackService } from "../../gen/chinook/v1/track_pb.ts";
 import { Health } from "../../gen/health/v1/health_pb.ts";
 import type { Connection } from "../../src/client/client.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
+import { DRIVER, openOther } from "../support/driver.ts";
 import { runService, startTestService, type TestService } from "../support/service.ts";
 import { CASES, invalid } from "./error-cases.ts";
-import { allPages, createRows, failureOf, openSql } from "./support.ts";
+import { allPages, createRows, failureOf } from "./support.ts";
 
 let service: TestService;
 
@@ -42,15 +43,13 @@ for (const [what, { call, failure }] of Object.entries(CASES)) {
 }
 
 test("no failing call has changed anything", async () => {
-  const sql = openSql(service.database);
-  const revision = () => sql.prepare("SELECT revision FROM store_state").pluck().get();
-  const before = revision();
+  const sql = await openOther(service.database);
+  const revision = () => sql.value("SELECT revision FROM store_state");
+  const before = await revision();
   for (const { call } of Object.values(CASES)) await failureOf(call(service.connection));
-  expect(revision()).toBe(before);
-  expect(sql.prepare("SELECT count(*) FROM tracks").pluck().get()).toBe(4n);
-  expect(sql.prepare("SELECT PlaylistId, TrackId FROM playlist_track").raw().all()).toEqual([
-    [1n, 1n],
-  ]);
+  expect(await revision()).toBe(before);
+  expect(await sql.value("SELECT count(*) FROM tracks")).toBe(4n);
+  expect(await sql.rows("SELECT PlaylistId, TrackId FROM playlist_track")).toEqual([[1n, 1n]]);
 });
 
 describe("page_token", () => {
@@ -174,12 +173,17 @@ test("a write to a read-only server: FAILED_PRECONDITION, and reads go on", asyn
   expect((await tracks(connection).listTracks({})).tracks).toHaveLength(4);
 });
 
+const LOCK = {
+  sqlite: "BEGIN IMMEDIATE",
+  postgres: "BEGIN; UPDATE store_state SET revision = revision",
+}[DRIVER];
+
 describe("while another program holds the write lock", () => {
   test("a write ends at its deadline, and health and reads still answer", async () => {
     const { connection, database } = await startTestService();
     await createRows(connection, 1);
-    const sql = openSql(database);
-    sql.exec("BEGIN IMMEDIATE");
+    const sql = await openOther(database);
+    await sql.exec(LOCK);
     const create = (displayName: string, timeoutMs?: number) =>
       artists(connection)
         .createArtist({ artist: { displayName } }, timeoutMs ? { timeoutMs } : {})
@@ -198,7 +202,7 @@ describe("while another program holds the write lock", () => {
     expect(await write).toMatchObject(late);
     // As long again, so that the server, whose deadline is a little later, has given up as well.
     expect(await create("later", 500)).toMatchObject(late);
-    sql.exec("COMMIT");
+    await sql.exec("COMMIT");
     expect(await create("in time")).toMatchObject({ displayName: "in time" });
     const { artists: rows } = await artists(connection).listArtists({});
     expect(rows.map(({ displayName }) => displayName)).not.toContain("late");
@@ -207,25 +211,25 @@ describe("while another program holds the write lock", () => {
   test("a write without a near deadline ends as UNAVAILABLE, to be tried again", async () => {
     const limits = { writeTimeoutMs: 100 };
     const { connection, database } = await startTestService({ limits });
-    const sql = openSql(database);
-    sql.exec("BEGIN IMMEDIATE");
+    const sql = await openOther(database);
+    await sql.exec(LOCK);
     const artist = { displayName: "x" };
     expect(await failureOf(artists(connection).createArtist({ artist }))).toMatchObject({
       code: "UNAVAILABLE",
       reason: "DATABASE_BUSY",
       hasRetryInfo: true,
     });
-    sql.exec("COMMIT");
+    await sql.exec("COMMIT");
     expect((await artists(connection).createArtist({ artist })).name).toBe("artists/1");
   });
 
   test("a write waits for it", async () => {
     const { connection, database } = await startTestService();
-    const sql = openSql(database);
-    sql.exec("BEGIN IMMEDIATE");
+    const sql = await openOther(database);
+    await sql.exec(LOCK);
     const write = artists(connection).createArtist({ artist: { displayName: "x" } });
     await connection.service(Health).check({});
-    sql.exec("COMMIT");
+    await sql.exec("COMMIT");
     expect((await write).name).toBe("artists/1");
   });
 });

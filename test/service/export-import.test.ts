@@ -1,4 +1,4 @@
-// Export, and what Import makes of it, over real gRPC and real SQLite: nothing is lost and nothing
+// Export, and what Import makes of it, over real gRPC and a real database: nothing is lost and nothing
 // comes twice.
 
 import { create, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
@@ -14,6 +14,7 @@ import { planResources, type ResourcePlan } from "../../src/schema/plan.ts";
 import { registryOf } from "../../src/schema/registry.ts";
 import { connect } from "../grpc/support.ts";
 import { makeResource } from "../support/arbitrary-resource.ts";
+import { openOther } from "../support/driver.ts";
 import { runService, type TestService } from "../support/service.ts";
 import { findingsOf } from "../support/verified.ts";
 import {
@@ -28,7 +29,7 @@ import {
   pack,
   startStoreService,
 } from "./store-streams.ts";
-import { createRows, failureOf, openSql } from "./support.ts";
+import { createRows, failureOf } from "./support.ts";
 
 const plans = planResources(RESOURCES);
 
@@ -210,9 +211,9 @@ describe("Export", () => {
   test("has rows that other programs wrote, as Get has them", async () => {
     const { client, connection, database } = await startStoreService();
     await createRows(connection);
-    const sql = openSql(database);
-    sql.exec("UPDATE artists SET Name = 'Sjón'");
-    sql.exec("INSERT INTO artists (ArtistId, Name) VALUES (7, 'Plain')");
+    const sql = await openOther(database);
+    await sql.exec("UPDATE artists SET Name = 'Sjón'");
+    await sql.exec("INSERT INTO artists (ArtistId, Name) VALUES (7, 'Plain')");
     const exported = await exportAll(client, { resourceType: chinookType("Artist") });
     const artists = connection.service(ArtistService);
     expect(exported.map(({ value }) => fromBinary(ArtistSchema, value))).toEqual([

@@ -9,11 +9,21 @@ import { InvoiceService } from "../../gen/chinook/v1/invoice_pb.ts";
 import { PlaylistService } from "../../gen/chinook/v1/playlist_pb.ts";
 import { TrackService } from "../../gen/chinook/v1/track_pb.ts";
 import { findingsOf } from "../support/verified.ts";
-import { getCustomer, getInvoice, pluck, type Store, startStore } from "./store.ts";
-import { cents, failureOf, usd } from "./support.ts";
+import { getCustomer, getInvoice, type Store, startStore } from "./store.ts";
+import { cents, failureOf, openSql, usd } from "./support.ts";
+
+/** A store whose SQL knows what only files have. */
+type FileStore = Omit<Store, "sql"> & { readonly sql: ReturnType<typeof openSql> };
+
+async function startFile(): Promise<FileStore> {
+  const store = await startStore();
+  return { ...store, sql: openSql(store.database) };
+}
+
+const pluck = (sql: FileStore["sql"], query: string) => sql.prepare(query).pluck().get();
 
 /** Everything that our tables hold, but for the state that every commit moves. */
-function contentOf({ sql }: Store): string {
+function contentOf({ sql }: FileStore): string {
   const tables = sql
     .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%search%'")
     .pluck()
@@ -24,7 +34,7 @@ function contentOf({ sql }: Store): string {
 }
 
 /** Changes the text of a table's definition, as a file would have had it from the start. */
-function redefine({ sql }: Store, table: string, from: string, to: string): void {
+function redefine({ sql }: FileStore, table: string, from: string, to: string): void {
   sql.unsafeMode(true);
   sql.pragma("writable_schema = ON");
   const { changes } = sql
@@ -69,7 +79,7 @@ const TRIGGERS: Readonly<Record<string, string>> = {
 };
 
 /** Calls that write; each gives messages as they were answered. */
-const WRITES: readonly ((store: Store) => Promise<readonly { name: string }[]>)[] = [
+const WRITES: readonly ((store: FileStore) => Promise<readonly { name: string }[]>)[] = [
   async ({ connection }) => [
     await connection.service(ArtistService).createArtist({ artist: { displayName: "a" } }),
   ],
@@ -109,7 +119,7 @@ const WRITES: readonly ((store: Store) => Promise<readonly { name: string }[]>)[
   },
 ];
 
-const getter = ({ connection }: Store) => ({
+const getter = ({ connection }: FileStore) => ({
   artists: (name: string) => connection.service(ArtistService).getArtist({ name }),
   albums: (name: string) => connection.service(AlbumService).getAlbum({ name }),
   invoices: (name: string) => connection.service(InvoiceService).getInvoice({ name }),
@@ -118,7 +128,7 @@ const getter = ({ connection }: Store) => ({
 describe("a trigger of somebody else that", () => {
   for (const [what, body] of Object.entries(TRIGGERS)) {
     test(`${what} shows in the answer, and in all that it changed`, async () => {
-      const store = await startStore();
+      const store = await startFile();
       const others = [
         () => getCustomer(store),
         () => getInvoice(store),
@@ -148,7 +158,7 @@ describe("a trigger of somebody else that", () => {
   for (const event of ["INSERT", "UPDATE", "DELETE"]) {
     for (const action of ["IGNORE", "ROLLBACK, 'no'", "ABORT, 'no'", "FAIL, 'no'"]) {
       test(`says RAISE(${action}) to ${event} lets nothing of the commit happen`, async () => {
-        const store = await startStore();
+        const store = await startFile();
         const artists = store.connection.service(ArtistService);
         await artists.createArtist({ artist: { displayName: "bad" } });
         const row = event === "DELETE" ? "OLD" : "NEW";
@@ -188,7 +198,7 @@ describe("a trigger of somebody else that", () => {
   }
 
   test("rolls back fails its own call only, of many that share a transaction", async () => {
-    const store = await startStore();
+    const store = await startFile();
     const artists = store.connection.service(ArtistService);
     store.sql.exec(`CREATE TRIGGER of_somebody AFTER INSERT ON artists
       WHEN NEW.Name = 'bad' BEGIN SELECT RAISE(ROLLBACK, 'no'); END`);
@@ -207,7 +217,7 @@ describe("a trigger of somebody else that", () => {
   });
 
   test("puts a deleted row back makes the delete fail", async () => {
-    const store = await startStore();
+    const store = await startFile();
     const artists = store.connection.service(ArtistService);
     await artists.createArtist({ artist: { displayName: "x" } });
     store.sql.exec(`CREATE TRIGGER of_somebody AFTER DELETE ON artists BEGIN
@@ -226,7 +236,7 @@ describe("foreign keys of the file", () => {
 
   for (const action of ["CASCADE", "SET NULL", "SET DEFAULT"]) {
     test(`ON DELETE ${action} take nothing with a row that is in use`, async () => {
-      const store = await startStore();
+      const store = await startFile();
       const { connection, sql } = store;
       const employees = connection.service(EmployeeService);
       for (let i = 0; i < 2; i++) await employees.createEmployee({ employee: EMPLOYEE });
@@ -261,7 +271,7 @@ describe("foreign keys of the file", () => {
   }
 
   test("that do not hold already are no matter to an update of other fields", async () => {
-    const store = await startStore();
+    const store = await startFile();
     const { connection, sql } = store;
     sql.pragma("foreign_keys = OFF");
     sql.exec("UPDATE albums SET ArtistId = 99; UPDATE tracks SET AlbumId = 77");
@@ -281,7 +291,7 @@ describe("foreign keys of the file", () => {
 describe("a table whose key says ON CONFLICT", () => {
   for (const action of ["REPLACE", "IGNORE", "ROLLBACK", "FAIL"]) {
     test(`${action} refuses what is there already`, async () => {
-      const store = await startStore();
+      const store = await startFile();
       redefine(store, "artists", "PRIMARY KEY", `PRIMARY KEY ON CONFLICT ${action}`);
       const artists = store.connection.service(ArtistService);
       const before = contentOf(store);
@@ -300,8 +310,8 @@ describe("a table whose key says ON CONFLICT", () => {
 });
 
 describe("lines without their invoice", () => {
-  async function startOrphans(): Promise<Store> {
-    const store = await startStore();
+  async function startOrphans(): Promise<FileStore> {
+    const store = await startFile();
     store.sql.pragma("foreign_keys = OFF");
     store.sql.exec("UPDATE invoice_items SET InvoiceId = 7 WHERE InvoiceLineId = 1");
     return store;
@@ -309,7 +319,7 @@ describe("lines without their invoice", () => {
   const INVOICE = { customer: "customers/1", invoiceTime: { seconds: 1n } };
 
   test("are another matter than those of an invoice that is there already", async () => {
-    const { connection } = await startStore();
+    const { connection } = await startFile();
     const invoices = connection.service(InvoiceService);
     const call = invoices.createInvoice({ invoice: INVOICE, invoiceId: "1" });
     expect(await failureOf(call)).toMatchObject({ code: "ALREADY_EXISTS" });

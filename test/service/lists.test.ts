@@ -1,17 +1,16 @@
 // What a List keeps to beyond one server's life: tokens outlive it, and costly filters are refused.
 
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ArtistService } from "../../gen/chinook/v1/artist_pb.ts";
 import { TrackService } from "../../gen/chinook/v1/track_pb.ts";
 import { RpcError } from "../../src/client/client.ts";
+import { makeDatabase } from "../support/driver.ts";
 import { runService, startTestService } from "../support/service.ts";
-import { tempDir } from "../support/temp.ts";
 
 const INVALID_ARGUMENT = 3;
 
 test("a page token is good after a restart, and on another server of the same database", async () => {
-  const database = join(tempDir(), "x.db");
+  const database = await makeDatabase();
   const first = await runService({ database, fixtures: true });
   const page = await first.connection.service(ArtistService).listArtists({ pageSize: 7 });
   const other = await startTestService({ database });

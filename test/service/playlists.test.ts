@@ -3,22 +3,21 @@
 import { expect, test } from "vitest";
 import { PlaylistService } from "../../gen/chinook/v1/playlist_pb.ts";
 import { TrackService } from "../../gen/chinook/v1/track_pb.ts";
+import { openOther } from "../support/driver.ts";
 import { startTestService } from "../support/service.ts";
-import { runCli } from "./cli.ts";
-import { allPages, createRows, failureOf, openSql } from "./support.ts";
+import { findingsOf } from "../support/verified.ts";
+import { allPages, createRows, failureOf } from "./support.ts";
 
 /** playlists/1 and 2, both empty, and as many tracks as asked for. */
 async function startPlaylists(trackCount: number) {
   const { connection, database } = await startTestService();
   await createRows(connection, 1);
-  const sql = openSql(database);
-  sql
-    .prepare(
-      `WITH RECURSIVE n(id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM n WHERE id < ?)
-       INSERT INTO tracks (TrackId, Name, MediaTypeId, Milliseconds, UnitPrice)
-       SELECT id, 'Track ' || id, 1, 1, 0.99 FROM n`,
-    )
-    .run(trackCount);
+  const sql = await openOther(database);
+  await sql.exec(
+    `WITH RECURSIVE n(id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM n WHERE id < ${trackCount})
+     INSERT INTO tracks (TrackId, Name, MediaTypeId, Milliseconds, UnitPrice)
+     SELECT id, 'Track ' || id, 1, 1, 0.99 FROM n`,
+  );
   const playlists = connection.service(PlaylistService);
   for (const displayName of ["Mine", "Mine"]) {
     await playlists.createPlaylist({ playlist: { displayName } });
@@ -88,7 +87,7 @@ test("1000 tracks go in one request, and 1000 on one page", async () => {
   expect(page.nextPageToken).not.toBe("");
   await playlists.removePlaylistTracks({ playlist: ONE, tracks });
   expect(await names(ONE)).toEqual(["tracks/1001"]);
-  expect(sql.prepare("SELECT count(*) FROM playlist_track").pluck().get()).toBe(1n);
+  expect(await sql.value("SELECT count(*) FROM playlist_track")).toBe(1n);
 });
 
 test("a request is carried out whole or not at all", async () => {
@@ -122,11 +121,11 @@ test("a deleted playlist leaves its tracks, and other playlists as they are", as
   });
   expect(await names(TWO)).toEqual(tracks);
   expect((await connection.service(TrackService).listTracks({})).tracks).toHaveLength(3);
-  expect(sql.prepare("SELECT DISTINCT PlaylistId FROM playlist_track").pluck().all()).toEqual([2n]);
+  expect(await sql.rows("SELECT DISTINCT PlaylistId FROM playlist_track")).toEqual([[2n]]);
   const { name } = await playlists.createPlaylist({ playlist: { displayName: "New" } });
   expect(name).toBe("playlists/3");
   expect(await names(name)).toEqual([]);
-  expect(await runCli("verify", "--database", database)).toMatchObject({ code: 0, stderr: "" });
+  expect(await findingsOf(database)).toEqual([]);
 });
 
 test("a playlist that is missing is not an empty one", async () => {
@@ -140,8 +139,8 @@ test("a playlist that is missing is not an empty one", async () => {
 
 test("plain SQL puts tracks on a playlist, too", async () => {
   const { names, sql } = await startPlaylists(3);
-  sql.exec("INSERT INTO playlist_track (PlaylistId, TrackId) VALUES (1, 3), (1, 2)");
+  await sql.exec("INSERT INTO playlist_track (PlaylistId, TrackId) VALUES (1, 3), (1, 2)");
   expect(await names(ONE)).toEqual(["tracks/2", "tracks/3"]);
-  sql.exec("DELETE FROM playlist_track WHERE TrackId = 3");
+  await sql.exec("DELETE FROM playlist_track WHERE TrackId = 3");
   expect(await names(ONE)).toEqual(["tracks/2"]);
 });

@@ -1,17 +1,16 @@
-// A server with a few rows, and plain SQL on its file.
+// A server with a few rows, and plain SQL on its database.
 
 import { CustomerService } from "../../gen/chinook/v1/customer_pb.ts";
 import { InvoiceService } from "../../gen/chinook/v1/invoice_pb.ts";
 import type { Connection } from "../../src/client/client.ts";
+import { type OtherProgram, openOther } from "../support/driver.ts";
 import { startTestService } from "../support/service.ts";
-import { createRows, openSql, usd } from "./support.ts";
-
-type SqlConnection = ReturnType<typeof openSql>;
+import { createRows, usd } from "./support.ts";
 
 export interface Store {
   readonly connection: Connection;
   readonly database: string;
-  readonly sql: SqlConnection;
+  readonly sql: OtherProgram;
 }
 
 /** A server with the rows of `createRows` and invoices/1, which has two lines. */
@@ -24,15 +23,11 @@ export async function startStore(): Promise<Store> {
   ];
   const invoice = { customer: "customers/1", invoiceTime: { seconds: 1_700_000_000n }, lines };
   await connection.service(InvoiceService).createInvoice({ invoice });
-  return { connection, database, sql: openSql(database) };
+  return { connection, database, sql: await openOther(database) };
 }
 
-export const getCustomer = ({ connection }: Store, name = "customers/1") =>
+export const getCustomer = ({ connection }: Pick<Store, "connection">, name = "customers/1") =>
   connection.service(CustomerService).getCustomer({ name });
 
-export const getInvoice = ({ connection }: Store, name = "invoices/1") =>
+export const getInvoice = ({ connection }: Pick<Store, "connection">, name = "invoices/1") =>
   connection.service(InvoiceService).getInvoice({ name });
-
-export function pluck(sql: SqlConnection, query: string): unknown {
-  return sql.prepare(query).pluck().get();
-}

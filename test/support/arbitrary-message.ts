@@ -23,6 +23,8 @@ export interface ArbitraryOptions {
   readonly registry: Registry;
   /** True if columns get only what they can hold, and fields what their types allow. */
   readonly storable: boolean;
+  /** True if no text has U+0000. */
+  readonly hasNoNul?: boolean;
   /** The fields that are left as they are. */
   readonly skip?: (field: DescField) => boolean;
 }
@@ -233,7 +235,10 @@ export class ArbitraryMaker {
     const keys = ["a", "$wire", "$unknown", "__proto__", "é\u0000"];
     const count = this.#below(3);
     return Object.fromEntries(
-      Array.from({ length: count }, () => [this.#pick(keys), this.#value(value, depth)]),
+      Array.from({ length: count }, () => [
+        this.#text(this.#pick(keys)),
+        this.#value(value, depth),
+      ]),
     );
   }
 
@@ -299,7 +304,15 @@ export class ArbitraryMaker {
     return this.#pick([...desc.values.map(({ number }) => number), 99, -(2 ** 31), 2 ** 31 - 1]);
   }
 
+  #text(text: string): string {
+    return this.#options.hasNoNul ? text.replaceAll("\0", "") : text;
+  }
+
   #string(): string {
+    return this.#text(this.#anyString());
+  }
+
+  #anyString(): string {
     return this.#pick([
       "",
       "a",

@@ -13,13 +13,20 @@ import type { Money } from "../../gen/google/type/money_pb.ts";
 import { FieldBehavior, hasBehavior } from "../../src/schema/options.ts";
 import type { ResourcePlan, TablePlan } from "../../src/schema/plan.ts";
 import { ArbitraryMaker } from "./arbitrary-message.ts";
+import { DRIVER } from "./driver.ts";
 
-/** A resource of the plan's type, made from the seed. */
-export function makeResource(plan: ResourcePlan, registry: Registry, seed: number): Message {
+/** A resource of the plan's type, made from the seed; it may have U+0000 if the driver's texts may. */
+export function makeResource(
+  plan: ResourcePlan,
+  registry: Registry,
+  seed: number,
+  hasNoNul = DRIVER === "postgres",
+): Message {
   const keyFields = plan.children.map(({ keyField }) => keyField as DescField);
   const maker = new ArbitraryMaker(seed, {
     registry,
     storable: true,
+    hasNoNul,
     skip: (field) => keyFields.includes(field),
   });
   const resource = maker.message(plan.desc, 0);

@@ -1,6 +1,5 @@
-// A whole service inside the test's process: real SQLite, real gRPC on a free port.
+// A whole service inside the test's process: a real database, real gRPC on a free port.
 
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import pino from "pino";
 import { onTestFinished } from "vitest";
@@ -11,13 +10,12 @@ import type { Config, Durability } from "../../src/config.ts";
 import type { Definition } from "../../src/definition.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
 import type { Log } from "../../src/observe/log.ts";
-import { makeMigrated } from "./migrated.ts";
-import { makeTempDir } from "./temp.ts";
+import { makeDatabase } from "./driver.ts";
 import { REPO_ROOT } from "./tools.ts";
 
 /** What a test may say of the service that it starts. */
 export interface TestServiceOptions {
-  /** The file to serve; a new one in a temporary folder if absent. */
+  /** The database to serve; a new one if absent. */
   readonly database?: string;
   /** The folder of the migrations; the package's own if absent. */
   readonly migrations?: string;
@@ -45,7 +43,7 @@ export interface TestService {
   readonly database: string;
   readonly metricsPort: number | undefined;
   readonly connection: Connection;
-  /** Stops it and removes the folder that was made for it; a second call does nothing. */
+  /** Stops it and removes the database that was made for it; a second call does nothing. */
   stop(): Promise<void>;
 }
 
@@ -58,12 +56,12 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
 
 /** A service that the caller stops: for hooks around several tests. */
 export async function runService(options: TestServiceOptions = {}): Promise<TestService> {
-  const directory = options.database === undefined ? makeTempDir() : undefined;
-  const database = options.database ?? join(directory as string, "test.db");
+  const cleanUps: (() => void | Promise<void>)[] = [];
   const isChinook = options.definition === undefined && options.migrations === undefined;
-  if (directory !== undefined && isChinook) await makeMigrated(database);
-  const removeDirectory = () => {
-    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+  const make = () => makeDatabase((action) => cleanUps.push(action), isChinook);
+  const database = options.database ?? (await make());
+  const cleanUp = async () => {
+    for (const action of cleanUps) await action();
   };
   const running = await serve(
     {
@@ -84,8 +82,8 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
     },
     options.definition ?? CHINOOK,
     options.log ?? pino({ level: "silent" }),
-  ).catch((error: unknown) => {
-    removeDirectory();
+  ).catch(async (error: unknown) => {
+    await cleanUp();
     throw error;
   });
   const address = `127.0.0.1:${running.port}`;
@@ -94,7 +92,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
   async function stop(): Promise<void> {
     connection.close();
     await running.stop();
-    removeDirectory();
+    await cleanUp();
   }
   return {
     address,

@@ -61,6 +61,8 @@ RETURN to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS
 -- another program writes has no bytes of its own any more, and the next revision.
 CREATE FUNCTION store_before_write() RETURNS trigger
 LANGUAGE plpgsql AS $$
+DECLARE
+  moment text := store_now();
 BEGIN
   IF store_is_writing() THEN
     RETURN NEW;
@@ -71,12 +73,12 @@ BEGIN
     END IF;
     NEW.created_at := OLD.created_at;
   ELSE
-    NEW.created_at := store_now();
+    NEW.created_at := moment;
   END IF;
   NEW.wire := NULL;
   NEW.checksum := NULL;
   NEW.revision := store_next_revision();
-  NEW.updated_at := store_now();
+  NEW.updated_at := moment;
   RETURN NEW;
 END;
 $$;
@@ -102,6 +104,9 @@ LANGUAGE plpgsql AS $$
 DECLARE
   parents bigint[];
 BEGIN
+  IF TG_OP = 'UPDATE' AND NEW::text = OLD::text THEN
+    RETURN NULL;
+  END IF;
   IF TG_OP <> 'INSERT' THEN
     PERFORM store_remember_key(TG_ARGV[0], (to_jsonb(OLD) ->> TG_ARGV[1])::bigint);
     parents := ARRAY[(to_jsonb(OLD) ->> TG_ARGV[2])::bigint];

@@ -47,7 +47,7 @@ export function translatePostgresError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   if (error instanceof ConstraintError) return translatePostgresError(error.cause);
   if (!isServerError(error)) return lostConnection(error);
-  const found = TRANSLATIONS.find(([prefix]) => error.code.startsWith(prefix));
+  const found = TRANSLATIONS.find(([prefix]) => codeOf(error).startsWith(prefix));
   if (!found) return new StoreError("INTERNAL", "internal error", { cause: error });
   const [, code, message] = found;
   const retry = code === "DATABASE_BUSY" ? { retryDelayMs: BUSY_RETRY_DELAY_MS } : {};
@@ -61,6 +61,16 @@ export function explainPostgresError(error: unknown): StoreError {
   if (!(cause instanceof Error) || code !== "DATABASE_UNAVAILABLE") return translated;
   const reason = cause.message || ("code" in cause ? String(cause.code) : cause.name);
   return new StoreError(code, `${message}: ${reason}`, { cause });
+}
+
+/** What the check of a column with JSON refuses is refused elsewhere by PostgreSQL itself. */
+function codeOf({ code, constraint }: ServerError): string {
+  return code === "23514" && constraint?.endsWith("_data_check") ? "22P05" : code;
+}
+
+/** True if nothing of the transaction has happened, and it may go well when it is tried again. */
+export function isInTheWay(error: unknown): boolean {
+  return isServerError(error) && (error.code.startsWith("40") || error.code === "55P03");
 }
 
 function lostConnection(cause: unknown): StoreError {

@@ -78,7 +78,8 @@ export function openPostgres(options: PostgresOptions): PostgresDatabase {
         clock,
         limits,
         durability,
-        connect: connectFor(limits.writeTimeoutMs),
+        // As long as a lock is waited for, and as long again.
+        connect: connectFor(2 * limits.writeTimeoutMs),
       });
   const readers = createReaderPool(limits, connect, options.log);
   let reading: Promise<Session> | undefined;

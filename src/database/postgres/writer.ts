@@ -22,7 +22,7 @@ import {
 import type { RowInserts } from "../sql/write/transaction.ts";
 import { POSTGRES } from "./dialect/postgres-dialect.ts";
 import { synchronousCommit } from "./durability.ts";
-import { translatePostgresError } from "./errors.ts";
+import { isInTheWay, translatePostgresError } from "./errors.ts";
 import { readRowInserts } from "./row-inserts.ts";
 import { runSteps } from "./run-steps.ts";
 import type { Session } from "./session.ts";
@@ -87,19 +87,33 @@ export function createWriter(options: WriterOptions): Writer {
   }
 
   async function commitTogether(entries: readonly Entry[]): Promise<void> {
-    const waiting = entries.filter((entry) => {
-      const overdue = whyOverdue(entry, Date.now(), 0);
-      if (overdue) queue.settle(overdue);
-      return !overdue;
-    });
-    if (waiting.length === 0) return;
+    let waiting = entries;
+    for (let attempt = 0; waiting.length > 0; attempt++) {
+      waiting = waiting.filter((entry) => {
+        const overdue = whyOverdue(entry, Date.now(), attempt);
+        if (overdue) queue.settle(overdue);
+        return !overdue;
+      });
+      if (waiting.length > 0) waiting = await commitOnce(waiting);
+    }
+  }
+
+  /** Answers commits, but for those that others were in the way of. */
+  async function commitOnce(entries: readonly Entry[]): Promise<readonly Entry[]> {
     try {
-      const { outcomes, changes: made } = await inTransaction(await connected(), waiting);
+      const { outcomes, changes: made } = await inTransaction(await connected(), entries);
       changes.add(countChanges(made));
-      for (const outcome of outcomes) queue.settle(outcome);
+      const held = new Set<number>();
+      for (const outcome of outcomes) {
+        if (isInTheWay(outcome.error?.cause)) held.add(outcome.id);
+        else queue.settle(outcome);
+      }
+      return entries.filter(({ id }) => held.has(id));
     } catch (cause) {
+      if (isInTheWay(cause)) return entries;
       const error = translatePostgresError(cause);
-      for (const { id } of waiting) queue.settle({ id, error });
+      for (const { id } of entries) queue.settle({ id, error });
+      return [];
     }
   }
 
@@ -121,12 +135,17 @@ export function createWriter(options: WriterOptions): Writer {
     }
   }
 
-  /** Takes the lock, and asks for the keys of new rows in the same round trip. */
+  /**
+   * Takes the lock, and asks for the keys of new rows in the same round trip; waits for others no longer
+   * than the first of the commits does.
+   */
   async function begin(own: Session, entries: readonly Entry[]): Promise<GroupTransaction> {
     const tables = tablesOfCreates(entries);
+    const ends = entries.map(({ deadlineMs, giveUpMs }) => Math.min(deadlineMs, giveUpMs));
+    const waitMs = Math.max(Math.ceil(Math.min(...ends) - Date.now()), 1);
     const [, , [locked] = [], ...keys] = await Promise.all([
       own.run(BEGIN),
-      own.run(settings),
+      own.run({ sql: settings, parameters: [`${waitMs}`] }),
       own.all(LOCK),
       ...tables.map((table) => own.all(selectNextKey(table))),
     ]);
@@ -177,16 +196,16 @@ export function createWriter(options: WriterOptions): Writer {
   };
 }
 
-/** What is set in each transaction. */
-function settingsOf({ limits, durability }: WriterOptions): Statement {
+/** What is set in each transaction; its parameter is how many milliseconds a lock is waited for. */
+function settingsOf({ durability }: WriterOptions): string {
   const values = {
     // Our triggers are for other programs' writes.
     "protostore.writing": "'1'",
-    lock_timeout: `'${limits.writeTimeoutMs}'`,
+    lock_timeout: "?",
     synchronous_commit: synchronousCommit(durability),
   };
   const calls = Object.entries(values).map(([name, sql]) => `set_config('${name}', ${sql}, true)`);
-  return statement(`SELECT ${calls.join(", ")}`);
+  return `SELECT ${calls.join(", ")}`;
 }
 
 /** The tables that new rows come into. */
