@@ -1,9 +1,11 @@
 // Opens the database of a service on a PostgreSQL server and makes it ready: an empty one is migrated.
 // Must not know who calls, or how.
 
+import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { type MigrationFile, readMigrationFiles } from "./database/migrations/files.ts";
 import { readAddress } from "./database/postgres/address.ts";
+import { createDescriptorCheck, watchStoredTypes } from "./database/postgres/descriptors.ts";
 import { explainPostgresError } from "./database/postgres/errors.ts";
 import { refuseUnmanaged } from "./database/postgres/migrate/detect.ts";
 import { migrateUp, readSkipped } from "./database/postgres/migrate/migrate.ts";
@@ -23,7 +25,7 @@ import { findTelemetry } from "./telemetry/presence.ts";
 /** Opens the database. @throws StoreError INVALID_CONFIG for settings that are a file's only. */
 export async function openPostgresStore(
   config: Config,
-  { resources, postgresMigrations, clock }: Definition,
+  { resources, postgresMigrations, clock = systemClock }: Definition,
   log: Log,
   isFirst: boolean,
 ): Promise<Store> {
@@ -34,7 +36,11 @@ export async function openPostgresStore(
   const files = readMigrationFiles(config.migrations ?? requireMigrations(postgresMigrations));
   const { database: url, readOnly, durability, limits, secretSeed } = config;
   const options = { url, readOnly, durability, plans, registry, limits, secretSeed, log };
-  const database = openPostgres({ ...options, ...(clock && { clock }) });
+  const database = openPostgres({ ...options, clock });
+  const batchRows = limits.derivationRows;
+  const descriptors = { plans, registry, readOnly, log, clock, batchRows };
+  const checkDescriptors = createDescriptorCheck(database, descriptors);
+  const lookForTypes = watchStoredTypes(registry, database.session);
   const metrics = watchEventLoop();
   try {
     if (isFirst) {
@@ -51,9 +57,11 @@ export async function openPostgresStore(
     registry,
     database,
     file: undefined,
-    schema: createSchemaProbe(database.session, plans, files),
-    // Rows of other descriptors are read by their bytes; columns are not derived anew.
-    checkDescriptors: async () => {},
+    schema: createSchemaProbe(database.session, plans, files, lookForTypes),
+    checkDescriptors: async () => {
+      await checkDescriptors();
+      await lookForTypes();
+    },
     metrics,
     telemetry: await findTelemetry(dbname),
   };

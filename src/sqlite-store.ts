@@ -6,7 +6,7 @@ import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { readMigrationFiles } from "./database/migrations/files.ts";
 import type { Connection } from "./database/sqlite/connection/connection.ts";
-import { createDescriptorCheck } from "./database/sqlite/descriptors/descriptors.ts";
+import { createDescriptorCheck } from "./database/sqlite/descriptors/check.ts";
 import { createSchemaProbe } from "./database/sqlite/inspect/schema-probe.ts";
 import { refuseUnmanaged } from "./database/sqlite/migrate/detect.ts";
 import { type MigrateOptions, migrateUp, readSkipped } from "./database/sqlite/migrate/migrate.ts";
@@ -71,8 +71,8 @@ export async function openSqliteStore(
   const schema = createSchemaProbe(database.connection, plans, files);
   const { readOnly, limits } = config;
   const batchRows = limits.derivationRows;
-  const source = { database, plans, registry, readOnly, log, clock, batchRows };
-  const checkDescriptors = createDescriptorCheck(source);
+  const options = { plans, registry, readOnly, log, clock, batchRows };
+  const checkDescriptors = createDescriptorCheck(database, options);
   return {
     plans,
     registry,

@@ -1,11 +1,14 @@
 // `protostore schema`: what a database knows of the messages in it.
-// Reads only; the descriptors are kept by ../database/sqlite/descriptors/schema-store.ts.
+// Reads only; the descriptors are kept by each driver's descriptors.
 
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
+import { isPostgresUrl, withoutPassword } from "../database/postgres/url.ts";
 import { readSchemaState, readStoredImage } from "../database/sqlite/descriptors/schema-store.ts";
 import { nameDatabase, openForReading } from "../database/sqlite/migrate/target.ts";
 import { StoreError } from "../errors.ts";
+import { DEFAULT_LIMITS } from "../limits.ts";
+import { parseMigratedDatabase } from "./database-path.ts";
 import type { Program } from "./program.ts";
 import { databaseOption } from "./shared-options.ts";
 
@@ -17,7 +20,9 @@ export function schemaCommand(program: Program): Command {
       new Command("export")
         .description("write the descriptors to a new file, as an image that buf and protoc read")
         .argument("<file>", "for example schema.binpb")
-        .addOption(databaseOption(program))
+        .addOption(
+          databaseOption(program, "the database file, or postgres://…", parseMigratedDatabase),
+        )
         .addHelpText(
           "after",
           "\nExample:\n  $ protostore schema export schema.binpb --database store.db\n" +
@@ -27,8 +32,12 @@ export function schemaCommand(program: Program): Command {
     );
 }
 
-function exportSchema(file: string, { database }: { readonly database: string }): void {
-  const image = readCurrentImage(database);
+async function exportSchema(file: string, { database }: { readonly database: string }) {
+  const image = await (isPostgresUrl(database) ? readOnServer(database) : readInFile(database));
+  if (!image) {
+    const reason = "the database has no descriptors: a server stores them when it starts";
+    throw new StoreError("UNMANAGED_DATABASE", `${withoutPassword(database)}: ${reason}`);
+  }
   try {
     writeFileSync(file, image, { flag: "wx" });
   } catch (cause) {
@@ -39,14 +48,24 @@ function exportSchema(file: string, { database }: { readonly database: string })
   process.stdout.write(`${file}: ${image.length} bytes\n`);
 }
 
-function readCurrentImage(path: string): Uint8Array {
+async function readOnServer(url: string): Promise<Uint8Array | undefined> {
+  const { readNewestImage } = await import("../database/postgres/descriptors.ts");
+  const { explainPostgresError } = await import("../database/postgres/errors.ts");
+  const { openSession } = await import("../database/postgres/session.ts");
+  try {
+    const { connectTimeoutMs } = DEFAULT_LIMITS;
+    const session = await openSession({ url, connectTimeoutMs });
+    return await readNewestImage(session).finally(() => session.close());
+  } catch (error) {
+    throw explainPostgresError(error);
+  }
+}
+
+async function readInFile(path: string): Promise<Uint8Array | undefined> {
   const connection = openForReading(path);
   try {
     const current = readSchemaState(connection)?.current ?? undefined;
-    const image = current === undefined ? undefined : readStoredImage(connection, current);
-    if (image) return image;
-    const reason = "the database has no descriptors: a server stores them when it starts";
-    throw new StoreError("UNMANAGED_DATABASE", reason);
+    return current === undefined ? undefined : readStoredImage(connection, current);
   } catch (error) {
     throw nameDatabase(path, error);
   } finally {

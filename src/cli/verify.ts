@@ -127,6 +127,7 @@ async function openOnServer(
 ): Promise<Opened> {
   const { openPostgres } = await import("../database/postgres/postgres-database.ts");
   const { createSchemaProbe } = await import("../database/postgres/schema-probe.ts");
+  const { watchStoredTypes } = await import("../database/postgres/descriptors.ts");
   const { explainPostgresError } = await import("../database/postgres/errors.ts");
   if (migrations === undefined) throw new StoreError("INVALID_CONFIG", "give --migrations");
   const files = readMigrationFiles(migrations);
@@ -143,7 +144,9 @@ async function openOnServer(
       } catch (error) {
         throw explainPostgresError(error);
       }
-      const { error } = await createSchemaProbe(database.session, plans, files).look();
+      const learnTypes = watchStoredTypes(registry, database.session);
+      const probe = createSchemaProbe(database.session, plans, files, learnTypes);
+      const { error } = await probe.look();
       if (error) throw error;
     },
   };

@@ -33,6 +33,31 @@ CREATE TABLE store_secrets (
   value bytea NOT NULL
 );
 
+-- The descriptors of the stored messages: what the servers that have written this database knew of them. Each
+-- set that was ever served, as a FileDescriptorSet with all imports, by its SHA-256 in hex.
+CREATE TABLE stored_schemas (
+  hash text PRIMARY KEY,
+  image bytea NOT NULL,
+  stored_at text NOT NULL,
+  -- In the order in which they came, as the rows of SQLite have it.
+  rowid bigint GENERATED ALWAYS AS IDENTITY
+);
+
+-- One row. `current_hash` is the newest set; `writer_hash` that of the server that wrote last, which may
+-- be an older one. While rows are derived anew for the set `derivation_hash`, the others say how far
+-- that is: it goes on after the row `derivation_key` of `derivation_table`.
+CREATE TABLE schema_state (
+  id bigint PRIMARY KEY CHECK (id = 1),
+  current_hash text REFERENCES stored_schemas (hash),
+  writer_hash text REFERENCES stored_schemas (hash),
+  derivation_hash text REFERENCES stored_schemas (hash),
+  derivation_table text,
+  derivation_key bigint,
+  rows_done bigint NOT NULL DEFAULT 0,
+  rows_total bigint NOT NULL DEFAULT 0
+);
+INSERT INTO schema_state (id) VALUES (1);
+
 -- What the server says of itself at the start of its transactions, by SET LOCAL protostore.writing: every
 -- other write is that of another program.
 CREATE FUNCTION store_is_writing() RETURNS boolean

@@ -17,6 +17,8 @@ import type { ResourcePlan } from "../../schema/plan.ts";
 import type { ProbeResult } from "../database.ts";
 import type { MigrationFile } from "../migrations/files.ts";
 import { whyNotCurrent } from "../migrations/migration-status.ts";
+import { describeDescriptors } from "../sql/descriptors/describe.ts";
+import { readState } from "./descriptors.ts";
 import { translatePostgresError } from "./errors.ts";
 import { readMigrationStatus } from "./migrate/migrate.ts";
 import type { Session } from "./session.ts";
@@ -47,14 +49,26 @@ const EXPECTED: ExpectedSchema = {
     id_high_water: ["table_name", "last_id"],
     completed_requests: ["request_id", "digest", "revision", "messages", "completed_at"],
     store_secrets: ["name", "value"],
+    stored_schemas: ["hash", "image", "stored_at", "rowid"],
+    schema_state: [
+      "id",
+      "current_hash",
+      "writer_hash",
+      "derivation_hash",
+      "derivation_table",
+      "derivation_key",
+      "rows_done",
+      "rows_total",
+    ],
   },
 };
 
-/** The probe of the database that sessions are of. */
+/** The probe of the database that sessions are of; `onServing` is part of each look that finds it well. */
 export function createSchemaProbe(
   session: () => Promise<Session>,
   plans: readonly ResourcePlan[],
   files: readonly MigrationFile[],
+  onServing: () => Promise<void> = async () => {},
 ): SchemaProbe {
   async function differences(): Promise<readonly string[]> {
     const [[copy] = []] = await (await session()).all({
@@ -71,7 +85,10 @@ export function createSchemaProbe(
     async look() {
       try {
         const reason = whyNotCurrent(await status()) ?? (await differences()).join("; ");
-        if (reason === "") return { serving: true };
+        if (reason === "") {
+          await onServing();
+          return { serving: true };
+        }
         return { serving: false, error: new StoreError("SCHEMA_MISMATCH", reason) };
       } catch (error) {
         return { serving: false, error: translatePostgresError(error) };
@@ -85,6 +102,7 @@ export function createSchemaProbe(
         expectedVersion: expected,
         dirty,
         differences: [...(await differences())],
+        ...describeDescriptors(await readState(session)),
       });
     },
 

@@ -1,7 +1,7 @@
 // Looks whether the database's migrations and tables are what the messages need.
 // Reads only; the answer for unchanged tables is remembered.
 
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import {
   type DatabaseStatus_Schema,
   DatabaseStatus_SchemaSchema,
@@ -12,8 +12,9 @@ import type { ResourcePlan } from "../../../schema/plan.ts";
 import type { ProbeResult } from "../../database.ts";
 import type { MigrationFile } from "../../migrations/files.ts";
 import { whyNotCurrent } from "../../migrations/migration-status.ts";
+import { describeDescriptors } from "../../sql/descriptors/describe.ts";
 import { type Connection, readPragma, translateSqliteError } from "../connection/connection.ts";
-import { readSchemaState, type SchemaState } from "../descriptors/schema-store.ts";
+import { readSchemaState } from "../descriptors/schema-store.ts";
 import { readMigrationStatus } from "../migrate/migrate.ts";
 import { readMigratedSchema } from "../migrate/migrated-schema.ts";
 import { describeTables } from "./describe.ts";
@@ -85,13 +86,4 @@ export function createSchemaProbe(
       if (found.length > 0) throw new StoreError("SCHEMA_MISMATCH", found.join("\n"));
     },
   };
-}
-
-function describeDescriptors(
-  state: SchemaState | undefined,
-): Pick<MessageInitShape<typeof DatabaseStatus_SchemaSchema>, "descriptorsSha256" | "derivation"> {
-  if (state?.current == null) return {};
-  const { current, derivation, rowsDone, rowsTotal } = state;
-  const progress = { rowsDone, rowsTotal, finished: derivation === null };
-  return { descriptorsSha256: current, ...(rowsTotal > 0n && { derivation: progress }) };
 }

@@ -2,7 +2,12 @@
 // serves, refuses what would be read as something else, and has rows derived anew. Costs the reading
 // of one row if nothing has changed.
 
-import type { DescMessage, FileRegistry, Registry } from "@bufbuild/protobuf";
+import {
+  createFileRegistry,
+  type DescMessage,
+  type FileRegistry,
+  type Registry,
+} from "@bufbuild/protobuf";
 import { type Clock, timestamp } from "../../../clock.ts";
 import { StoreError } from "../../../errors.ts";
 import type { Log } from "../../../observe/log.ts";
@@ -13,20 +18,17 @@ import {
 } from "../../../schema/compatibility.ts";
 import { hashOf, imageOf } from "../../../schema/image.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
-import type { Statement } from "../../sql/statements.ts";
-import type { Connection } from "../connection/connection.ts";
-import { createStatementRunner } from "../connection/statement-runner.ts";
-import type { SqliteDatabase } from "../sqlite-database.ts";
+import type { Statement } from "../statements.ts";
 import { countRows, type DerivedTable, deriveTables } from "./derivation.ts";
 import { uncoverColumns } from "./hidden-columns.ts";
 import {
   beginDerivation,
+  type DescriptorSource,
   findLeftover,
   insertImage,
   isEmptyTable,
-  readHashes,
   readSchemaState,
-  readTypes,
+  readStoredSets,
   type SchemaState,
   setCurrent,
   setWriter,
@@ -34,7 +36,7 @@ import {
 
 /** What descriptors are compared with. */
 export interface DescriptorOptions {
-  readonly database: SqliteDatabase;
+  readonly source: DescriptorSource;
   readonly plans: readonly ResourcePlan[];
   readonly registry: Registry;
   readonly readOnly: boolean;
@@ -55,12 +57,12 @@ interface Own {
  * anything is served, and each time until the migrations are all there.
  * @throws StoreError SCHEMA_INCOMPATIBLE with a line for each field that rows have otherwise.
  */
-export function createDescriptorCheck(options: DescriptorOptions): () => Promise<void> {
+export function checkDescriptors(options: DescriptorOptions): () => Promise<void> {
   let own: Own | undefined;
   let done: Promise<boolean> | undefined;
 
   async function check(): Promise<boolean> {
-    const state = readSchemaState(options.database.connection);
+    const state = await readSchemaState(options.source);
     if (!state) return false;
     own ??= describeOwn(options.plans.map(({ desc }) => desc));
     if (state.current === own.hash && state.writer === own.hash) return true;
@@ -86,11 +88,12 @@ function describeOwn(messages: readonly DescMessage[]): Own {
 }
 
 async function reconcile(options: DescriptorOptions, own: Own, state: SchemaState): Promise<void> {
-  const { database, plans, readOnly, log } = options;
-  const { connection } = database;
-  const used = plans.filter((plan) => !isEmptyTable(connection, plan.table));
-  refuseConflicts(connection, used, own.hash);
-  const tables = findConcerned(connection, used, state);
+  const { source, plans, readOnly, log } = options;
+  const used: ResourcePlan[] = [];
+  for (const plan of plans) if (!(await isEmptyTable(source, plan.table))) used.push(plan);
+  const stored = await readStoredSets(source);
+  await refuseConflicts(source, used, stored, own.hash);
+  const tables = findConcerned(used, stored, state);
   if (readOnly) {
     if (tables.length === 0) return;
     const names = tables.map(({ plan }) => plan.desc.typeName);
@@ -101,15 +104,12 @@ async function reconcile(options: DescriptorOptions, own: Own, state: SchemaStat
     return;
   }
   const isResumed = state.derivation === own.hash;
-  const rowsTotal = isResumed
-    ? state.rowsTotal
-    : countRows(createStatementRunner(connection), tables);
-  const stored = readHashes(connection).map((hash) => readTypes(connection, hash));
-  await run(database, [
+  const rowsTotal = isResumed ? state.rowsTotal : await countRows(source, tables);
+  await run(source, [
     // Together with the descriptors, by which the next start knows that it is done.
-    ...uncoverColumns(used, stored),
+    ...uncoverColumns(source, used, [...stored.values()]),
     insertImage(own.hash, own.image, timestamp(options.clock)),
-    ...(isOlder(connection, used, state) ? [] : [setCurrent(own.hash)]),
+    ...(isOlder(used, stored, state) ? [] : [setCurrent(own.hash)]),
     ...(isResumed || rowsTotal === 0n ? [] : [beginDerivation(own.hash, rowsTotal)]),
   ]);
   if (rowsTotal > 0n) {
@@ -121,32 +121,34 @@ async function reconcile(options: DescriptorOptions, own: Own, state: SchemaStat
     await deriveTables(options, tables, own.hash, progress);
     log.info({ rows: Number(rowsTotal) }, "derived rows anew");
   }
-  await run(database, [setWriter(own.hash)]);
+  await run(source, [setWriter(own.hash)]);
 }
 
 const START = { table: null, key: null } as const;
 
-async function run(database: SqliteDatabase, statements: readonly Statement[]): Promise<void> {
-  await database.commit(
-    statements.map((statement) => ({ kind: "execute", statement, unseen: true })),
-  );
+async function run({ commit }: DescriptorSource, statements: readonly Statement[]): Promise<void> {
+  await commit(statements.map((statement) => ({ kind: "execute", statement, unseen: true })));
 }
 
+/** The sets of types that are stored, by their hashes. */
+type Stored = ReadonlyMap<string, FileRegistry>;
+
 /** @throws StoreError SCHEMA_INCOMPATIBLE */
-function refuseConflicts(
-  connection: Connection,
+async function refuseConflicts(
+  source: DescriptorSource,
   plans: readonly ResourcePlan[],
+  stored: Stored,
   ownHash: string,
-): void {
-  const stored = readHashes(connection).filter((hash) => hash !== ownHash);
-  const lines = new Set(
-    stored
-      .map((hash) => readTypes(connection, hash))
-      .flatMap((types) => compareAll(plans, types))
-      .flatMap(({ conflicts }) => conflicts)
-      .filter(({ leftover }) => !leftover || findLeftover(connection, leftover))
-      .map(describeConflict),
-  );
+): Promise<void> {
+  const lines = new Set<string>();
+  for (const [hash, types] of stored) {
+    if (hash === ownHash) continue;
+    for (const conflict of compareAll(plans, types).flatMap(({ conflicts }) => conflicts)) {
+      const { leftover } = conflict;
+      if (!leftover || (await findLeftover(source, leftover)))
+        lines.add(describeConflict(conflict));
+    }
+  }
   if (lines.size === 0) return;
   const intro =
     "rows of this database were written with other descriptors, and cannot be read with these:";
@@ -166,27 +168,31 @@ function compareAll(
 
 /** True if the newest descriptors that are stored have all that the server's own have, and more. */
 function isOlder(
-  connection: Connection,
   plans: readonly ResourcePlan[],
+  stored: Stored,
   { current }: SchemaState,
 ): boolean {
   if (current === null) return false;
-  const differences = compareAll(plans, readTypes(connection, current));
+  const differences = compareAll(plans, typesIn(stored, current));
   return (
     differences.some(({ lacking }) => lacking.length > 0) &&
     differences.every(({ added }) => added.length === 0)
   );
 }
 
+function typesIn(stored: Stored, hash: string): FileRegistry {
+  return stored.get(hash) ?? createFileRegistry();
+}
+
 /** The tables that have fields which the server that wrote last did not know. */
 function findConcerned(
-  connection: Connection,
   plans: readonly ResourcePlan[],
+  stored: Stored,
   { current, writer }: SchemaState,
 ): readonly DerivedTable[] {
   const marked = plans.map((plan) => ({ plan, rows: "marked" }) as const);
   if (writer === null) return marked;
-  const [written, newest] = [writer, current ?? writer].map((hash) => readTypes(connection, hash));
+  const [written, newest] = [writer, current ?? writer].map((hash) => typesIn(stored, hash));
   return marked.flatMap((table): DerivedTable[] => {
     const differences = written && compareResource(table.plan, written);
     if (!differences) return [table];

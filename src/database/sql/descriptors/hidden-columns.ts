@@ -6,14 +6,16 @@ import type { FileRegistry } from "@bufbuild/protobuf";
 import { compareResource } from "../../../schema/compatibility.ts";
 import type { ResourcePlan } from "../../../schema/plan.ts";
 import { sqlName } from "../../../schema/sql-name.ts";
-import type { Statement } from "../../sql/statements.ts";
+import type { Statement } from "../statements.ts";
 import { condition } from "./derivation.ts";
+import type { DescriptorSource } from "./schema-store.ts";
 
 /**
  * The statements that take the bytes of rows from which they hide a column, if a server with any of the
  * `stored` descriptors may have written them.
  */
 export function uncoverColumns(
+  source: DescriptorSource,
   plans: readonly ResourcePlan[],
   stored: readonly FileRegistry[],
 ): readonly Statement[] {
@@ -25,7 +27,7 @@ export function uncoverColumns(
     const parts = [...(first ?? [])]
       .filter(([name]) => others.every((parts) => parts.has(name)))
       .flatMap(([, { column, table }]) => (column === undefined ? [] : [{ column, table }]));
-    return parts.length === 0 ? [] : [takeBytes(plan, parts)];
+    return parts.length === 0 ? [] : [takeBytes(source, plan, parts)];
   });
 }
 
@@ -35,7 +37,11 @@ interface Part {
 }
 
 /** Rows with unknown fields are left: the field may be among those, and they are derived anew. */
-function takeBytes(plan: ResourcePlan, parts: readonly Part[]): Statement {
+function takeBytes(
+  source: DescriptorSource,
+  plan: ResourcePlan,
+  parts: readonly Part[],
+): Statement {
   const { table, key } = plan.sql;
   const filled = parts.map((part) => {
     const column = sqlName(part.column);
@@ -49,7 +55,7 @@ function takeBytes(plan: ResourcePlan, parts: readonly Part[]): Statement {
   return {
     sql:
       `UPDATE ${table} SET wire = NULL, checksum = NULL WHERE wire IS NOT NULL ` +
-      `AND (${filled.join(" OR ")}) AND NOT ${condition({ plan, rows: "marked" })}`,
+      `AND (${filled.join(" OR ")}) AND NOT ${condition(source, { plan, rows: "marked" })}`,
     parameters: [],
   };
 }

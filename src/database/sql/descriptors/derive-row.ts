@@ -13,8 +13,8 @@ import {
   encodeCells,
   rebuildRow,
 } from "../../../schema/row.ts";
-import type { WholeRow } from "../../sql/row-set.ts";
-import type { Statement } from "../../sql/statements.ts";
+import type { WholeRow } from "../row-set.ts";
+import type { Statement } from "../statements.ts";
 
 /**
  * The statements that write cells of the row and its child rows anew; none if they are right already.
@@ -88,7 +88,7 @@ function hold(plan: ResourcePlan, row: Cells & RowId, cells: Cells, held: bigint
   return {
     sql:
       `UPDATE ${plan.sql.table} SET revision = ?, ${assignments(plan)} ` +
-      `WHERE ${plan.sql.key} = ? AND revision IS ? AND data = ?`,
+      `WHERE ${plan.sql.key} = ? AND revision IS NOT DISTINCT FROM ? AND CAST(data AS TEXT) = ?`,
     parameters: [held, cells.data, ...cells.columns, row.key, row.revision, row.data],
   };
 }
