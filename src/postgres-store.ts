@@ -35,8 +35,20 @@ export async function openPostgresStore(
   const { dbname = "" } = readAddress(config.database);
   const files = readMigrationFiles(config.migrations ?? requireMigrations(postgresMigrations));
   const { database: url, readOnly, durability, limits, secretSeed } = config;
-  const options = { url, readOnly, durability, plans, registry, limits, secretSeed, log };
-  const database = openPostgres({ ...options, clock });
+  const telemetry = await findTelemetry(dbname, "postgresql");
+  const database = openPostgres({
+    url,
+    readOnly,
+    durability,
+    plans,
+    registry,
+    limits,
+    secretSeed,
+    clock,
+    log,
+    isMeasured: config.metricsAddress !== undefined,
+    onEveryStatement: telemetry?.onStatement,
+  });
   const batchRows = limits.derivationRows;
   const descriptors = { plans, registry, readOnly, log, clock, batchRows };
   const checkDescriptors = createDescriptorCheck(database, descriptors);
@@ -63,7 +75,7 @@ export async function openPostgresStore(
       await lookForTypes();
     },
     metrics,
-    telemetry: await findTelemetry(dbname),
+    telemetry,
   };
 }
 

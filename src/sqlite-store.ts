@@ -44,7 +44,7 @@ export async function openSqliteStore(
   const files = readMigrationFiles(config.migrations ?? definition.migrations);
   if (!config.readOnly) requireWritable(config.database, "to serve it as it is, add --read-only");
   const first = isFirst ? await prepareFile(config, { files, foreign }, log) : undefined;
-  const telemetry = await findTelemetry(config.database);
+  const telemetry = await findTelemetry(config.database, "sqlite");
   const metrics = watchEventLoop();
   let database: SqliteDatabase;
   try {

@@ -5,6 +5,7 @@ import { statSync } from "node:fs";
 import type { ChangeCount } from "../database/change.ts";
 import type { QueueLengths } from "../database/database.ts";
 import type { MaintenanceRuns, WorkFigures } from "../database/figures.ts";
+import type { Distribution } from "../observe/distribution.ts";
 import { counter, type Family, gauge, histogram, value } from "./families.ts";
 
 /** What a database tells of itself. */
@@ -88,12 +89,16 @@ function workFamilies(work: WorkFigures | undefined, driver: string): readonly F
     histogram("database_commit_group_calls", "How many calls shared a transaction.", [
       [{ driver }, groups],
     ]),
-    histogram(
-      "database_sqlite_lock_wait_seconds",
-      "How long the writer waited, each time that another process had the lock.",
-      [[{}, lockWaits]],
-    ),
+    ...(driver === "sqlite" ? [lockWaitFamily(lockWaits)] : []),
   ];
+}
+
+function lockWaitFamily(lockWaits: Distribution): Family {
+  return histogram(
+    "database_sqlite_lock_wait_seconds",
+    "How long the writer waited, each time that another process had the lock.",
+    [[{}, lockWaits]],
+  );
 }
 
 /** Of processes, each has its own; a database that is only read has none. */

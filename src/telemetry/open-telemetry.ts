@@ -5,7 +5,11 @@ import { basename } from "node:path";
 import { createNoopMeter, metrics, trace } from "@opentelemetry/api";
 import { packageVersion } from "../package-root.ts";
 import { type CallSpans, createCallSpans } from "./call-spans.ts";
-import { createStatementSpans, type StatementSpans } from "./statement-spans.ts";
+import {
+  createStatementSpans,
+  type DatabaseSystem,
+  type StatementSpans,
+} from "./statement-spans.ts";
 
 /** An SDK that was found. */
 export interface Telemetry extends CallSpans {
@@ -22,7 +26,7 @@ const CONVENTIONS = { schemaUrl: "https://opentelemetry.io/schemas/1.45.0" };
 const FLUSH_TIMEOUT_MS = 2_000;
 
 /** What tells the SDK; undefined if there is none. */
-export function createTelemetry(database: string): Telemetry | undefined {
+export function createTelemetry(database: string, system: DatabaseSystem): Telemetry | undefined {
   const tracers = trace.getTracerProvider() as { getDelegateTracer?(name: string): unknown };
   const isTraced = !tracers.getDelegateTracer || tracers.getDelegateTracer(NAME) !== undefined;
   const isMetered = metrics.getMeter(NAME) !== createNoopMeter();
@@ -30,7 +34,7 @@ export function createTelemetry(database: string): Telemetry | undefined {
   const version = packageVersion();
   const tracer = trace.getTracerProvider().getTracer(NAME, version, CONVENTIONS);
   const meter = metrics.getMeter(NAME, version, CONVENTIONS);
-  const statements = createStatementSpans(tracer, meter, basename(database));
+  const statements = createStatementSpans(tracer, meter, { system, namespace: basename(database) });
   const calls = createCallSpans({
     tracer,
     meter,

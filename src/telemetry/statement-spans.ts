@@ -12,6 +12,16 @@ import {
 import type { OnStatement, StatementLog, StatementRun } from "../observe/statement-run.ts";
 import { fromMonotonicMs } from "./wall-clock.ts";
 
+/** As the conventions name them. */
+export type DatabaseSystem = "sqlite" | "postgresql";
+
+/** Where statements are run. */
+interface StatementSource {
+  readonly system: DatabaseSystem;
+  /** The name of the database. */
+  readonly namespace: string;
+}
+
 /** What statements are told to. */
 export interface StatementSpans {
   /** Counts a statement, whoever it was run for. */
@@ -23,11 +33,11 @@ export interface StatementSpans {
 /** In seconds: what the conventions advise. */
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
 
-/** Spans and durations of the statements of a database with this name. */
+/** Spans and durations of the statements of a database. */
 export function createStatementSpans(
   tracer: Tracer,
   meter: Meter,
-  namespace: string,
+  source: StatementSource,
 ): StatementSpans {
   const durations = meter.createHistogram("db.client.operation.duration", {
     description: "Duration of database client operations.",
@@ -38,7 +48,7 @@ export function createStatementSpans(
 
   function attributesOf({ name, errorCode }: StatementRun): Attributes {
     // There are as many names as verbs and tables.
-    const own = known.get(name) ?? describe(name, namespace);
+    const own = known.get(name) ?? describe(name, source);
     known.set(name, own);
     if (errorCode === undefined) return own;
     return { ...own, "db.response.status_code": errorCode, "error.type": errorCode };
@@ -62,10 +72,10 @@ export function createStatementSpans(
   };
 }
 
-function describe(name: string, namespace: string): Attributes {
+function describe(name: string, { system, namespace }: StatementSource): Attributes {
   const [operation = name, table] = name.split(" ");
   return {
-    "db.system.name": "sqlite",
+    "db.system.name": system,
     "db.namespace": namespace,
     "db.operation.name": operation,
     "db.query.summary": name,

@@ -4,7 +4,9 @@ import { expect, test } from "vitest";
 import { AlbumSchema } from "../../gen/chinook/v1/album_pb.ts";
 import { ArtistSchema } from "../../gen/chinook/v1/artist_pb.ts";
 import { MediaTypeSchema } from "../../gen/chinook/v1/media_type_pb.ts";
+import type { CallLimits } from "../../src/database/database.ts";
 import type { Finding } from "../../src/database/finding.ts";
+import { createStatementLog } from "../../src/observe/statement-run.ts";
 import { creating, getting, listing, type MakeStore, PLANS, planOf, sale } from "./support.ts";
 
 const ARTISTS = [1n, 2n, 3n].map((key) => creating(ArtistSchema, { displayName: "A" }, key));
@@ -121,6 +123,41 @@ export function describeLife(makeStore: MakeStore): void {
     expect(rest).toEqual({ looked: 1, last: 3n, rows: [], revision });
     const none = await database.bareRows(plan, 3n, 2);
     expect(none).toEqual({ looked: 0, last: undefined, rows: [], revision });
+  });
+
+  test("the statements of a call are noted where it says, and no others", async () => {
+    const database = (await makeStore()).open();
+    const noted = async (run: (call: CallLimits) => Promise<unknown>) => {
+      const statements = createStatementLog();
+      await run({ statements }).catch(() => {});
+      return statements.runs;
+    };
+    const plan = planOf(ArtistSchema);
+    const all = await Promise.all([
+      noted((call) => database.commit(ARTISTS, call)),
+      noted((call) => database.commit([creating(MediaTypeSchema, { displayName: "M" })], call)),
+    ]);
+    const [artists, mediaTypes] = all.map((runs) => runs.map(({ name }) => name));
+    expect(artists).toContain("INSERT artists");
+    expect(artists).not.toContain("INSERT media_types");
+    expect(mediaTypes).toContain("INSERT media_types");
+    expect(mediaTypes).not.toContain("INSERT artists");
+    for (const names of [artists, mediaTypes]) expect(names).toContain("COMMIT");
+    const batch = { plan, keys: [1n, 2n], item: { field: 1 }, answerBytesMax: 1_000 };
+    for (const run of [
+      (call: CallLimits) => database.get(plan, 1n, call),
+      (call: CallLimits) => database.batch(batch, call),
+      (call: CallLimits) => listing(database, ArtistSchema, SCAN, call),
+    ]) {
+      const runs = await noted(run);
+      const reads = runs.filter(({ name }) => name === "SELECT artists");
+      expect(reads).not.toEqual([]);
+      expect(reads.every(({ durationNs, rows }) => durationNs > 0 && rows > 0)).toBe(true);
+    }
+    const sql = "SELECT 1 FROM nowhere WHERE ?";
+    const failed = await noted((call) => database.read([{ sql, parameters: [1n] }], call));
+    const faults = failed.filter(({ errorCode }) => errorCode !== undefined);
+    expect(faults.map(({ name, rows }) => [name, rows])).toContainEqual(["SELECT nowhere", 0]);
   });
 
   test("a call whose deadline has passed ends with it", async () => {

@@ -35,6 +35,7 @@ export function storeIn(path: string, whenOver: WhenOver): Store {
         readOnly,
         registry: REGISTRY,
         definitions: CHINOOK_RESOURCES.definitions,
+        isNoted: true,
         limits: { ...DEFAULT_LIMITS, ...limits },
       });
       let closed: Promise<void> | undefined;

@@ -2,6 +2,7 @@
 // statement for each resource. Must not read anything whose size depends on the number of rows.
 
 import type { Registry } from "@bufbuild/protobuf";
+import { noteStatement, type OnStatement, type StatementLog } from "../../observe/statement-run.ts";
 import { resolveReadMask } from "../../query/read-mask.ts";
 import { hasCrc } from "../../schema/checksum.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
@@ -13,6 +14,7 @@ import type { StoredMessage } from "../page-request.ts";
 import { isFault, rebuildByKeys } from "../sql/rebuild.ts";
 import { POSTGRES } from "./dialect/postgres-dialect.ts";
 import { translatePostgresError } from "./errors.ts";
+import { observe } from "./observed-session.ts";
 import type { ReaderPool } from "./reader-pool.ts";
 import { selectPoints } from "./row-statements.ts";
 import { runSteps } from "./run-steps.ts";
@@ -20,6 +22,7 @@ import type { Session } from "./session.ts";
 
 interface Asked {
   readonly key: bigint;
+  readonly statements: StatementLog | undefined;
   resolve(row: Row): void;
   reject(error: unknown): void;
 }
@@ -41,7 +44,8 @@ export function createPointReader(
   async function readTogether(plan: ResourcePlan, points: readonly Asked[]): Promise<void> {
     try {
       const keys = [...new Set(points.map(({ key }) => key))];
-      const rows = await (await session()).all(selectPoints(plan, keys));
+      const noted = observe(await session(), noteAll(points));
+      const rows = await noted.all(selectPoints(plan, keys));
       const byKey = new Map(rows.map((row) => [row[0] as bigint, row]));
       for (const { key, resolve } of points) resolve(byKey.get(key) ?? []);
     } catch (error) {
@@ -49,12 +53,12 @@ export function createPointReader(
     }
   }
 
-  function readRow(plan: ResourcePlan, key: bigint): Promise<Row> {
+  function readRow(plan: ResourcePlan, key: bigint, { statements }: CallLimits): Promise<Row> {
     return new Promise((resolve, reject) => {
       if (asked.size === 0) setImmediate(readAsked);
       const points = asked.get(plan) ?? [];
       asked.set(plan, points);
-      points.push({ key, resolve, reject });
+      points.push({ key, statements, resolve, reject });
     });
   }
 
@@ -79,7 +83,7 @@ export function createPointReader(
     const reason = endReason(limits);
     if (reason) throw reason;
     try {
-      const [, revision, wire = null, crc = null, found] = await readRow(plan, key);
+      const [, revision, wire = null, crc = null, found] = await readRow(plan, key, limits);
       if (found === null) return { message: undefined, revision: revision as bigint };
       if (wire === null || crc === null) return await readWhole(plan, key, limits, mask);
       if (!hasCrc(wire, crc)) throw faultError(damagedBytes(plan, key));
@@ -87,5 +91,14 @@ export function createPointReader(
     } catch (error) {
       throw translatePostgresError(error);
     }
+  };
+}
+
+/** What notes a statement for all who have asked for its rows; undefined if none of them wants to know. */
+function noteAll(points: readonly Asked[]): OnStatement | undefined {
+  const logs = points.flatMap(({ statements }) => statements ?? []);
+  if (logs.length === 0) return undefined;
+  return (run) => {
+    for (const log of logs) noteStatement(log, run);
   };
 }

@@ -7,6 +7,8 @@ import type { Durability } from "../../config.ts";
 import { invalidField, StoreError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import type { Log } from "../../observe/log.ts";
+import type { OnStatement } from "../../observe/statement-run.ts";
+import { tellAll } from "../../observe/tell-all.ts";
 import type { ResourcePlan } from "../../schema/plan.ts";
 import { databaseClosed } from "../commit-queue.ts";
 import type { CallLimits, Database, Snapshot } from "../database.ts";
@@ -20,11 +22,13 @@ import { readOrStoreSecret } from "../sql/secret.ts";
 import type { Statement } from "../sql/statements.ts";
 import { verifyDatabase } from "../sql/verify/verify.ts";
 import { checkRows, type RowSource } from "../sql/verify/verify-rows.ts";
+import { countStatements, createWorkMeter } from "../statement-figures.ts";
 import { readStatus } from "./database-status.ts";
 import { readTableFacts } from "./describe.ts";
 import { POSTGRES } from "./dialect/postgres-dialect.ts";
 import { translatePostgresError } from "./errors.ts";
 import { createListCosts } from "./list-costs.ts";
+import { observe } from "./observed-session.ts";
 import { createPointReader } from "./point-reader.ts";
 import { createReaderPool } from "./reader-pool.ts";
 import { selectJoinedPage, selectWires } from "./row-statements.ts";
@@ -46,6 +50,10 @@ export interface PostgresOptions {
   readonly secretSeed?: string | undefined;
   /** Where the times of commits come from. */
   readonly clock?: Clock;
+  /** Whether its work is measured. */
+  readonly isMeasured?: boolean;
+  /** Told of each statement. */
+  readonly onEveryStatement?: OnStatement | undefined;
   /** Told of what could not be done beside the calls. */
   readonly log?: Log;
 }
@@ -66,9 +74,12 @@ export function openPostgres(options: PostgresOptions): PostgresDatabase {
     clock = systemClock,
     durability = "full",
   } = options;
-  const connectFor = (statementTimeoutMs: number) => () =>
-    openSession({ url, connectTimeoutMs: limits.connectTimeoutMs, statementTimeoutMs });
-  const connect = connectFor(limits.readTimeoutMs + limits.readGraceMs);
+  const meter = options.isMeasured ? createWorkMeter() : undefined;
+  const connectFor = (statementTimeoutMs: number, count: OnStatement | undefined) => async () => {
+    const to = { url, connectTimeoutMs: limits.connectTimeoutMs, statementTimeoutMs };
+    return observe(await openSession(to), tellAll([count, options.onEveryStatement]));
+  };
+  const connect = connectFor(limits.readTimeoutMs + limits.readGraceMs, meter?.onStatement);
   const source = { registry, dialect: POSTGRES, readWires: createWireReader(selectWires) };
   const writer = readOnly
     ? undefined
@@ -78,8 +89,9 @@ export function openPostgres(options: PostgresOptions): PostgresDatabase {
         clock,
         limits,
         durability,
+        onGroup: meter?.onGroup,
         // As long as a lock is waited for, and as long again.
-        connect: connectFor(2 * limits.writeTimeoutMs),
+        connect: connectFor(2 * limits.writeTimeoutMs, meter && countStatements(meter.writerCells)),
       });
   const readers = createReaderPool(limits, connect, options.log);
   let reading: Promise<Session> | undefined;
@@ -128,7 +140,7 @@ export function openPostgres(options: PostgresOptions): PostgresDatabase {
     session,
     queues: () => ({ queuedCommits: writer?.queued ?? 0, queuedReads: readers.queued }),
     changes: () => writer?.changes ?? [],
-    work: () => undefined,
+    work: () => meter?.read(),
     maintenanceRuns: () => undefined,
     writeRefusal: () => undefined,
     async opened() {

@@ -4,12 +4,14 @@
 import { StoreError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import type { Log } from "../../observe/log.ts";
+import { noteStatement } from "../../observe/statement-run.ts";
 import type { Row } from "../../schema/sql-value.ts";
 import { databaseClosed } from "../commit-queue.ts";
 import type { CallLimits } from "../database.ts";
 import type { Statement } from "../sql/statements.ts";
 import { createWaitingCall, type WaitingCall } from "../waiting-call.ts";
 import { translatePostgresError } from "./errors.ts";
+import { observe } from "./observed-session.ts";
 import type { Session } from "./session.ts";
 
 /** What is read on a connection. */
@@ -81,7 +83,9 @@ export function createReaderPool(
         call.onOver = () => {
           reader.cancelling = cancel(session);
         };
-        call.resolve(await call.job(session));
+        const { statements } = call;
+        const noted = observe(session, statements && ((run) => noteStatement(statements, run)));
+        call.resolve(await call.job(noted));
       }
     } catch (error) {
       call.fail(isClosed ? databaseClosed() : translatePostgresError(error));

@@ -5,6 +5,7 @@ import type { Registry } from "@bufbuild/protobuf";
 import { type Clock, timestamp } from "../../clock.ts";
 import type { Durability } from "../../config.ts";
 import { type Limits, messageBytesMax } from "../../limits.ts";
+import { noteStatement, type OnStatement } from "../../observe/statement-run.ts";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
 import { type ChangeCount, countChanges, createChangeCounts } from "../change.ts";
 import { createCommitQueue, databaseClosed } from "../commit-queue.ts";
@@ -23,6 +24,7 @@ import type { RowInserts } from "../sql/write/transaction.ts";
 import { POSTGRES } from "./dialect/postgres-dialect.ts";
 import { synchronousCommit } from "./durability.ts";
 import { isInTheWay, translatePostgresError } from "./errors.ts";
+import { observe } from "./observed-session.ts";
 import { readRowInserts } from "./row-inserts.ts";
 import { runSteps } from "./run-steps.ts";
 import type { Session } from "./session.ts";
@@ -34,8 +36,16 @@ export interface WriterOptions {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly durability: Durability;
+  /** Told how many calls share a transaction. */
+  readonly onGroup?: ((calls: number) => void) | undefined;
   /** Opens a connection. */
   connect(): Promise<Session>;
+}
+
+/** Notes the statements of a group. */
+interface Noting {
+  readonly onStatement: OnStatement;
+  readonly concern: GroupTransaction["concern"];
 }
 
 /** Commits operations. */
@@ -59,7 +69,7 @@ const NO_FOREIGN_CODE = { unfillableTables: new Set<string>(), conflictTables: n
 
 /** A writer that connects when the first commit comes, and again when its connection is lost. */
 export function createWriter(options: WriterOptions): Writer {
-  const { plans, registry, clock, limits, connect } = options;
+  const { plans, registry, clock, limits, connect, onGroup } = options;
   const settings = settingsOf(options);
   const queue = createCommitQueue(limits, (group) => void carryOut(group));
   const changes = createChangeCounts();
@@ -100,8 +110,11 @@ export function createWriter(options: WriterOptions): Writer {
 
   /** Answers commits, but for those that others were in the way of. */
   async function commitOnce(entries: readonly Entry[]): Promise<readonly Entry[]> {
+    onGroup?.(entries.length);
     try {
-      const { outcomes, changes: made } = await inTransaction(await connected(), entries);
+      const noting = noteFor(entries);
+      const own = observe(await connected(), noting?.onStatement);
+      const { outcomes, changes: made } = await inTransaction(own, entries, noting?.concern);
       changes.add(countChanges(made));
       const held = new Set<number>();
       for (const outcome of outcomes) {
@@ -117,10 +130,33 @@ export function createWriter(options: WriterOptions): Writer {
     }
   }
 
-  async function inTransaction(own: Session, entries: readonly Entry[]): Promise<AppliedGroup> {
+  /** What notes each statement where it was run for; undefined if nobody wants to know. */
+  function noteFor(entries: readonly Entry[]): Noting | undefined {
+    const logs = new Map(entries.map(({ id }) => [id, queue.optionsOf(id)?.statements]));
+    if (![...logs.values()].some((log) => log)) return undefined;
+    let concerned: readonly number[] = [...logs.keys()];
+    return {
+      onStatement(run) {
+        for (const id of concerned) {
+          const log = logs.get(id);
+          if (log) noteStatement(log, run);
+        }
+      },
+      concern(first, last = first) {
+        const [from = 0, to = Number.POSITIVE_INFINITY] = [first, last];
+        concerned = [...logs.keys()].filter((id) => id >= from && id <= to);
+      },
+    };
+  }
+
+  async function inTransaction(
+    own: Session,
+    entries: readonly Entry[],
+    concern: GroupTransaction["concern"],
+  ): Promise<AppliedGroup> {
     try {
       const isLone = entries.length === 1;
-      const shared = await begin(own, entries);
+      const shared = { ...(await begin(own, entries)), concern };
       const applied = await runSteps(own, applyGroup(shared, entries, isLone));
       if (!applied.changed) {
         await own.run(ROLLBACK);

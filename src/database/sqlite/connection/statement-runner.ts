@@ -6,6 +6,7 @@ import type Database from "better-sqlite3";
 import { monotonicMs, type OnStatement } from "../../../observe/statement-run.ts";
 import type { Row, SqlValue } from "../../../schema/sql-value.ts";
 import type { Statement } from "../../sql/statements.ts";
+import { nameOf } from "../../statement-name.ts";
 import { type Connection, sqliteCode } from "./connection.ts";
 
 /** Runs statements on a connection. */
@@ -99,18 +100,4 @@ const changes: Method<number> = (statement, parameters) => statement.run(...para
 
 function nsSince(threadMs: number): number {
   return (performance.now() - threadMs) * 1e6;
-}
-
-const VERB = /^\s*(\w+)/;
-const TABLES = /\b(?:FROM|INTO|UPDATE|JOIN)\s+"?(\w+)/gi;
-
-/** What statements look at beside the table that they are for. */
-const BESIDE = new Set(["store_state", "json_each"]);
-
-/** No values, and no more than that: it is a label of figures. */
-function nameOf(sql: string): string {
-  const verb = VERB.exec(sql)?.[1]?.toUpperCase() ?? "";
-  const tables = [...sql.matchAll(TABLES)].map(([, table]) => table ?? "");
-  const table = tables.find((each) => !BESIDE.has(each)) ?? tables[0];
-  return table === undefined ? verb : `${verb} ${table}`;
 }

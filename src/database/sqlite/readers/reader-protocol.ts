@@ -4,8 +4,8 @@
 import type { Snapshot } from "../../database.ts";
 import type { BatchBytes, BatchRequest, PageBytes, PageRequest } from "../../page-request.ts";
 import type { Statement } from "../../sql/statements.ts";
+import type { StatementCells } from "../../statement-figures.ts";
 import type { StoreFiles } from "../connection/file-guard.ts";
-import type { StatementCells } from "../connection/statement-figures.ts";
 import type { PlainError } from "../threads/thread-errors.ts";
 import type { PortableRuns } from "../threads/told-statements.ts";
 

@@ -4,8 +4,8 @@
 import type { Durability } from "../../../config.ts";
 import type { Limits } from "../../../limits.ts";
 import type { Checkpoint, CheckpointMode } from "../../checkpoint.ts";
+import type { StatementCells } from "../../statement-figures.ts";
 import type { StoreFiles } from "../connection/file-guard.ts";
-import type { StatementCells } from "../connection/statement-figures.ts";
 import type { PlainError } from "../threads/thread-errors.ts";
 import type { WriterCode } from "../threads/thread-start.ts";
 import type { PortableCommits, PortableOutcomes } from "./commit-transport.ts";

@@ -1,5 +1,5 @@
-// Counts the statements of all threads: each thread in memory of its own, which the main thread reads
-// when it is asked. No thread sends a message for it.
+// Counts the statements of a database, in all of its threads if it has several: each thread in memory of its
+// own, which the main thread reads when it is asked. No thread sends a message for it.
 
 import {
   cellsOf,
@@ -7,9 +7,9 @@ import {
   joinDistributions,
   observe,
   readDistribution,
-} from "../../../observe/distribution.ts";
-import type { OnStatement } from "../../../observe/statement-run.ts";
-import type { StatementFigures, WorkFigures } from "../../figures.ts";
+} from "../observe/distribution.ts";
+import type { OnStatement } from "../observe/statement-run.ts";
+import type { StatementFigures, WorkFigures } from "./figures.ts";
 
 /** Where a thread counts. */
 export type StatementCells = SharedArrayBuffer;
