@@ -124,7 +124,7 @@ async function commitOnce(
       changes: [],
       foreign,
       watch: isWatched
-        ? { revise: setRevision, rest: setWriting(1n), resume: setWriting(2n) }
+        ? { revise: setRevision, rest: setWriting(1n), resume: setWriting(2n), isWithin: false }
         : undefined,
       isOpen: () => connection.inTransaction,
     };

@@ -64,6 +64,20 @@ CREATE FUNCTION store_is_writing() RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN coalesce(current_setting('protostore.writing', true), '') = '1';
 
+-- Whether a write that a trigger sees is the server's own statement: what others' triggers and foreign keys do
+-- because of it is not.
+CREATE FUNCTION store_is_own_write() RETURNS boolean
+LANGUAGE sql STABLE
+RETURN store_is_writing() AND pg_trigger_depth() = 1;
+
+-- The revision of the server's commit that others' code takes part in.
+CREATE FUNCTION store_commit_revision() RETURNS bigint
+LANGUAGE sql STABLE
+RETURN coalesce(
+  nullif(current_setting('protostore.revision', true), '')::bigint,
+  (SELECT revision + 1 FROM store_state)
+);
+
 -- The next revision, for a write of another program: it waits for commits, and they for it.
 CREATE FUNCTION store_next_revision() RETURNS bigint
 LANGUAGE sql VOLATILE
@@ -89,7 +103,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   moment text := store_now();
 BEGIN
-  IF store_is_writing() THEN
+  IF store_is_own_write() THEN
     RETURN NEW;
   END IF;
   IF TG_OP = 'UPDATE' THEN
@@ -102,7 +116,7 @@ BEGIN
   END IF;
   NEW.wire := NULL;
   NEW.checksum := NULL;
-  NEW.revision := store_next_revision();
+  NEW.revision := CASE WHEN store_is_writing() THEN store_commit_revision() ELSE store_next_revision() END;
   NEW.updated_at := moment;
   RETURN NEW;
 END;
@@ -136,7 +150,7 @@ BEGIN
     PERFORM store_remember_key(TG_ARGV[0], (to_jsonb(OLD) ->> TG_ARGV[1])::bigint);
     parents := ARRAY[(to_jsonb(OLD) ->> TG_ARGV[2])::bigint];
   END IF;
-  IF store_is_writing() THEN
+  IF store_is_own_write() THEN
     RETURN NULL;
   END IF;
   IF TG_OP <> 'DELETE' THEN

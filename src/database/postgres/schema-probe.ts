@@ -20,6 +20,7 @@ import { whyNotCurrent } from "../migrations/migration-status.ts";
 import { describeDescriptors } from "../sql/descriptors/describe.ts";
 import { readState } from "./descriptors.ts";
 import { translatePostgresError } from "./errors.ts";
+import { selectRules } from "./foreign-code.ts";
 import { readMigrationStatus } from "./migrate/migrate.ts";
 import type { Session } from "./session.ts";
 
@@ -71,12 +72,20 @@ export function createSchemaProbe(
   onServing: () => Promise<void> = async () => {},
 ): SchemaProbe {
   async function differences(): Promise<readonly string[]> {
-    const [[copy] = []] = await (await session()).all({
+    const own = await session();
+    const [[copy] = []] = await own.all({
       sql: "SELECT to_regclass(?)::text",
       parameters: [UNFINISHED_COPY],
     });
     if (copy !== null) return ["it is an unfinished copy: run protostore copy again"];
-    return findDifferences(plans, await describeTables(await session()), EXPECTED);
+    const found = findDifferences(plans, await describeTables(own), EXPECTED);
+    const rules = await own.all(selectRules(plans));
+    return [
+      ...found,
+      ...rules.map(
+        ([table, rule]) => `${table} has the rule ${rule}: what it writes cannot be told`,
+      ),
+    ];
   }
 
   const status = async () => readMigrationStatus(await session(), files);

@@ -24,6 +24,7 @@ import type { RowInserts } from "../sql/write/transaction.ts";
 import { POSTGRES } from "./dialect/postgres-dialect.ts";
 import { synchronousCommit } from "./durability.ts";
 import { isInTheWay, translatePostgresError } from "./errors.ts";
+import { selectForeignCode, toForeignCode } from "./foreign-code.ts";
 import { observe } from "./observed-session.ts";
 import { readRowInserts } from "./row-inserts.ts";
 import { runSteps } from "./run-steps.ts";
@@ -64,13 +65,11 @@ const LOCK = statement("SELECT revision FROM store_state WHERE id = 1 FOR UPDATE
 const FINISH = "UPDATE store_state SET revision = ?";
 const ROLLBACK = statement("ROLLBACK");
 
-/** Nothing of others acts on the statements that is looked for; a write that is kept from happening fails. */
-const NO_FOREIGN_CODE = { unfillableTables: new Set<string>(), conflictTables: new Set<string>() };
-
 /** A writer that connects when the first commit comes, and again when its connection is lost. */
 export function createWriter(options: WriterOptions): Writer {
   const { plans, registry, clock, limits, connect, onGroup } = options;
   const settings = settingsOf(options);
+  const foreignCode = selectForeignCode(plans);
   const queue = createCommitQueue(limits, (group) => void carryOut(group));
   const changes = createChangeCounts();
   const bytesMax = messageBytesMax(limits);
@@ -179,10 +178,11 @@ export function createWriter(options: WriterOptions): Writer {
     const tables = tablesOfCreates(entries);
     const ends = entries.map(({ deadlineMs, giveUpMs }) => Math.min(deadlineMs, giveUpMs));
     const waitMs = Math.max(Math.ceil(Math.min(...ends) - Date.now()), 1);
-    const [, , [locked] = [], ...keys] = await Promise.all([
+    const [, , [locked] = [], found, ...keys] = await Promise.all([
       own.run(BEGIN),
       own.run({ sql: settings, parameters: [`${waitMs}`] }),
       own.all(LOCK),
+      own.all(foreignCode),
       ...tables.map((table) => own.all(selectNextKey(table))),
     ]);
     const nextKeys = new Map<string, bigint>();
@@ -190,14 +190,17 @@ export function createWriter(options: WriterOptions): Writer {
       const key = keys[index]?.[0]?.[0];
       if (typeof key === "bigint") nextKeys.set(table, key);
     }
-    return transaction(own, locked?.[0] as bigint, nextKeys);
+    return {
+      ...transaction(own, nextKeys),
+      ...toForeignCode(found),
+      revision: locked?.[0] as bigint,
+    };
   }
 
   function transaction(
     own: Session,
-    revision: bigint,
     nextKeys: Map<string, bigint>,
-  ): GroupTransaction {
+  ): Omit<GroupTransaction, "revision" | "foreign" | "watch"> {
     return {
       plans,
       registry,
@@ -206,11 +209,8 @@ export function createWriter(options: WriterOptions): Writer {
       messageBytesMax: bytesMax,
       answerBytesMax: bytesMax,
       requestRetentionMs: limits.requestRetentionMs,
-      revision,
       now: timestamp(clock),
       nextKeys,
-      foreign: NO_FOREIGN_CODE,
-      watch: undefined,
       isOpen: () => own.lost === undefined,
       translateError: translatePostgresError,
     };

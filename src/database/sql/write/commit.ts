@@ -5,6 +5,7 @@ import type { Commit, Operation, RequestIdentity } from "../../database.ts";
 import { change, type Steps } from "../steps.ts";
 import { refuseLargeAnswer, storedMessages } from "./answer.ts";
 import { applyOperation, applyOperations } from "./apply.ts";
+import { takeWrongBytes } from "./foreign-changes.ts";
 import type { Prepared } from "./prepare.ts";
 import { findCompleted, rememberCompleted } from "./requests.ts";
 import type { Transaction } from "./transaction.ts";
@@ -35,6 +36,7 @@ export function* commitSteps(
   if (completed) return completed;
   if (tx.watch) yield* change(tx.watch.revise(tx.revision));
   const written = only ? [yield* applyOperation(tx, only)] : yield* applyOperations(tx, operations);
+  if (tx.watch?.isWithin) yield* takeWrongBytes(tx);
   // Without code of others, what was written is what is there.
   const stored = tx.watch
     ? yield* storedMessages(tx, operations, written)

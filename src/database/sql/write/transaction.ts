@@ -69,6 +69,8 @@ export interface Watch {
   readonly rest: Statement;
   /** From here on they may be those of others again. */
   readonly resume: Statement;
+  /** Whether code of others may change a row within our own statement, where no trigger tells. */
+  readonly isWithin: boolean;
 }
 
 /**

@@ -69,6 +69,8 @@ const WATCH: Watch = {
   revise: (revision) => ({ sql: "UPDATE store_state SET revision = ?", parameters: [revision] }),
   rest: setWriting(WRITING.own),
   resume: setWriting(WRITING.watched),
+  // It fires our triggers for each statement of theirs.
+  isWithin: false,
 };
 
 /** Commits groups on `connection`, which must not be used for anything else meanwhile. */
