@@ -246,7 +246,7 @@ function findUnfilled(
 }
 
 /** The affinity of a declared type (https://sqlite.org/datatype3.html, section 3.1). */
-function affinityOf(type: string, strict: boolean): Affinity {
+export function affinityOf(type: string, strict: boolean): Affinity {
   const name = type.toUpperCase();
   // Only in a strict table does ANY keep what it gets.
   if (strict && name === "ANY") return "BLOB";

@@ -133,7 +133,7 @@ export async function copyRows(copy: Copy, watch: CopyWatch): Promise<void> {
   }
   if (refused > 0) {
     throw notCopyable(
-      `${target.place} cannot keep ${refused} rows as they are: correct them in ${source.place}, ` +
+      `${target.place} cannot keep ${refused} of the rows as they are: correct them in ${source.place}, ` +
         "and copy into an empty database",
     );
   }

@@ -1,6 +1,7 @@
 // A file that is copied into. Nobody migrates it meanwhile, no server serves it until it is finished, and
 // references are not looked at: the rows that they are to come later.
 
+import { affinityOf } from "../../../schema/drift.ts";
 import type { Row, SqlValue } from "../../../schema/sql-value.ts";
 import { WRITING } from "../../../schema/triggers.ts";
 import type { CopiedTable, CopyState, CopyTarget, RefusedRow } from "../../copy/copy-ends.ts";
@@ -105,12 +106,14 @@ function insertRows(
   { name, columns }: CopiedTable,
   rows: readonly Row[],
 ): readonly RefusedRow[] {
+  const numeric = numericColumns(runner, name);
+  const isNumeric = columns.map((column) => numeric.has(column.toLowerCase()));
   const names = columns.map(inSql).join(", ");
   const marks = columns.map(() => "?").join(", ");
   const sql = `INSERT INTO ${inSql(name)} (${names}) VALUES (${marks})`;
   return rows.flatMap((row) => {
-    const place = row.findIndex(isChanged);
-    if (place >= 0) return [{ row, reason: `${columns[place]} has a number that SQLite has not` }];
+    const place = row.findIndex((value, index) => isChanged(value, isNumeric[index] === true));
+    if (place >= 0) return [{ row, reason: `${columns[place]} has a value that SQLite changes` }];
     try {
       runner.run({ sql, parameters: row });
       return [];
@@ -121,7 +124,20 @@ function insertRows(
   });
 }
 
-/** NaN becomes NULL, and the sign of a zero is lost. */
-function isChanged(value: SqlValue): boolean {
+/** The columns, in lower case, that make numbers of texts. */
+function numericColumns(runner: StatementRunner, table: string): ReadonlySet<unknown> {
+  const columns = runner.all(
+    statement("SELECT lower(name), type FROM pragma_table_xinfo(?)", table),
+  );
+  const isNumeric = (type: SqlValue | undefined) =>
+    !["TEXT", "BLOB"].includes(affinityOf(type as string, false));
+  return new Set(columns.filter(([, type]) => isNumeric(type)).map(([name]) => name));
+}
+
+const NUMBER = /^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*$/;
+
+/** NaN becomes NULL, the sign of a zero is lost, and a text that is a number becomes one. */
+function isChanged(value: SqlValue, isNumeric: boolean): boolean {
+  if (typeof value === "string") return isNumeric && NUMBER.test(value);
   return typeof value === "number" && (Number.isNaN(value) || Object.is(value, -0));
 }
