@@ -9,7 +9,7 @@ import { METHODS } from "./methods.ts";
 import { CHINOOK_MIGRATIONS, CHINOOK_POSTGRES_MIGRATIONS } from "./migrations.ts";
 import { playlistTrackOperations } from "./playlists/playlist-fixtures.ts";
 import { CHINOOK_RESOURCES } from "./resources.ts";
-import { SEARCH_INDEX } from "./search/search-repository.ts";
+import { SEARCH_INDEX } from "./search/search-index.ts";
 
 export const CHINOOK: Program = {
   ...CHINOOK_RESOURCES,

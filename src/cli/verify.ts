@@ -40,10 +40,9 @@ export function verifyCommand(program: Program): Command {
     .action((options: VerifyOptions) => runVerify(program, options));
 }
 
-/** A database, and what its driver keeps beside the rows. */
+/** A database, and how its tables are looked at. */
 interface Opened {
   readonly database: Database;
-  readonly indexes: NonNullable<Program["indexes"]>;
   /** @throws StoreError if its tables are not those that are needed. */
   requireSchema(): Promise<void>;
 }
@@ -52,7 +51,7 @@ async function runVerify(program: Program, options: VerifyOptions): Promise<void
   const { repair } = options;
   const plans = planResources(program.resources);
   const open = isPostgresUrl(options.database) ? openOnServer : openInFile;
-  const { database, indexes, requireSchema } = await open(program, plans, options);
+  const { database, requireSchema } = await open(program, plans, options);
   const progress = createProgress("verify");
   let [rows, problems] = [0, 0];
   const report = (findings: readonly Finding[]) => {
@@ -79,7 +78,7 @@ async function runVerify(program: Program, options: VerifyOptions): Promise<void
       progress.update(step.rowsDone, step.rowsTotal);
       report(await mend(step.findings));
     }
-    for (const index of indexes) {
+    for (const index of program.indexes ?? []) {
       const stale = await index.check(database);
       if (repair && stale.length > 0) {
         await index.rebuild(database);
@@ -96,7 +95,7 @@ async function runVerify(program: Program, options: VerifyOptions): Promise<void
 }
 
 async function openInFile(
-  { resources, definitions, foreign, indexes = [], ...program }: Program,
+  { resources, definitions, foreign, ...program }: Program,
   plans: readonly ResourcePlan[],
   { database: path, migrations, repair }: VerifyOptions,
 ): Promise<Opened> {
@@ -107,7 +106,6 @@ async function openInFile(
   const database = openSqlite({ path, readOnly: !repair, registry, definitions, limits });
   return {
     database,
-    indexes,
     async requireSchema() {
       refuseUnmanaged(database.connection, path, foreign);
       const files = readMigrationFiles(migrations ?? program.migrations);
@@ -136,8 +134,6 @@ async function openOnServer(
   const database = openPostgres({ url, readOnly: !repair, plans, registry, limits });
   return {
     database,
-    // PostgreSQL keeps its indexes by itself.
-    indexes: [],
     async requireSchema() {
       try {
         await database.session();

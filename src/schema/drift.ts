@@ -163,7 +163,7 @@ function compareTable(
 export function triggersOf(plan: ResourcePlan): ReadonlyMap<string, readonly string[]> {
   const names = (triggers: readonly Trigger[]) => triggers.map(({ name }) => name);
   return new Map([
-    [plan.table, [...names(resourceTriggers(plan)), ...plan.triggers]],
+    [plan.table, [...names(resourceTriggers(plan)), ...plan.triggers.sqlite]],
     ...plan.children.map((child) => [child.table, names(childTriggers(child, plan))] as const),
   ]);
 }

@@ -66,9 +66,15 @@ export interface ResourcePlan extends TablePlan {
   readonly derive: Derive | undefined;
   readonly links: readonly LinkTable[];
   /** The triggers of the table beside those that every resource table has. */
-  readonly triggers: readonly string[];
+  readonly triggers: OwnTriggers;
   /** The paths of the fields that an index is to serve. */
   readonly indexedFields: readonly string[];
+}
+
+/** The names of triggers, by the kind of database. */
+export interface OwnTriggers {
+  readonly sqlite: readonly string[];
+  readonly postgres: readonly string[];
 }
 
 /** A table without messages whose rows refer to a resource, such as the books on a shelf. */
@@ -90,7 +96,7 @@ export interface ResourceDefinition {
   readonly resource: DescMessage;
   readonly derive?: Derive;
   readonly links?: readonly LinkTable[];
-  readonly triggers?: readonly string[];
+  readonly triggers?: OwnTriggers;
 }
 
 /** The standard fields of a resource (AIP-148, AIP-154). */
@@ -132,8 +138,10 @@ function planResourceType(desc: DescMessage): ResourceType {
   return { type: resource.type, collection };
 }
 
+const NO_TRIGGERS: OwnTriggers = { sqlite: [], postgres: [] };
+
 function planResource(
-  { resource: desc, derive, links = [], triggers = [] }: ResourceDefinition,
+  { resource: desc, derive, links = [], triggers = NO_TRIGGERS }: ResourceDefinition,
   types: ReadonlyMap<string, ResourceType>,
 ): ResourcePlan {
   const options = tableOf(desc);

@@ -15,7 +15,6 @@ import { LOCK } from "./support.ts";
 /** Migrations that SQLite's older files needed, and PostgreSQL's do not: they began later. */
 const ONLY_SQLITE_MIGRATIONS: Readonly<Record<string, string>> = {
   "000003_requests": "the store's own files make these tables",
-  "000004_search": "FTS5 is SQLite's",
   "000006_outside_writes": "the triggers of 000002_resources are right at once",
   "000007_checksums": "000002_resources has the column at once",
   "000008_schemas": "columns are not derived anew for other descriptors yet",

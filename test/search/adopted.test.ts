@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type SearchTracksResponse_Result, TrackService } from "../../gen/chinook/v1/track_pb.ts";
 import { adoptDatabase } from "../../src/chinook/adopt/adopt.ts";
-import { checkSearchIndex } from "../../src/chinook/search/search-repository.ts";
+import { checkSearchIndex } from "../../src/chinook/search/search-index.ts";
 import { realChinook } from "../support/chinook.ts";
 import { makeTempDir } from "../support/temp.ts";
 import { runStore, type TestStore } from "./support.ts";

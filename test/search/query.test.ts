@@ -1,7 +1,7 @@
 // What each form of a query finds, and which queries are refused.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { SEARCH_LIMITS, toMatchExpression } from "../../src/chinook/search/search-query.ts";
+import { parseSearchQuery, SEARCH_LIMITS } from "../../src/chinook/search/search-query.ts";
 import { openSmallIndex, type SmallIndex } from "./small-index.ts";
 
 let index: SmallIndex;
@@ -94,7 +94,7 @@ describe("refuses", () => {
     "ö".repeat(513),
     `${many}a`,
   ])("%j", (query) => {
-    const error = caught(() => toMatchExpression(query, "query"));
+    const error = caught(() => parseSearchQuery(query, "query"));
     expect(error).toMatchObject({
       code: "INVALID_FIELD",
       details: { fields: [{ field: "query" }] },

@@ -1,7 +1,8 @@
 // A few tracks in an index, for queries that need no service.
 // Finds them the way that the search does, through an expression of FTS5.
 
-import { toMatchExpression } from "../../src/chinook/search/search-query.ts";
+import { parseSearchQuery } from "../../src/chinook/search/search-query.ts";
+import { matchExpression } from "../../src/chinook/search/sqlite-search.ts";
 import { openConnection } from "../../src/database/sqlite/connection/connection.ts";
 import { readMigrationFiles } from "../support/migrate.ts";
 
@@ -39,7 +40,7 @@ export function openSmallIndex(): SmallIndex {
     .prepare("SELECT rowid FROM track_search WHERE track_search MATCH ? ORDER BY rowid")
     .pluck();
   return {
-    find: (query) => select.all(toMatchExpression(query, "query")).map(Number),
+    find: (query) => select.all(matchExpression(parseSearchQuery(query, "query"))).map(Number),
     close: () => connection.close(),
   };
 }

@@ -1,7 +1,7 @@
 // Verifies a database as `protostore verify` does.
 
 import { CHINOOK_RESOURCES, RESOURCES } from "../../src/chinook/resources.ts";
-import { checkSearchIndex } from "../../src/chinook/search/search-repository.ts";
+import { checkSearchIndex } from "../../src/chinook/search/search-index.ts";
 import type { Database } from "../../src/database/database.ts";
 import type { Finding } from "../../src/database/finding.ts";
 import { isPostgresUrl } from "../../src/database/postgres/url.ts";
@@ -38,6 +38,7 @@ async function findingsInServer(url: string): Promise<Finding[]> {
   const registry = registryOf(RESOURCES.map(({ resource }) => resource));
   const database = openPostgres({ url, readOnly: true, plans, registry, limits: DEFAULT_LIMITS });
   const findings = await verify(database, RESOURCES);
+  findings.push(...(await checkSearchIndex(database)));
   await database.close();
   return findings;
 }

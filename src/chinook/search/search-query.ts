@@ -1,5 +1,5 @@
-// What a user typed into a search, as an expression for FTS5's MATCH. Pure.
-// Nothing that a user writes stands outside of a quoted string: FTS5 never sees it as an operator.
+// What a user typed into a search, as the terms that a track must have. Pure.
+// Knows no database: each makes an expression of its own from the terms.
 
 import { invalidField } from "../../errors.ts";
 
@@ -12,30 +12,40 @@ export const SEARCH_LIMITS = Object.freeze({
 });
 
 /**
- * The MATCH expression for a query: words, all of which must be there, "phrases", and words with a
- * `*` at their end, which find what begins with them. Everything else is punctuation.
+ * What must be in one of the texts of a track: the words in `text`, side by side. The database cuts it
+ * into words as it does with tracks; there may be none in it, and then it is passed over.
+ */
+export interface SearchTerm {
+  /** Without U+0000 and quotes. */
+  readonly text: string;
+  /** Whether the last word need only begin so. */
+  readonly isPrefix: boolean;
+}
+
+/**
+ * The terms of a query: words, all of which must be there, "phrases", and words with a `*` at their
+ * end, which find what begins with them. Everything else is punctuation.
  * @throws StoreError INVALID_FIELD, for `field`, if there is nothing in it to search for, or too much.
  */
-export function toMatchExpression(text: string, field: string): string {
+export function parseSearchQuery(text: string, field: string): readonly SearchTerm[] {
   if (Buffer.byteLength(text) > SEARCH_LIMITS.queryBytes) {
     throw invalidField(field, `must have at most ${SEARCH_LIMITS.queryBytes} bytes`);
   }
   if (!SEARCHABLE.test(text)) throw invalidField(field, "must have a letter or a digit");
-  // Rows have letters and their marks in one, as a rule. FTS5 reads up to the first NUL.
+  // Rows have letters and their marks in one, as a rule; and no database reads beyond a NUL.
   const readable = text.normalize("NFC").replaceAll("\0", " ");
-  const terms = [...readable.matchAll(TERM)].map(({ groups }) => {
+  const terms = [...readable.matchAll(TERM)].map(({ groups }): SearchTerm => {
     const { phrase, word = "" } = groups ?? {};
-    return phrase === undefined && word.endsWith("*") ? `"${word}" *` : `"${phrase ?? word}"`;
+    return { text: phrase ?? word, isPrefix: phrase === undefined && word.endsWith("*") };
   });
   if (terms.length > SEARCH_LIMITS.terms) {
     throw invalidField(field, `must have at most ${SEARCH_LIMITS.terms} words and phrases`);
   }
-  // Side by side, all must be there; FTS5 passes over a term that has no word in it.
-  return terms.join(" ");
+  return terms;
 }
 
 /** A phrase up to its closing quote or the end of the text, or a word up to a quote or a space. */
 const TERM = /"(?<phrase>[^"]*)"?|(?<word>[^\s"]+)/g;
 
-/** What the tokenizer unicode61 makes words of. */
+/** About what databases make words of. */
 const SEARCHABLE = /[\p{L}\p{N}\p{Co}]/u;

@@ -1,5 +1,5 @@
 // The method of chinook.v1.TrackService that is not standard: the search.
-// Takes requests apart and checks them; the SQL is in search-repository.ts.
+// Takes requests apart and checks them; the rest is in search-repository.ts.
 
 import {
   SearchTracksRequestSchema,
@@ -8,11 +8,10 @@ import {
   TrackSchema,
   type TrackService,
 } from "../../../gen/chinook/v1/track_pb.ts";
-import { StoreError } from "../../errors.ts";
 import type { Implementations } from "../../handlers/handler.ts";
 import { answerPage, pagingMessages } from "../../handlers/paging.ts";
 import type { HandlerTools } from "../../handlers/services.ts";
-import { toMatchExpression } from "./search-query.ts";
+import { parseSearchQuery } from "./search-query.ts";
 import { createSearchRepository } from "./search-repository.ts";
 
 /** The search over the repository of the index. */
@@ -32,12 +31,9 @@ export function trackMethods(
 
   return {
     async searchTracks(request, context) {
-      const expression = toMatchExpression(request.query, "query");
-      if (database.driver !== "sqlite") {
-        throw new StoreError("NOT_SUPPORTED", "tracks are searched in SQLite's own index only");
-      }
+      const terms = parseSearchQuery(request.query, "query");
       const { bytes, revision } = await answerPage(request, paging, ({ after, pageSize }) =>
-        repository.search(expression, after, pageSize, context),
+        repository.search(terms, after, pageSize, context),
       );
       context.setRevision(revision);
       return bytes;

@@ -22,14 +22,19 @@ const HARMLESS = [
 
 /** The tables that our statements write on which anything else is set off, a row each, in lower case. */
 export function selectForeignCode(plans: readonly ResourcePlan[]): Statement {
-  const own = HARMLESS.map((name) => `'${name}'`).join(", ");
+  const functions = arrayOf(HARMLESS);
+  const triggers = arrayOf(plans.flatMap((plan) => plan.triggers.postgres));
   return {
     sql:
       "SELECT DISTINCT lower(tgrelid::regclass::text) FROM pg_trigger " +
       `JOIN pg_proc ON pg_proc.oid = tgfoid WHERE tgrelid IN (${ourTables(plans)}) ` +
-      `AND tgenabled <> 'D' AND proname NOT IN (${own})`,
+      `AND tgenabled <> 'D' AND proname <> ALL (${functions}) AND tgname <> ALL (${triggers})`,
     parameters: [],
   };
+}
+
+function arrayOf(names: readonly string[]): string {
+  return `ARRAY[${names.map((name) => `'${name.replaceAll("'", "''")}'`).join(", ")}]::text[]`;
 }
 
 /** The rules of those tables: they are part of our own statements, and nothing tells what they change. */

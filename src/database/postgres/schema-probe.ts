@@ -35,11 +35,13 @@ export interface SchemaProbe {
 /** The table that a database has while it is copied into, and until the copy is proved. */
 export const UNFINISHED_COPY = "store_copy";
 
+const RESOURCE_TRIGGERS = ["before_write", "after_delete", "after_rename"];
+
 /** What the migrations of this driver make. */
 const EXPECTED: ExpectedSchema = {
-  triggersOf: ({ table, children }) =>
+  triggersOf: ({ table, children, triggers }) =>
     new Map<string, readonly string[]>([
-      [table, ["before_write", "after_delete", "after_rename"].map((name) => `${table}_${name}`)],
+      [table, [...RESOURCE_TRIGGERS.map((name) => `${table}_${name}`), ...triggers.postgres]],
       ...children.map((child): [string, readonly string[]] => [
         child.table,
         [`${child.table}_after_write`],
