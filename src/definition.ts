@@ -33,10 +33,12 @@ export interface Definition extends Resources {
   readonly indexes?: readonly DerivedIndex[];
 }
 
-/** An index that SQLite does not keep by itself, such as one for searches. */
+/** An index that the database does not keep by itself, such as one for searches. */
 export interface DerivedIndex {
   /** For example `search index`. */
   readonly name: string;
+  /** What it is kept in, and made of rows. */
+  readonly table: string;
   check(database: Database): Promise<readonly Finding[]>;
   rebuild(database: Database): Promise<unknown>;
 }

@@ -11,11 +11,11 @@ import { readAddress } from "../database/postgres/address.ts";
 import { isPostgresUrl } from "../database/postgres/url.ts";
 import type { FileSetup } from "../database/sqlite/copy/file-end.ts";
 import { StoreError } from "../errors.ts";
-import { DEFAULT_LIMITS } from "../limits.ts";
 import { planResources } from "../schema/plan.ts";
 import { registryOf } from "../schema/registry.ts";
 import { catchStopSignals, stopSignal } from "../stop-signals.ts";
 import { parseMigratedDatabase } from "./database-path.ts";
+import { openForChecks } from "./open-for-checks.ts";
 import type { Program } from "./program.ts";
 import { createProgress } from "./progress.ts";
 import { lockTimeoutOption, migrationsOption } from "./shared-options.ts";
@@ -67,7 +67,7 @@ async function runCopy(
   const plans = planResources(program.resources);
   await withSource(from, setupOf(program, from, options), (source) =>
     withTarget(to, setupOf(program, to, options), options, async (target) => {
-      const copy = await beginCopy(source, target, plans);
+      const copy = await beginCopy(source, target, plans, derivedTables(program));
       print([
         `${copy.isResumed ? "goes on with" : "copies"} ${copy.rowsTotal} rows at revision ${copy.state.revision}`,
         ...copy.leftOut.map((what) => `not copied: ${what}`),
@@ -77,6 +77,10 @@ async function runCopy(
       print([`${target.place} is a copy of ${source.place}, and can be served`]);
     }),
   );
+}
+
+function derivedTables({ indexes = [] }: Pick<Program, "indexes">): readonly string[] {
+  return indexes.map(({ table }) => table);
 }
 
 async function copyAndProve(program: Program, copy: Copy, to: string): Promise<void> {
@@ -98,7 +102,7 @@ async function copyAndProve(program: Program, copy: Copy, to: string): Promise<v
     for await (const table of proveCopy(copy, watch("prove"))) tables.push(table);
     bars.prove.end();
     print(describeProof(tables));
-    problems.push(...(await checkIndexes(program, to, copy.target)));
+    problems.push(...(await checkIndexes(program, to)));
     if (problems.length === 0 && tables.every(({ isEqual }) => isEqual)) return;
   } catch (error) {
     if (error !== stopSignal.reason) throw error;
@@ -110,17 +114,12 @@ async function copyAndProve(program: Program, copy: Copy, to: string): Promise<v
   throw new StoreError("VERIFY_FAILED", `${copy.target.place} is not what ${copy.source.place} is`);
 }
 
-/** What is wrong with what a file has a second time, after it was made anew. */
-async function checkIndexes(
-  { indexes = [], definitions }: Program,
-  path: string,
-  { registry }: CopyEnd,
-): Promise<readonly string[]> {
-  // PostgreSQL keeps its indexes by itself.
-  if (isPostgresUrl(path) || indexes.length === 0) return [];
-  const { openSqlite } = await import("../database/sqlite/sqlite-database.ts");
-  const limits = { ...DEFAULT_LIMITS, readTimeoutMs: Number.POSITIVE_INFINITY };
-  const database = openSqlite({ path, readOnly: false, definitions, registry, limits });
+/** What is wrong with what the copy has a second time, after it was made anew. */
+async function checkIndexes(program: Program, place: string): Promise<readonly string[]> {
+  const { indexes = [] } = program;
+  if (indexes.length === 0) return [];
+  const plans = planResources(program.resources);
+  const { database } = await openForChecks(program, plans, { database: place, readOnly: false });
   const problems: string[] = [];
   try {
     for (const index of indexes) {

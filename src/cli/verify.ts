@@ -2,19 +2,11 @@
 // Writes nothing unless it is told to repair; what is checked is in ../database/sql/verify/verify.ts.
 
 import { Command } from "commander";
-import type { Database } from "../database/database.ts";
 import type { Finding } from "../database/finding.ts";
-import { readMigrationFiles } from "../database/migrations/files.ts";
-import { isPostgresUrl } from "../database/postgres/url.ts";
-import { createSchemaProbe } from "../database/sqlite/inspect/schema-probe.ts";
-import { refuseUnmanaged } from "../database/sqlite/migrate/detect.ts";
-import { requireDatabase } from "../database/sqlite/migrate/target.ts";
-import { openSqlite } from "../database/sqlite/sqlite-database.ts";
 import { StoreError } from "../errors.ts";
-import { DEFAULT_LIMITS } from "../limits.ts";
-import { planResources, type ResourcePlan } from "../schema/plan.ts";
-import { registryOf } from "../schema/registry.ts";
+import { planResources } from "../schema/plan.ts";
 import { parseMigratedDatabase } from "./database-path.ts";
+import { openForChecks } from "./open-for-checks.ts";
 import type { Program } from "./program.ts";
 import { createProgress } from "./progress.ts";
 import { databaseOption, migrationsOption } from "./shared-options.ts";
@@ -40,18 +32,13 @@ export function verifyCommand(program: Program): Command {
     .action((options: VerifyOptions) => runVerify(program, options));
 }
 
-/** A database, and how its tables are looked at. */
-interface Opened {
-  readonly database: Database;
-  /** @throws StoreError if its tables are not those that are needed. */
-  requireSchema(): Promise<void>;
-}
-
 async function runVerify(program: Program, options: VerifyOptions): Promise<void> {
   const { repair } = options;
   const plans = planResources(program.resources);
-  const open = isPostgresUrl(options.database) ? openOnServer : openInFile;
-  const { database, requireSchema } = await open(program, plans, options);
+  const { database, requireSchema } = await openForChecks(program, plans, {
+    ...options,
+    readOnly: !repair,
+  });
   const progress = createProgress("verify");
   let [rows, problems] = [0, 0];
   const report = (findings: readonly Finding[]) => {
@@ -92,58 +79,4 @@ async function runVerify(program: Program, options: VerifyOptions): Promise<void
   }
   if (problems > 0) throw new StoreError("VERIFY_FAILED", `${problems} problems in ${rows} rows`);
   process.stdout.write(`${rows} rows: columns, JSON and bytes agree\n`);
-}
-
-async function openInFile(
-  { resources, definitions, foreign, ...program }: Program,
-  plans: readonly ResourcePlan[],
-  { database: path, migrations, repair }: VerifyOptions,
-): Promise<Opened> {
-  requireDatabase(path);
-  const registry = registryOf(resources.map(({ resource }) => resource));
-  // It may take as long as it takes: whoever waits can end it.
-  const limits = { ...DEFAULT_LIMITS, readTimeoutMs: Number.POSITIVE_INFINITY };
-  const database = openSqlite({ path, readOnly: !repair, registry, definitions, limits });
-  return {
-    database,
-    async requireSchema() {
-      refuseUnmanaged(database.connection, path, foreign);
-      const files = readMigrationFiles(migrations ?? program.migrations);
-      const { error } = createSchemaProbe(database.connection, plans, files).look();
-      if (error) throw error;
-    },
-  };
-}
-
-/** A read is of some rows, and PostgreSQL wants to know when to end it. */
-const DAY_MS = 24 * 60 * 60 * 1_000;
-
-async function openOnServer(
-  { resources, postgresMigrations }: Program,
-  plans: readonly ResourcePlan[],
-  { database: url, migrations = postgresMigrations, repair }: VerifyOptions,
-): Promise<Opened> {
-  const { openPostgres } = await import("../database/postgres/postgres-database.ts");
-  const { createSchemaProbe } = await import("../database/postgres/schema-probe.ts");
-  const { watchStoredTypes } = await import("../database/postgres/descriptors.ts");
-  const { explainPostgresError } = await import("../database/postgres/errors.ts");
-  if (migrations === undefined) throw new StoreError("INVALID_CONFIG", "give --migrations");
-  const files = readMigrationFiles(migrations);
-  const registry = registryOf(resources.map(({ resource }) => resource));
-  const limits = { ...DEFAULT_LIMITS, readTimeoutMs: DAY_MS };
-  const database = openPostgres({ url, readOnly: !repair, plans, registry, limits });
-  return {
-    database,
-    async requireSchema() {
-      try {
-        await database.session();
-      } catch (error) {
-        throw explainPostgresError(error);
-      }
-      const learnTypes = watchStoredTypes(registry, database.session);
-      const probe = createSchemaProbe(database.session, plans, files, learnTypes);
-      const { error } = await probe.look();
-      if (error) throw error;
-    },
-  };
 }

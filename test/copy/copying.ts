@@ -60,7 +60,7 @@ export async function copyDatabase(
   try {
     await withSource(from, setupOf(copied, from), (source) =>
       withTarget(to, setupOf(copied, to), async (target) => {
-        const copy = await beginCopy(source, target, plans);
+        const copy = await beginCopy(source, target, plans, ["track_search"]);
         isResumed = copy.isResumed;
         report.leftOut = copy.leftOut;
         await happenings.begun?.(copy);

@@ -79,6 +79,7 @@ export async function rebuildSearchIndex(database: Database): Promise<{ revision
 /** The index as `verify` sees it. */
 export const SEARCH_INDEX: DerivedIndex = {
   name: "search index",
+  table: INDEX,
   check: checkSearchIndex,
   rebuild: rebuildSearchIndex,
 };

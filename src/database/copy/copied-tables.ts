@@ -5,8 +5,8 @@ import { StoreError } from "../../errors.ts";
 import { isStoreTable, type ResourcePlan, SYSTEM_COLUMNS } from "../../schema/plan.ts";
 import type { CopiedTable, CopyEnd } from "./copy-ends.ts";
 
-/** The store's own tables that go with the rows; that of the descriptors is in files only. */
-const STORE_TABLES: readonly CopiedTable[] = [
+/** The store's own tables that go with the rows. */
+export const STORE_TABLES: readonly CopiedTable[] = [
   table("id_high_water", ["table_name"], ["last_id"]),
   table("store_secrets", ["name"], ["value"]),
   table("completed_requests", ["request_id"], ["digest", "revision", "messages", "completed_at"]),
@@ -21,18 +21,6 @@ function table(name: string, keys: readonly string[], others: readonly string[])
 export function tablesOfPlans(plans: readonly ResourcePlan[]): readonly string[] {
   const all = plans.flatMap((plan) => [plan, ...plan.children, ...plan.links]);
   return [...new Set(all.map(({ table: name }) => name))];
-}
-
-/**
- * The store's own tables that both databases have.
- */
-export async function storeTables(ends: readonly CopyEnd[]): Promise<readonly CopiedTable[]> {
-  const found: CopiedTable[] = [];
-  for (const each of STORE_TABLES) {
-    const shapes = await Promise.all(ends.map((end) => end.describe(each.name)));
-    if (shapes.every((shape) => shape !== undefined)) found.push(each);
-  }
-  return found;
 }
 
 /**
@@ -63,7 +51,7 @@ export async function copiedTables(
   for (const name of names) {
     if (!known.has(name.toLowerCase())) links.push(await linkTable(name, source, target));
   }
-  return [...resources, ...children, ...links, ...(await storeTables([source, target]))];
+  return [...resources, ...children, ...links, ...STORE_TABLES];
 }
 
 async function linkTable(name: string, source: CopyEnd, target: CopyEnd): Promise<CopiedTable> {
@@ -83,15 +71,17 @@ async function linkTable(name: string, source: CopyEnd, target: CopyEnd): Promis
 export async function findLeftOut(
   source: CopyEnd,
   tables: readonly CopiedTable[],
+  derived: readonly string[],
 ): Promise<readonly string[]> {
   const lines: string[] = [];
   for (const { name, columns } of tables) {
+    if (isStoreTable(name)) continue;
     const known = new Set(columns.map(lowerCase));
     const shape = await source.describe(name);
     const others = (shape?.columns ?? []).filter((column) => !known.has(column.toLowerCase()));
     lines.push(...others.map((column) => `the column ${column} of ${name}`));
   }
-  const known = new Set(tables.map(({ name }) => name.toLowerCase()));
+  const known = new Set([...tables.map(({ name }) => name), ...derived].map(lowerCase));
   const others = (await source.tables()).filter(
     (name) => !known.has(name.toLowerCase()) && !isStoreTable(name),
   );

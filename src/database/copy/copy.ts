@@ -12,7 +12,7 @@ import {
   copiedTables,
   findLeftOut,
   notCopyable,
-  storeTables,
+  STORE_TABLES,
   tablesOfPlans,
 } from "./copied-tables.ts";
 import type { CopiedTable, CopyEnd, CopyState, CopyTarget, RefusedRow } from "./copy-ends.ts";
@@ -41,13 +41,15 @@ export interface CopyWatch {
 }
 
 /**
- * Begins a copy, or goes on with one of the same rows.
+ * Begins a copy, or goes on with one of the same rows. The `derived` tables are made of rows: each database
+ * has its own.
  * @throws StoreError NOT_COPYABLE if something else is in the target, SCHEMA_MISMATCH
  */
 export async function beginCopy(
   source: CopyEnd,
   target: CopyTarget,
   plans: readonly ResourcePlan[],
+  derived: readonly string[] = [],
 ): Promise<Copy> {
   const known = await target.unfinished();
   if (!known) {
@@ -62,9 +64,9 @@ export async function beginCopy(
         `${source.place} is at ${state.revision}: begin again with an empty database`,
     );
   }
-  const cleared = known ? [] : (await storeTables([target])).map(({ name }) => name);
+  const cleared = known ? [] : STORE_TABLES.map(({ name }) => name);
   await target.begin(state, tablesOfPlans(plans), cleared);
-  const leftOut = await findLeftOut(source, tables);
+  const leftOut = await findLeftOut(source, tables, derived);
   return { source, target, plans, tables, state, rowsTotal, isResumed: Boolean(known), leftOut };
 }
 
