@@ -41,6 +41,7 @@ const USAGE = `npm run bench -- [flags]
 --servers A,B         these servers: ${VARIANTS.map(({ id }) => id).join(", ")}
 --only A,B            these workloads: ${WORKLOADS.map(({ id }) => id).join(", ")}, export
 --server FOLDER       the checkout whose server is measured (this one)
+--flag FLAG           given to our servers beside their own, as --flag=--limit --flag=readerThreads=4
 --directory FOLDER    where the databases are made, on the disk to measure (data/)
 --markdown            measures nothing; prints the tables of the last results as Markdown
 `;
@@ -59,6 +60,7 @@ const { values: flags } = parseArgs({
     servers: { type: "string" },
     only: { type: "string" },
     server: { type: "string", default: ROOT },
+    flag: { type: "string", multiple: true, default: [] },
     directory: { type: "string", default: join(ROOT, "data") },
     markdown: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -91,7 +93,7 @@ async function run(): Promise<void> {
   const postgres = wantedVariants().some(({ storage }) => storage === "postgres")
     ? await startBenchPostgres(flags.directory)
     : undefined;
-  const bench: Bench = { serverRoot, directory, postgres, ...settings };
+  const bench: Bench = { serverRoot, directory, postgres, serverFlags: flags.flag, ...settings };
   const results: Results = {
     date: new Date().toISOString(),
     machine: {
