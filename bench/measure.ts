@@ -28,6 +28,8 @@ const MEMORY_INTERVAL_MS = 100;
 export interface Bench {
   /** The checkout whose server is measured. */
   readonly serverRoot: string;
+  /** What our servers are started with beside the flags of a variant. */
+  readonly serverFlags: readonly string[];
   /** Where the databases are. */
   readonly directory: string;
   /** Present if any of them is on it. */
@@ -179,7 +181,8 @@ async function withServer<T>(
           program: process.execPath,
           args: [
             ...[mainOf(bench.serverRoot), "serve", "--fixtures"],
-            ...["--database", location, "--address", address, ...variant.flags],
+            ...["--database", location, "--address", address],
+            ...[...variant.flags, ...bench.serverFlags],
           ],
           core,
         }

@@ -221,7 +221,7 @@ export const COMPARISONS: readonly Comparison[] = [
   ...onPostgres("List 100", "list100", 3),
   ...onPostgres("List 1000", "list1000"),
   ...onPostgres("BatchCreate", "batch"),
-  compareP99("pgx's p99 of Get, mixed / ours on PostgreSQL", "ours-postgres", "peer-postgres", {}),
+  compareP99("pgx's p99 of Get, mixed / ours", "ours-postgres", "peer-postgres", {}),
   compareFilled("Get, filled rows / written ones", "filled-get", "get"),
   compareFilled("List 100, filled rows / written ones", "filled-list100", "list100"),
   compareFilled("List 1000, filled rows / written ones", "filled-list1000", "list1000"),

@@ -1,7 +1,7 @@
 // `npm run bench`: measures this service beside what the field would build instead, in turn, and
 // keeps the results. What is measured is in plan.ts, one measurement in measure.ts.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { buildPrograms, PROGRAMS } from "./build.ts";
@@ -41,6 +41,7 @@ const USAGE = `npm run bench -- [flags]
 --servers A,B         these servers: ${VARIANTS.map(({ id }) => id).join(", ")}
 --only A,B            these workloads: ${WORKLOADS.map(({ id }) => id).join(", ")}, export
 --server FOLDER       the checkout whose server is measured (this one)
+--flag FLAG           given to our servers beside their own, as --flag=--limit --flag=readerThreads=4
 --directory FOLDER    where the databases are made, on the disk to measure (data/)
 --markdown            measures nothing; prints the tables of the last results as Markdown
 `;
@@ -59,6 +60,7 @@ const { values: flags } = parseArgs({
     servers: { type: "string" },
     only: { type: "string" },
     server: { type: "string", default: ROOT },
+    flag: { type: "string", multiple: true, default: [] },
     directory: { type: "string", default: join(ROOT, "data") },
     markdown: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -85,13 +87,15 @@ async function run(): Promise<void> {
   buildPrograms();
   mkdirSync(flags.directory, { recursive: true });
   const directory = mkdtempSync(join(flags.directory, "bench-"));
-  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+  // Where PostgreSQL runs as another user, that one must reach its own folder in it.
+  chmodSync(directory, 0o711);
+  process.once("exit", () => rmSync(directory, { recursive: true, force: true, maxRetries: 10 }));
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   const serverRoot = resolve(flags.server);
   const postgres = wantedVariants().some(({ storage }) => storage === "postgres")
-    ? await startBenchPostgres(flags.directory)
+    ? await startBenchPostgres(directory)
     : undefined;
-  const bench: Bench = { serverRoot, directory, postgres, ...settings };
+  const bench: Bench = { serverRoot, directory, postgres, serverFlags: flags.flag, ...settings };
   const results: Results = {
     date: new Date().toISOString(),
     machine: {
