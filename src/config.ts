@@ -7,6 +7,8 @@ import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 export interface Config {
   /** The database file. */
   readonly database: string;
+  /** The addresses of the PostgreSQL servers that are read from, standbys of the database; none if absent. */
+  readonly databaseReplicas?: readonly string[];
   /** Where to listen, `host:port` or `unix:PATH`. */
   readonly address: string;
   /** How connections are encrypted; they are not if absent. */

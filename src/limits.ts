@@ -36,6 +36,10 @@ export const LIMITS = {
     10_000,
     "How long a call waits for the write lock if it has no deadline of its own.",
   ),
+  replicaStalenessMs: limit(
+    5_000,
+    "How old what a replica answers may be; an older one is not read from.",
+  ),
   migrationLockTimeoutMs: limit(15_000, "How long a migration waits for others to finish theirs."),
   connectTimeoutMs: limit(10_000, "How long a PostgreSQL server may take to let a connection in."),
   shutdownTimeoutMs: limit(

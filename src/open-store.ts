@@ -4,6 +4,7 @@
 import type { Config } from "./config.ts";
 import { isPostgresUrl } from "./database/postgres/url.ts";
 import type { Definition } from "./definition.ts";
+import { StoreError } from "./errors.ts";
 import type { Log } from "./observe/log.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 import type { Store } from "./store.ts";
@@ -18,7 +19,11 @@ export async function openStore(
   log: Log,
   isFirst = false,
 ): Promise<Store> {
-  if (!isPostgresUrl(config.database)) return openSqliteStore(config, definition, log, isFirst);
+  const isInFile = !isPostgresUrl(config.database);
+  if (isInFile && config.databaseReplicas) {
+    throw new StoreError("INVALID_CONFIG", "database-replica: is for a database on PostgreSQL");
+  }
+  if (isInFile) return openSqliteStore(config, definition, log, isFirst);
   const { openPostgresStore } = await import("./postgres-store.ts");
   return openPostgresStore(config, definition, log, isFirst);
 }

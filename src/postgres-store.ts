@@ -12,7 +12,7 @@ import { migrateUp, readSkipped } from "./database/postgres/migrate/migrate.ts";
 import { requireSupported } from "./database/postgres/migrate/supported.ts";
 import { openPostgres, type PostgresDatabase } from "./database/postgres/postgres-database.ts";
 import { createSchemaProbe } from "./database/postgres/schema-probe.ts";
-import { withoutPassword } from "./database/postgres/url.ts";
+import { hostsOf, withoutPassword } from "./database/postgres/url.ts";
 import type { Definition } from "./definition.ts";
 import { StoreError } from "./errors.ts";
 import { watchEventLoop } from "./observe/event-loop.ts";
@@ -32,12 +32,14 @@ export async function openPostgresStore(
   refuseForFiles(config);
   const plans = planResources(resources);
   const registry = registryOf(resources.map(({ resource }) => resource));
-  const { dbname = "" } = readAddress(config.database);
+  const { dbname = "" } = readAddress(hostsOf(config.database)[0] as string);
   const files = readMigrationFiles(config.migrations ?? requireMigrations(postgresMigrations));
-  const { database: url, readOnly, durability, limits, secretSeed } = config;
+  const { database: url, databaseReplicas: replicas } = config;
+  const { readOnly, durability, limits, secretSeed } = config;
   const telemetry = await findTelemetry(dbname, "postgresql");
   const database = openPostgres({
     url,
+    replicas,
     readOnly,
     durability,
     plans,

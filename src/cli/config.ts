@@ -23,10 +23,14 @@ function printSettings(command: Command): void {
     const key = option.attributeName();
     const value: unknown = command.getOptionValue(key);
     if (value === undefined) continue;
-    const text = typeof value === "object" ? JSON.stringify(value) : withoutPassword(String(value));
+    const text = typeof value === "object" ? JSON.stringify(value, shown) : shown("", value);
     const from = positions.get(key) ?? sourceOf(command, option);
     process.stdout.write(`${option.long?.slice(2)}: ${text}  # ${from}\n`);
   }
+}
+
+function shown(_key: string, value: unknown): unknown {
+  return typeof value === "string" ? withoutPassword(value) : value;
 }
 
 function sourceOf(command: Command, option: Option): string {

@@ -4,6 +4,7 @@
 import { availableParallelism } from "node:os";
 import { InvalidArgumentError, Option } from "commander";
 import type { CallLogging, Durability } from "../config.ts";
+import { addressesIn, isPostgresUrl } from "../database/postgres/url.ts";
 import { DEFAULT_LIMITS, type Limits } from "../limits.ts";
 import { type AccessOptions, accessOptions } from "./access-options.ts";
 import { type BackupServeOptions, backupOptions } from "./backup-options.ts";
@@ -26,6 +27,7 @@ const PROCESSES_MAX = 256;
 export interface ServeOptions extends AccessOptions, BackupServeOptions {
   readonly config?: string;
   readonly database: string;
+  readonly databaseReplica?: readonly string[];
   readonly migrations?: string;
   readonly address: string;
   readonly metricsAddress?: string;
@@ -56,6 +58,7 @@ export function serveOptions(program: Program): readonly Option[] {
       `the database file, or the address of a PostgreSQL server, postgres://…; ${PRIVATE_DATABASE} is a file that is gone with the server`,
       parseServedDatabase,
     ),
+    replicaOption(),
     switchOption("allow-unsafe-path", "serve a file though others could exchange it for another"),
     migrationsOption(),
     addressOption(),
@@ -111,6 +114,21 @@ export function serveOptions(program: Program): readonly Option[] {
     processesOption(),
     lockTimeoutOption(),
   ];
+}
+
+function replicaOption(): Option {
+  return new Option(
+    "--database-replica <url>",
+    "a standby of the PostgreSQL database that is read from; may be repeated",
+  )
+    .env("PROTOSTORE_DATABASE_REPLICA")
+    .argParser((text, previous: readonly string[] = []) => {
+      const urls = addressesIn(text);
+      if (urls.every(isPostgresUrl)) return [...previous, ...urls];
+      throw new InvalidArgumentError(
+        "It must be the address of a PostgreSQL server, postgres://….",
+      );
+    });
 }
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];

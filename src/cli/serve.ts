@@ -127,6 +127,7 @@ function reloadWhenHungUp(
 function toConfig(program: Program, options: ServeOptions, database: string): Config {
   return completeConfig({
     database,
+    ...(options.databaseReplica && { databaseReplicas: options.databaseReplica }),
     address: options.address,
     logLevel: options.logLevel,
     ...(options.metricsAddress !== undefined && { metricsAddress: options.metricsAddress }),

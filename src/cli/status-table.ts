@@ -74,6 +74,12 @@ function databaseLines({ connection, storage, wal, postgres }: DatabaseStatus, n
       "size",
       `${bytes(postgres.databaseSizeBytes)}, ${postgres.connectionCount} connections`,
     ],
+    ...(postgres?.replicas ?? []).map(
+      ({ address, used, staleness, unusedReason }): Line => [
+        "replica",
+        `${address}, ${used ? `at most ${time(staleness)} old` : `not read from: ${unusedReason}`}`,
+      ],
+    ),
   ];
 }
 

@@ -24,6 +24,8 @@ export interface CallLimits {
   readonly signal?: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly deadlineMs?: number;
+  /** The revision that what is read must have at least; what is read elsewhere than it is written may be behind. */
+  readonly minRevision?: bigint | undefined;
   /** Where the statements are noted that are run for it, before it is answered. */
   readonly statements?: StatementLog | undefined;
 }

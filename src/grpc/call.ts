@@ -11,7 +11,7 @@ import {
 } from "@grpc/grpc-js";
 import type { Credentials } from "../access/authenticator.ts";
 import type { Principal } from "../access/principal.ts";
-import { StoreError } from "../errors.ts";
+import { invalidField, StoreError } from "../errors.ts";
 import type { BeginTrace, CallOrigin, CallTrace } from "../handlers/finished-call.ts";
 import type { CallContext } from "../handlers/handler.ts";
 import { createStatementLog, type StatementLog } from "../observe/statement-run.ts";
@@ -25,7 +25,7 @@ export type RawClientStream = ServerReadableStream<Buffer, Buffer>;
 /** A bidirectional stream as grpc-js gives it, its messages as bytes. */
 export type RawBidiStream = ServerDuplexStream<Buffer, Buffer>;
 
-/** The response metadata that tells the revision of an answer. */
+/** The metadata that tells the revision of an answer, and, in a request, the least that it must have. */
 export const REVISION_KEY = "protostore-revision";
 
 /** A call that is being answered. */
@@ -145,6 +145,15 @@ class Call implements OpenCall, CallContext, CallOrigin, Credentials {
     return this.#call.metadata.get(key);
   }
 
+  get minRevision(): bigint | undefined {
+    let newest = this.revision;
+    for (const value of this.metadata(REVISION_KEY)) {
+      const sent = parseRevision(value);
+      if (newest === undefined || sent > newest) newest = sent;
+    }
+    return newest;
+  }
+
   setRevision(revision: bigint): void {
     this.revision = revision;
     this.answerMetadata.set(REVISION_KEY, String(revision));
@@ -196,4 +205,9 @@ class Call implements OpenCall, CallContext, CallOrigin, Credentials {
     }
     return this.#call.cancelled ? new StoreError("CANCELLED", "the call was cancelled") : undefined;
   }
+}
+
+function parseRevision(value: string | Uint8Array): bigint {
+  if (typeof value === "string" && /^\d{1,19}$/.test(value)) return BigInt(value);
+  throw invalidField(REVISION_KEY, "must be the revision of an answer, for example 17");
 }

@@ -21,6 +21,12 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** When the client stops waiting, in milliseconds since the epoch; absent if it never does. */
   readonly deadlineMs?: number;
+  /**
+   * The revision that the answer must have at least: that in the client's own metadata
+   * `protostore-revision`, or the one that it was told before in this call.
+   * @throws StoreError INVALID_FIELD if the client sends what is no revision.
+   */
+  readonly minRevision?: bigint | undefined;
   /** Where the statements are noted that are run for it. */
   readonly statements?: StatementLog | undefined;
   /** Who calls: `host:port`, or `unix:` and a path. */

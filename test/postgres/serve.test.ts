@@ -126,8 +126,17 @@ test("the command serves, migrates, and shows no password", async () => {
   const { stdout, stderr } = await server.end("SIGTERM");
   expect(stdout).toContain("protostore serves postgres://postgres:***@");
   expect(stdout + stderr).not.toContain("secret");
-  const printed = await runCli("config", "print", "--database", url);
+  const replicas = ["--database-replica", `${url},${url}`, "--database-replica", url];
+  const printed = await runCli("config", "print", "--database", url, ...replicas);
   expect(printed.stdout).toContain("database: postgres://postgres:***@");
+  expect(
+    printed.stdout.match(/database-replica.*postgres:\*\*\*@.*:\*\*\*@.*:\*\*\*@/),
+  ).not.toBeNull();
+  expect(printed.stdout).not.toContain("secret");
+  const alone = await runCli("serve", "--database", "/tmp/none/x.db", ...replicas);
+  expect(alone.stderr).toContain("database-replica: is for a database on PostgreSQL");
+  const wrong = await runCli("serve", "--database", url, "--database-replica", "standby.db");
+  expect(wrong.stderr).toContain("It must be the address of a PostgreSQL server");
   const refused = await runCli("serve", "--database", url, "--backup-dir", "/tmp/none");
   expect(refused.stderr).toContain("backups: is for a database in a file");
   const backup = await runCli("backup", "create", "--database", url);

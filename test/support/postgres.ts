@@ -33,7 +33,7 @@ export function postgresServer(): Promise<PostgresServer> {
 }
 
 /** A crash of the machine may lose everything. */
-const FOR_TESTS = ["fsync=off", "max_connections=200", "shared_buffers=32MB"];
+export const FOR_TESTS = ["fsync=off", "max_connections=200", "shared_buffers=32MB"];
 
 /** Runs a program until whoever holds the other end of its input is gone, be it killed; leaves no file. */
 const UNTIL_ABANDONED = '"$@" & read -r _; kill -QUIT $!; wait; rm -rf "$0"';
@@ -41,20 +41,43 @@ const UNTIL_ABANDONED = '"$@" & read -r _; kill -QUIT $!; wait; rm -rf "$0"';
 /** Nobody's: PostgreSQL refuses to run as root. */
 const NOBODY = 65_534;
 
-/** Starts a server with these settings, in a new folder in `parent`. */
-export async function startPostgres(
-  settings: readonly string[],
-  parent = tmpdir(),
-): Promise<PostgresServer> {
+/** Where a server has its data, and what it is run with. */
+export interface Place {
+  /** Gone with whoever needs the server. */
+  readonly directory: string;
+  readonly data: string;
+  readonly programs: string;
+  readonly user: { readonly uid?: number; readonly gid?: number };
+}
+
+/** A new folder in `parent` for a server, in which there is no data yet. */
+export function makePlace(parent = tmpdir()): Place {
   const directory = mkdtempSync(join(parent, "protostore-postgres-"));
   const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   if (user.uid !== undefined) chownSync(directory, NOBODY, NOBODY);
   const data = join(directory, "data");
-  const programs = programFolder(directory, user);
+  return { directory, data, programs: programFolder(directory, user), user };
+}
+
+/** Makes a server's data. */
+export function initialise({ data, programs, user }: Place): void {
   const initArguments = ["-D", data, "-U", "postgres", "-A", "trust", "--no-sync"];
   const inBytes = ["--no-locale", "--encoding=UTF8"];
   execFileSync(join(programs, "initdb"), [...initArguments, ...inBytes], { ...user, cwd: "/" });
-  const port = await freePort();
+}
+
+/** The server of a place while it runs, and a connection of who may do everything. */
+export interface RunningServer {
+  readonly pid: number;
+  readonly admin: pg.Client;
+}
+
+/** Runs the server of a place with these settings. */
+export async function runServer(
+  { directory, data, programs, user }: Place,
+  port: number,
+  settings: readonly string[],
+): Promise<RunningServer> {
   const child = spawn(
     "sh",
     [
@@ -67,11 +90,26 @@ export async function startPostgres(
     ],
     { ...user, cwd: "/", stdio: ["pipe", "ignore", "ignore"] },
   );
-  const urlOf = (database: string) => `postgres://postgres@127.0.0.1:${port}/${database}`;
-  const admin = await connect(child, urlOf("postgres"));
+  return { pid: child.pid as number, admin: await connect(child, urlAt(port, "postgres")) };
+}
+
+/** The URL of a database of the server at that port of this machine. */
+export function urlAt(port: number, database: string): string {
+  return `postgres://postgres@127.0.0.1:${port}/${database}`;
+}
+
+/** Starts a server with these settings, in a new folder in `parent`. */
+export async function startPostgres(
+  settings: readonly string[],
+  parent?: string,
+): Promise<PostgresServer> {
+  const place = makePlace(parent);
+  initialise(place);
+  const port = await freePort();
+  const { pid, admin } = await runServer(place, port, settings);
   return {
-    pid: child.pid as number,
-    urlOf,
+    pid,
+    urlOf: (database) => urlAt(port, database),
     async create(database, template = "template0") {
       await admin.query(`CREATE DATABASE ${database} TEMPLATE ${template}`);
     },
@@ -101,7 +139,7 @@ function programFolder(directory: string, user: { uid?: number }): string {
   return join(directory, "native", "bin");
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
   const { port } = probe.address() as { readonly port: number };
@@ -117,6 +155,8 @@ async function connect(child: ChildProcess, url: string): Promise<pg.Client> {
   for (;;) {
     const client = new pg.Client(url);
     try {
+      // A server that is killed by a test ends it.
+      client.on("error", () => {});
       await client.connect();
       // Nothing of it keeps the process alive.
       (

@@ -17,6 +17,7 @@ import { REPO_ROOT } from "./tools.ts";
 export interface TestServiceOptions {
   /** The database to serve; a new one if absent. */
   readonly database?: string;
+  readonly databaseReplicas?: readonly string[];
   /** The folder of the migrations; the package's own if absent. */
   readonly migrations?: string;
   readonly fixtures?: boolean;
@@ -71,6 +72,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
       durability: options.durability ?? "full",
       strictReads: options.strictReads ?? false,
       ...options.access,
+      ...(options.databaseReplicas && { databaseReplicas: options.databaseReplicas }),
       ...(options.metricsAddress !== undefined && { metricsAddress: options.metricsAddress }),
       ...(options.backups && { backups: options.backups }),
       ...(options.callLog && { callLog: options.callLog }),

@@ -1,10 +1,11 @@
 // Reads what DatabaseService reports of a PostgreSQL server, without side effects.
 // What the schema should be is not known here.
 
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type DatabaseStatus,
+  type DatabaseStatus_ReplicaSchema,
   DatabaseStatusSchema,
 } from "../../../gen/protostore/v1/database_service_pb.ts";
 import type { Durability } from "../../config.ts";
@@ -22,10 +23,11 @@ const statusOf = (durability: Durability): Statement => ({
   parameters: [],
 });
 
-/** The status of the database that the session is of, and that is written with this durability. */
+/** The status of the database that the session is of, that is written with this durability, and of its replicas. */
 export async function readStatus(
   session: Session,
   durability: Durability,
+  replicas: MessageInitShape<typeof DatabaseStatus_ReplicaSchema>[],
 ): Promise<DatabaseStatus> {
   const [row = []] = await session.all(statusOf(durability));
   const [revision, version, inRecovery, waitsFor, fsync, size, connections, lagMs] = row;
@@ -38,6 +40,7 @@ export async function readStatus(
       fsync: fsync === 1n,
       connectionCount: Number(connections),
       databaseSizeBytes: size as bigint,
+      replicas,
       ...(typeof lagMs === "number" && { replayLag: durationFromMs(Math.round(lagMs)) }),
     },
   });

@@ -25,9 +25,48 @@ export function isServerError(error: unknown): error is ServerError {
   );
 }
 
-/** The server ends the session with these. */
+/** The server ends the session with these, or does not begin one. */
 function endsSession(code: string): boolean {
-  return code === "57P01" || code === "57P02" || code === "57P03";
+  return SESSION_ENDS.has(code);
+}
+
+const SESSION_ENDS: ReadonlySet<string> = new Set([
+  "25P03",
+  "25P04",
+  "57P01",
+  "57P02",
+  "57P03",
+  "57P05",
+]);
+
+/** A commit that its server has, and that no standby may have yet: it was kept from waiting for one. */
+export class UnreplicatedCommit extends Error {
+  constructor() {
+    super("the commit has not reached a standby");
+  }
+}
+
+/** What has become of a commit is not known: its answer has not come, or tells less than it should. */
+export class OpenCommit extends Error {
+  constructor(cause: unknown) {
+    super("the outcome of a commit is not known", { cause });
+  }
+}
+
+/** True if the connection is gone, or was never there: what has no answer may be asked on another. */
+export function isLost(error: unknown): boolean {
+  if (error instanceof StoreError || error instanceof ConstraintError) return false;
+  return !isServerError(error) && lostConnection(error).code === "DATABASE_UNAVAILABLE";
+}
+
+/** True for a server that can be read and not be written: it is a standby, or about to be one. */
+export function isReadOnlyServer(error: unknown): boolean {
+  return isServerError(error) && error.code === "25006";
+}
+
+/** True for a server that has no room for another connection. */
+export function isFull(error: unknown): boolean {
+  return isServerError(error) && error.code === "53300";
 }
 
 /** What is wrong with the rows of a statement: their values, a constraint, their size, a trigger. */
@@ -45,7 +84,12 @@ export function toStepError(error: unknown): unknown {
 /** The StoreError for whatever a statement or a connection has failed with. */
 export function translatePostgresError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
-  if (error instanceof ConstraintError) return translatePostgresError(error.cause);
+  if (error instanceof ConstraintError || error instanceof OpenCommit) {
+    return translatePostgresError(error.cause);
+  }
+  if (error instanceof UnreplicatedCommit) {
+    return new StoreError("DATABASE_UNAVAILABLE", error.message, { cause: error });
+  }
   if (!isServerError(error)) return lostConnection(error);
   const found = TRANSLATIONS.find(([prefix]) => codeOf(error).startsWith(prefix));
   if (!found) return new StoreError("INTERNAL", "internal error", { cause: error });

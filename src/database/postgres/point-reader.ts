@@ -15,7 +15,7 @@ import { isFault, rebuildByKeys } from "../sql/rebuild.ts";
 import { POSTGRES } from "./dialect/postgres-dialect.ts";
 import { translatePostgresError } from "./errors.ts";
 import { observe } from "./observed-session.ts";
-import type { ReaderPool } from "./reader-pool.ts";
+import { onceMore, type ReaderPool } from "./reader-pool.ts";
 import { selectPoints } from "./row-statements.ts";
 import { runSteps } from "./run-steps.ts";
 import type { Session } from "./session.ts";
@@ -44,8 +44,9 @@ export function createPointReader(
   async function readTogether(plan: ResourcePlan, points: readonly Asked[]): Promise<void> {
     try {
       const keys = [...new Set(points.map(({ key }) => key))];
-      const noted = observe(await session(), noteAll(points));
-      const rows = await noted.all(selectPoints(plan, keys));
+      const statement = selectPoints(plan, keys);
+      const note = noteAll(points);
+      const rows = await onceMore(async () => observe(await session(), note).all(statement));
       const byKey = new Map(rows.map((row) => [row[0] as bigint, row]));
       for (const { key, resolve } of points) resolve(byKey.get(key) ?? []);
     } catch (error) {

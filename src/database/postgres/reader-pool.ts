@@ -10,7 +10,7 @@ import { databaseClosed } from "../commit-queue.ts";
 import type { CallLimits } from "../database.ts";
 import type { Statement } from "../sql/statements.ts";
 import { createWaitingCall, type WaitingCall } from "../waiting-call.ts";
-import { translatePostgresError } from "./errors.ts";
+import { isLost, translatePostgresError } from "./errors.ts";
 import { observe } from "./observed-session.ts";
 import type { Session } from "./session.ts";
 
@@ -76,17 +76,19 @@ export function createReaderPool(
 
   async function carryOut(reader: Reader, call: Call): Promise<void> {
     reader.call = call;
-    try {
+    const attempt = async () => {
       if (!reader.session || reader.session.lost) reader.session = await connect();
       const { session } = reader;
-      if (!call.isOver) {
-        call.onOver = () => {
-          reader.cancelling = cancel(session);
-        };
-        const { statements } = call;
-        const noted = observe(session, statements && ((run) => noteStatement(statements, run)));
-        call.resolve(await call.job(noted));
-      }
+      if (call.isOver) return;
+      call.onOver = () => {
+        reader.cancelling = cancel(session);
+      };
+      const { statements } = call;
+      const noted = observe(session, statements && ((run) => noteStatement(statements, run)));
+      call.resolve(await call.job(noted));
+    };
+    try {
+      await onceMore(attempt, () => isClosed || call.isOver);
     } catch (error) {
       call.fail(isClosed ? databaseClosed() : translatePostgresError(error));
     }
@@ -155,6 +157,16 @@ export function createReaderPool(
   };
 }
 
+/** Reads again, on another connection, what was on its way when the first was lost: it changes nothing. */
+export async function onceMore<T>(read: () => Promise<T>, isOver = () => false): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isLost(error) || isOver()) throw error;
+    return read();
+  }
+}
+
 /** What `work` reads, with the revision of the snapshot that it sees. */
 async function inSnapshot<T extends object>(
   session: Session,
@@ -170,7 +182,7 @@ async function inSnapshot<T extends object>(
     await session.run(COMMIT);
     return { ...read, revision: rows[0]?.[0] as bigint };
   } catch (error) {
-    if (!session.lost) await session.run(ROLLBACK).catch(() => session.close());
+    if (!session.lost) await session.run(ROLLBACK).catch(() => session.abandon());
     throw error;
   }
 }

@@ -7,7 +7,7 @@ import { StoreError } from "../../errors.ts";
 import type { Row, SqlValue } from "../../schema/sql-value.ts";
 import type { Statement } from "../sql/statements.ts";
 import { type Address, readAddress } from "./address.ts";
-import { isServerError } from "./errors.ts";
+import { isLost, isServerError, UnreplicatedCommit } from "./errors.ts";
 import { type Account, readPassword } from "./password.ts";
 import { createPreparedNames } from "./prepared-names.ts";
 import { numbered, toParameter } from "./statement-text.ts";
@@ -19,7 +19,10 @@ export interface Session {
   all(statement: Statement): Promise<readonly Row[]>;
   /** Runs a statement that has no rows; the number of rows that it changed. */
   run(statement: Statement): Promise<number>;
-  /** Ends the transaction. @throws Error if the server has rolled it back. */
+  /**
+   * Ends the transaction. @throws Error if the server has rolled it back, UnreplicatedCommit if it was
+   * kept from waiting for its standbys.
+   */
   commit(): Promise<void>;
   /** Runs statements without parameters, one after the other. */
   script(sql: string): Promise<void>;
@@ -110,7 +113,11 @@ async function connect(
     ...(address.options !== undefined && { options: address.options }),
     application_name: address.application_name ?? "protostore",
     connectionTimeoutMillis: Number(address.connect_timeout ?? 0) * 1_000 || connectTimeoutMs,
-    ...(statementTimeoutMs !== undefined && { statement_timeout: statementTimeoutMs }),
+    ...(statementTimeoutMs !== undefined && {
+      statement_timeout: statementTimeoutMs,
+      // A machine that is gone in the middle of a commit keeps all others from theirs.
+      idle_in_transaction_session_timeout: Math.ceil(statementTimeoutMs / 4),
+    }),
     ...(lockTimeoutMs !== undefined && { lock_timeout: lockTimeoutMs }),
     // A server that is gone without a word is noticed.
     keepAlive: true,
@@ -126,6 +133,16 @@ async function connect(
   });
   await client.connect();
 
+  /** The server may say that it ends the session before the connection ends. */
+  async function noticed<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (isLost(error)) lost ??= error as Error;
+      throw error;
+    }
+  }
+
   const names = createPreparedNames();
 
   async function query(statement: Statement) {
@@ -133,7 +150,7 @@ async function connect(
     const values = statement.parameters.map(toParameter);
     try {
       const name = names.nameOf(text);
-      return await client.query<SqlValue[]>({ text, values, rowMode: "array", name });
+      return await noticed(client.query<SqlValue[]>({ text, values, rowMode: "array", name }));
     } catch (error) {
       names.failed(error);
       throw error;
@@ -144,12 +161,22 @@ async function connect(
     all: async (statement) => (await query(statement)).rows,
     run: async (statement) => (await query(statement)).rowCount ?? 0,
     async commit() {
-      // What a transaction answers that has failed before.
-      const { command } = await client.query("COMMIT");
-      if (command !== "COMMIT") throw new Error("the transaction was rolled back");
+      let isAlone = false;
+      const listen = ({ routine }: { readonly routine?: string | undefined }) => {
+        isAlone ||= routine === "SyncRepWaitForLSN";
+      };
+      client.on("notice", listen);
+      try {
+        const { command } = await noticed(client.query("COMMIT"));
+        // What a transaction answers that has failed before.
+        if (command !== "COMMIT") throw new Error("the transaction was rolled back");
+        if (isAlone) throw new UnreplicatedCommit();
+      } finally {
+        client.off("notice", listen);
+      }
     },
     async script(sql) {
-      await client.query(sql);
+      await noticed(client.query(sql));
     },
     processId: (client as unknown as { readonly processID: number }).processID,
     get lost() {
@@ -162,6 +189,7 @@ async function connect(
       if (!lost) await client.end();
     },
     abandon() {
+      lost ??= new Error("Connection abandoned");
       (client as unknown as { readonly connection: pg.Connection }).connection.stream.destroy();
     },
   };

@@ -1,9 +1,12 @@
 // Commits groups on a connection of its own: the row of the store's state is locked first, so that the
-// servers of a database commit one after the other, in the order of the revisions.
+// servers of a database commit one after the other, in the order of the revisions. A group that is known
+// not to be there is tried again, and of one whose outcome is open what its request ids settle.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Registry } from "@bufbuild/protobuf";
 import { type Clock, timestamp } from "../../clock.ts";
 import type { Durability } from "../../config.ts";
+import { StoreError } from "../../errors.ts";
 import { type Limits, messageBytesMax } from "../../limits.ts";
 import { noteStatement, type OnStatement } from "../../observe/statement-run.ts";
 import type { ResourcePlan, TablePlan } from "../../schema/plan.ts";
@@ -23,7 +26,15 @@ import {
 import type { RowInserts } from "../sql/write/transaction.ts";
 import { POSTGRES } from "./dialect/postgres-dialect.ts";
 import { synchronousCommit } from "./durability.ts";
-import { isInTheWay, translatePostgresError } from "./errors.ts";
+import {
+  isFull,
+  isInTheWay,
+  isLost,
+  isReadOnlyServer,
+  isServerError,
+  OpenCommit,
+  translatePostgresError,
+} from "./errors.ts";
 import { selectForeignCode, toForeignCode } from "./foreign-code.ts";
 import { observe } from "./observed-session.ts";
 import { readRowInserts } from "./row-inserts.ts";
@@ -60,10 +71,16 @@ export interface Writer {
 
 const statement = (sql: string): Statement => ({ sql, parameters: [] });
 
-const BEGIN = statement("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+const BEGIN = statement("BEGIN ISOLATION LEVEL READ COMMITTED");
 const LOCK = statement("SELECT revision FROM store_state WHERE id = 1 FOR UPDATE");
 const FINISH = "UPDATE store_state SET revision = ?";
+const COMMIT_AGAIN = statement("UPDATE store_state SET revision = revision");
 const ROLLBACK = statement("ROLLBACK");
+
+/** How often a group is tried again that has met a server which cannot be written. */
+const RETRIES_MAX = 5;
+const PAUSE_MS = 25;
+const PAUSE_MAX_MS = 500;
 
 /** A writer that connects when the first commit comes, and again when its connection is lost. */
 export function createWriter(options: WriterOptions): Writer {
@@ -76,6 +93,7 @@ export function createWriter(options: WriterOptions): Writer {
   let session: Session | undefined;
   /** Read when the connection was made. */
   let inserts: RowInserts;
+  let isClosing = false;
   let isClosed = false;
 
   async function connected(): Promise<Session> {
@@ -98,17 +116,18 @@ export function createWriter(options: WriterOptions): Writer {
   async function commitTogether(entries: readonly Entry[]): Promise<void> {
     let waiting = entries;
     for (let attempt = 0; waiting.length > 0; attempt++) {
+      if (attempt > 1) await sleep(Math.min(PAUSE_MS * attempt, PAUSE_MAX_MS) * Math.random());
       waiting = waiting.filter((entry) => {
         const overdue = whyOverdue(entry, Date.now(), attempt);
         if (overdue) queue.settle(overdue);
         return !overdue;
       });
-      if (waiting.length > 0) waiting = await commitOnce(waiting);
+      if (waiting.length > 0) waiting = await commitOnce(waiting, attempt);
     }
   }
 
-  /** Answers commits, but for those that others were in the way of. */
-  async function commitOnce(entries: readonly Entry[]): Promise<readonly Entry[]> {
+  /** Answers commits, but for those that are to be tried again. */
+  async function commitOnce(entries: readonly Entry[], attempt: number): Promise<readonly Entry[]> {
     onGroup?.(entries.length);
     try {
       const noting = noteFor(entries);
@@ -122,11 +141,21 @@ export function createWriter(options: WriterOptions): Writer {
       }
       return entries.filter(({ id }) => held.has(id));
     } catch (cause) {
-      if (isInTheWay(cause)) return entries;
-      const error = translatePostgresError(cause);
-      for (const { id } of entries) queue.settle({ id, error });
-      return [];
+      return settleFailed(entries, cause, attempt);
     }
+  }
+
+  /** Those of a group that has failed which are tried again; the others are answered. */
+  function settleFailed(entries: readonly Entry[], cause: unknown, attempt: number): Entry[] {
+    const isOpen = cause instanceof OpenCommit;
+    const isRepeated = !isClosing && (isOpen || mayPass(cause, attempt));
+    const error = translatePostgresError(cause);
+    return entries.filter(({ id, request, giveUpMs }) => {
+      // A request that was carried out is answered as it was.
+      const isAgain = isRepeated && (!isOpen || request) && Date.now() < giveUpMs;
+      if (!isAgain) queue.settle({ id, error });
+      return isAgain;
+    });
   }
 
   /** What notes each statement where it was run for; undefined if nobody wants to know. */
@@ -157,17 +186,27 @@ export function createWriter(options: WriterOptions): Writer {
       const isLone = entries.length === 1;
       const shared = { ...(await begin(own, entries)), concern };
       const applied = await runSteps(own, applyGroup(shared, entries, isLone));
-      if (!applied.changed) {
-        await own.run(ROLLBACK);
-        return applied;
-      }
-      const finish = { sql: FINISH, parameters: [applied.revision] };
-      await Promise.all([own.run(finish), own.commit()]);
+      if (applied.changed) {
+        await finish(own, { sql: FINISH, parameters: [applied.revision] });
+      } else if (entries.some(({ request, validateOnly }) => request && !validateOnly)) {
+        // What is answered from before may be seen before a standby has it: a commit waits for that.
+        await finish(own, COMMIT_AGAIN);
+      } else await own.run(ROLLBACK);
       return applied;
     } catch (error) {
-      if (!own.lost) await own.run(ROLLBACK).catch(() => own.close());
+      if (error instanceof OpenCommit || isReadOnlyServer(error)) own.abandon();
+      if (!own.lost) await own.run(ROLLBACK).catch(() => own.abandon());
       throw error;
     }
+  }
+
+  /** @throws OpenCommit if it may be committed all the same. */
+  async function finish(own: Session, last: Statement): Promise<void> {
+    const [finished, committed] = await Promise.allSettled([own.run(last), own.commit()]);
+    for (const part of [finished, committed]) {
+      if (part.status === "rejected" && isServerError(part.reason)) throw part.reason;
+    }
+    if (committed.status === "rejected") throw new OpenCommit(committed.reason);
   }
 
   /**
@@ -225,6 +264,7 @@ export function createWriter(options: WriterOptions): Writer {
       return changes.read();
     },
     async close() {
+      isClosing = true;
       await queue.close();
       isClosed = true;
       await session?.close();
@@ -251,4 +291,11 @@ function tablesOfCreates(entries: readonly Entry[]): readonly TablePlan[] {
     for (const each of operations) if (each.kind === "create") plans.add(each.plan);
   }
   return [...plans].flatMap((plan) => [plan, ...plan.children]);
+}
+
+/** Whether the same may succeed soon that has failed without a commit. */
+function mayPass(cause: unknown, attempt: number): boolean {
+  const isElsewhere = cause instanceof StoreError && cause.code === "DATABASE_UNAVAILABLE";
+  if (isLost(cause) || isFull(cause) || isInTheWay(cause) || isElsewhere) return true;
+  return isReadOnlyServer(cause) && attempt < RETRIES_MAX;
 }

@@ -5,8 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import { StoreError } from "../../../errors.ts";
 import { DEFAULT_LIMITS } from "../../../limits.ts";
+import { createConnector } from "../connector.ts";
 import { explainPostgresError, isServerError, translatePostgresError } from "../errors.ts";
-import { openSession, type Session } from "../session.ts";
+import type { Session } from "../session.ts";
 import { withoutPassword } from "../url.ts";
 
 /** A database that is being migrated. */
@@ -33,13 +34,13 @@ export async function withSession<T>(
   action: (session: Session) => Promise<T>,
   lockTimeoutMs?: number,
 ): Promise<T> {
-  const { connectTimeoutMs } = DEFAULT_LIMITS;
   const waiting = lockTimeoutMs === undefined ? {} : { lockTimeoutMs: atLeastOne(lockTimeoutMs) };
-  const session = await openSession({ url, connectTimeoutMs, ...waiting }).catch(
-    (error: unknown) => {
-      throw explainPostgresError(error);
-    },
-  );
+  const session = await createConnector(
+    url,
+    DEFAULT_LIMITS,
+  )(waiting).catch((error: unknown) => {
+    throw explainPostgresError(error);
+  });
   try {
     return await action(session);
   } catch (error) {
