@@ -86,6 +86,7 @@ const PAUSE_MAX_MS = 500;
 export function createWriter(options: WriterOptions): Writer {
   const { plans, registry, clock, limits, connect, onGroup } = options;
   const settings = settingsOf(options);
+  const settingsFor = (waitMs: number): Statement => ({ sql: settings, parameters: [`${waitMs}`] });
   const foreignCode = selectForeignCode(plans);
   const queue = createCommitQueue(limits, (group) => void carryOut(group));
   const changes = createChangeCounts();
@@ -188,16 +189,23 @@ export function createWriter(options: WriterOptions): Writer {
       const applied = await runSteps(own, applyGroup(shared, entries, isLone));
       if (applied.changed) {
         await finish(own, { sql: FINISH, parameters: [applied.revision] });
-      } else if (entries.some(({ request, validateOnly }) => request && !validateOnly)) {
-        // What is answered from before may be seen before a standby has it: a commit waits for that.
-        await finish(own, COMMIT_AGAIN);
-      } else await own.run(ROLLBACK);
+        return applied;
+      }
+      // A lone commit that has failed may have done a part of what it was to do.
+      await own.run(ROLLBACK);
+      if (isAnsweredFromBefore(entries, applied)) await waitForStandbys(own);
       return applied;
     } catch (error) {
       if (error instanceof OpenCommit || isReadOnlyServer(error)) own.abandon();
       if (!own.lost) await own.run(ROLLBACK).catch(() => own.abandon());
       throw error;
     }
+  }
+
+  /** What was committed before may be answered before a standby has it: another commit waits for that. */
+  async function waitForStandbys(own: Session): Promise<void> {
+    await Promise.all([own.run(BEGIN), own.run(settingsFor(limits.writeTimeoutMs))]);
+    await finish(own, COMMIT_AGAIN);
   }
 
   /** @throws OpenCommit if it may be committed all the same. */
@@ -219,7 +227,7 @@ export function createWriter(options: WriterOptions): Writer {
     const waitMs = Math.max(Math.ceil(Math.min(...ends) - Date.now()), 1);
     const [, , [locked] = [], found, ...keys] = await Promise.all([
       own.run(BEGIN),
-      own.run({ sql: settings, parameters: [`${waitMs}`] }),
+      own.run(settingsFor(waitMs)),
       own.all(LOCK),
       own.all(foreignCode),
       ...tables.map((table) => own.all(selectNextKey(table))),
@@ -270,6 +278,13 @@ export function createWriter(options: WriterOptions): Writer {
       await session?.close();
     },
   };
+}
+
+function isAnsweredFromBefore(entries: readonly Entry[], { outcomes }: AppliedGroup): boolean {
+  const failed = new Set(outcomes.filter(({ error }) => error).map(({ id }) => id));
+  return entries.some(
+    ({ id, request, validateOnly }) => request && !validateOnly && !failed.has(id),
+  );
 }
 
 /** What is set in each transaction; its parameter is how many milliseconds a lock is waited for. */
