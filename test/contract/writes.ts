@@ -193,12 +193,16 @@ export function describeWrites(makeStore: MakeStore): void {
     await expect(database.commit([remove])).rejects.toThrow("nothing was there");
   });
 
-  test("a commit is done as a whole or not at all", async () => {
+  const REPEATABLE = { request: { id: "one", digest: new Uint8Array([1]) } };
+  test.for([
+    ["as it is", {}],
+    ["that may be sent again", REPEATABLE],
+  ] as const)("a commit %s is done as a whole or not at all", async ([, options]) => {
     const database = await opened();
     const { revision } = await database.commit([named("A")]);
     const missing = { ...deleting(ArtistSchema, 9n), item: "requests[2]" };
     const patch = updating(ArtistSchema, { name: "artists/1", displayName: "Z" }, ["display_name"]);
-    const failed = database.commit([patch, named("B"), missing]);
+    const failed = database.commit([patch, named("B"), missing], options);
     await expect(failed).rejects.toMatchObject({ code: "RESOURCE_NOT_FOUND" });
     await expect(failed).rejects.toThrow(/^requests\[2\]: /);
     expect((await getting(database, ArtistSchema, 1n))?.displayName).toBe("A");
