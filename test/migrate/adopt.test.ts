@@ -21,7 +21,7 @@ import {
 } from "./support.ts";
 
 const chinook = realChinook();
-const KILLS = 25;
+const KILLS = Number(process.env.KILLS ?? 5);
 
 const COUNTS = {
   artists: 275,
