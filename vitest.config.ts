@@ -8,6 +8,10 @@ const BOTH = [
   "test/service/{errors,export-import,ids,invoices,lists,lost-update,outside-writes,playlists}.test.ts",
 ];
 
+/** What any transport must do, as its clients see it. */
+const OF_TRANSPORTS =
+  "test/grpc/{adapter,client-streaming,clients,failures,limits,server,timeout}.test.ts";
+
 export default defineConfig({
   test: {
     testTimeout: 300_000,
@@ -21,6 +25,10 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: "all", include: ["test/**/*.test.ts"] } },
       { extends: true, test: { name: "postgres", include: BOTH, env: { DRIVER: "postgres" } } },
+      {
+        extends: true,
+        test: { name: "wire", include: [OF_TRANSPORTS], env: { TEST_TRANSPORT: "wire" } },
+      },
     ],
   },
 });

@@ -19,6 +19,8 @@ export type VariantId =
   | "ours"
   | "ours-relaxed"
   | "ours-2"
+  | "wire"
+  | "wire-2"
   | "peer-full"
   | "peer-normal"
   | "peer-pool"
@@ -40,6 +42,21 @@ export const VARIANTS: readonly Variant[] = [
     program: "ours",
     storage: "sqlite",
     flags: ["--processes", "2"],
+    unpinnedOnly: true,
+  },
+  {
+    id: "wire",
+    label: "protostore, wire",
+    program: "ours",
+    storage: "sqlite",
+    flags: ["--transport", "wire"],
+  },
+  {
+    id: "wire-2",
+    label: "protostore, wire, 2 processes",
+    program: "ours",
+    storage: "sqlite",
+    flags: ["--transport", "wire", "--processes", "2"],
     unpinnedOnly: true,
   },
   {
@@ -101,13 +118,22 @@ export const WORKLOADS: readonly Workload[] = [
     id: "echo",
     label: "empty call",
     command: ["echo"],
-    variants: ["ours", "peer-normal", "ours-2"],
+    variants: ["ours", "wire", "peer-normal", "ours-2"],
   },
   {
     id: "get",
     label: "Get",
     command: ["get"],
-    variants: ["ours", "peer-normal", "ours-2", "peer-pool", "ours-postgres", "peer-postgres"],
+    variants: [
+      "ours",
+      "wire",
+      "wire-2",
+      "peer-normal",
+      "ours-2",
+      "peer-pool",
+      "ours-postgres",
+      "peer-postgres",
+    ],
   },
   {
     id: "get1",
@@ -121,6 +147,7 @@ export const WORKLOADS: readonly Workload[] = [
     command: ["create"],
     variants: [
       "ours",
+      "wire",
       "peer-full",
       "ours-relaxed",
       "peer-normal",
@@ -132,7 +159,15 @@ export const WORKLOADS: readonly Workload[] = [
     id: "list100",
     label: "List, 100 rows",
     command: ["list", "-page-size", "100"],
-    variants: ["ours", "peer-normal", "ours-2", "peer-pool", "ours-postgres", "peer-postgres"],
+    variants: [
+      "ours",
+      "wire",
+      "peer-normal",
+      "ours-2",
+      "peer-pool",
+      "ours-postgres",
+      "peer-postgres",
+    ],
   },
   {
     id: "list1000",
@@ -212,6 +247,12 @@ export const COMPARISONS: readonly Comparison[] = [
   compare("Get / Go", "get", "ours", "peer-normal", {}),
   compare("Get, 2 processes / Go", "get", "ours-2", "peer-normal", { unpinned: 1 }),
   compare("Get, 2 processes / Go, 4 readers", "get", "ours-2", "peer-pool", {}),
+  compare("empty call, wire / grpc-js", "echo", "wire", "ours", { pinned: 4 }),
+  compare("Get, wire / Go", "get", "wire", "peer-normal", { pinned: 1.5 }),
+  compare("Get, wire, 2 processes / Go", "get", "wire-2", "peer-normal", { unpinned: 1.5 }),
+  compare("Create, wire / Go FULL", "create", "wire", "peer-full", { pinned: 2.5 }),
+  compare("Create, wire / Go NORMAL", "create", "wire", "peer-normal", { pinned: 1.3 }),
+  compare("List 100, wire / Go", "list100", "wire", "peer-normal", { pinned: 8 }),
   compareP99("Go FULL's p99 of Get, mixed / ours", "ours", "peer-full", { pinned: 3, unpinned: 3 }),
   compareP99("Go NORMAL's p99, mixed / ours", "ours", "peer-normal", { pinned: 3, unpinned: 3 }),
   compareP99("Go's p99, mixed, 4 readers / ours", "ours", "peer-pool", {}),

@@ -11,6 +11,8 @@ export interface Config {
   readonly databaseReplicas?: readonly string[];
   /** Where to listen, `host:port` or `unix:PATH`. */
   readonly address: string;
+  /** What speaks HTTP/2: grpc-js if absent. */
+  readonly transport?: TransportName;
   /** How connections are encrypted; they are not if absent. */
   readonly tls?: TlsConfig;
   /** Whether to listen without TLS where other machines can connect; false if absent. */
@@ -47,6 +49,9 @@ export interface Config {
   readonly fixtures?: string;
   readonly limits: Limits;
 }
+
+/** What speaks HTTP/2: the library grpc-js, or our own. */
+export type TransportName = "grpc-js" | "wire";
 
 /** Where a server keeps its backups, and when it makes them by itself. */
 export interface BackupConfig {

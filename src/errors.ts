@@ -31,6 +31,7 @@ export type ErrorCode =
   | "ROW_UNREADABLE"
   | "ROW_TOO_LARGE"
   | "ANSWER_TOO_LARGE"
+  | "REQUEST_TOO_LARGE"
   | "SCHEMA_MISMATCH"
   | "IDS_EXHAUSTED"
   | "BACKUP_RUNNING"

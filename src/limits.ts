@@ -121,6 +121,14 @@ export const LIMITS = {
     256 * 1024 * 1024,
     "The most bytes of answers that clients have not read yet; one more is answered with OVERLOADED.",
   ),
+  connectionUnreadBytes: limit(
+    64 * 1024 * 1024,
+    "The most of them that one connection has, where it comes by our own transport.",
+  ),
+  unreadRequestBytes: limit(
+    256 * 1024 * 1024,
+    "The most bytes of requests that have come in part, by our own transport; the call of one more is answered with OVERLOADED.",
+  ),
   requestTimeoutMs: limit(
     30_000,
     "How long a client may take to send a request that is one message; its call is ended then.",
@@ -131,6 +139,14 @@ export const LIMITS = {
   ),
   readBytesPerSecond: limit(64 * 1024, "How many bytes of a message it must read in a second."),
   retryDelayMs: limit(200, "After how long who was refused for want of room should come again."),
+  resetsPerSecond: limit(
+    33,
+    "How many streams of a connection may be reset in a second, beyond thirty times as many at once, by our own transport; it is closed then.",
+  ),
+  idleFramesPerSecond: limit(
+    500,
+    "How many frames that do no work it may send in a second, beyond four times as many at once, by our own transport; it is closed then.",
+  ),
   keepaliveTimeMs: limit(
     20_000,
     "How long a connection is silent before it is asked whether it is still there.",

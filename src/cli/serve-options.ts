@@ -3,7 +3,7 @@
 
 import { availableParallelism } from "node:os";
 import { InvalidArgumentError, Option } from "commander";
-import type { CallLogging, Durability } from "../config.ts";
+import type { CallLogging, Durability, TransportName } from "../config.ts";
 import { addressesIn, isPostgresUrl } from "../database/postgres/url.ts";
 import { DEFAULT_LIMITS, type Limits } from "../limits.ts";
 import { type AccessOptions, accessOptions } from "./access-options.ts";
@@ -30,6 +30,7 @@ export interface ServeOptions extends AccessOptions, BackupServeOptions {
   readonly databaseReplica?: readonly string[];
   readonly migrations?: string;
   readonly address: string;
+  readonly transport: TransportName;
   readonly metricsAddress?: string;
   readonly logLevel: string;
   readonly logCalls: CallLogging["calls"];
@@ -62,6 +63,10 @@ export function serveOptions(program: Program): readonly Option[] {
     switchOption("allow-unsafe-path", "serve a file though others could exchange it for another"),
     migrationsOption(),
     addressOption(),
+    new Option("--transport <name>", "what speaks HTTP/2: the library grpc-js, or our own, wire")
+      .env("PROTOSTORE_TRANSPORT")
+      .choices(["grpc-js", "wire"])
+      .default("grpc-js"),
     new Option(
       "--metrics-address <host:port>",
       "where /metrics, /livez and /readyz are answered, also unix:PATH",

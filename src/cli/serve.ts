@@ -129,6 +129,7 @@ function toConfig(program: Program, options: ServeOptions, database: string): Co
     database,
     ...(options.databaseReplica && { databaseReplicas: options.databaseReplica }),
     address: options.address,
+    transport: options.transport,
     logLevel: options.logLevel,
     ...(options.metricsAddress !== undefined && { metricsAddress: options.metricsAddress }),
     ...(options.logCalls !== "off" && {

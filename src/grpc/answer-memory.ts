@@ -4,6 +4,7 @@
 import { StoreError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import type { CountRefusal } from "./refusal-counts.ts";
+import type { UnreadAnswers } from "./transport-call.ts";
 
 /** An answer below this is always given, in bytes. */
 const SMALL_BYTES = 16 * 1024;
@@ -11,31 +12,39 @@ const SMALL_BYTES = 16 * 1024;
 /** The memory of a server's answers. */
 export interface AnswerMemory {
   /**
-   * Makes room for an answer; the result, if there is one, gives it back, once the client has the
-   * answer or the call is over.
+   * Makes room for an answer, of a connection that may have a bound of its own; the result, if there is
+   * one, gives it back, once the client has the answer or the call is over.
    * @throws StoreError OVERLOADED if there is none.
    */
-  take(bytes: number): (() => void) | undefined;
+  take(bytes: number, connection?: UnreadAnswers): (() => void) | undefined;
 }
 
 /** Memory of which nothing is taken. */
 export function createAnswerMemory(
-  limits: Pick<Limits, "unreadAnswerBytes" | "retryDelayMs">,
+  limits: Pick<Limits, "unreadAnswerBytes" | "connectionUnreadBytes" | "retryDelayMs">,
   countRefusal: CountRefusal,
 ): AnswerMemory {
-  let taken = 0;
+  const all: UnreadAnswers = { bytes: 0 };
+
+  function refuse(limit: "unreadAnswerBytes" | "connectionUnreadBytes"): never {
+    countRefusal(limit);
+    throw new StoreError("OVERLOADED", "too many answers have not been read yet", {
+      retryDelayMs: limits.retryDelayMs,
+    });
+  }
+
   return {
-    take(bytes) {
+    take(bytes, connection) {
       if (bytes < SMALL_BYTES) return undefined;
-      if (taken + bytes > limits.unreadAnswerBytes) {
-        countRefusal("unreadAnswerBytes");
-        throw new StoreError("OVERLOADED", "too many answers have not been read yet", {
-          retryDelayMs: limits.retryDelayMs,
-        });
+      if (all.bytes + bytes > limits.unreadAnswerBytes) refuse("unreadAnswerBytes");
+      if (connection && connection.bytes + bytes > limits.connectionUnreadBytes) {
+        refuse("connectionUnreadBytes");
       }
-      taken += bytes;
+      all.bytes += bytes;
+      if (connection) connection.bytes += bytes;
       return () => {
-        taken -= bytes;
+        all.bytes -= bytes;
+        if (connection) connection.bytes -= bytes;
       };
     },
   };

@@ -1,29 +1,13 @@
 // What a handler is told of its call: cancellation, deadline, and the revision that it answers with.
 // Must not know requests or responses.
 
-import type { PeerCertificate } from "node:tls";
-import {
-  Metadata,
-  type ServerDuplexStream,
-  type ServerReadableStream,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-} from "@grpc/grpc-js";
 import type { Credentials } from "../access/authenticator.ts";
 import type { Principal } from "../access/principal.ts";
 import { invalidField, StoreError } from "../errors.ts";
 import type { BeginTrace, CallOrigin, CallTrace } from "../handlers/finished-call.ts";
 import type { CallContext } from "../handlers/handler.ts";
 import { createStatementLog, type StatementLog } from "../observe/statement-run.ts";
-
-/** A call as grpc-js gives it, its messages as bytes. */
-export type RawUnaryCall = ServerUnaryCall<Buffer, Buffer>;
-/** A server stream as grpc-js gives it, its messages as bytes. */
-export type RawServerStream = ServerWritableStream<Buffer, Buffer>;
-/** A client stream as grpc-js gives it, its messages as bytes. */
-export type RawClientStream = ServerReadableStream<Buffer, Buffer>;
-/** A bidirectional stream as grpc-js gives it, its messages as bytes. */
-export type RawBidiStream = ServerDuplexStream<Buffer, Buffer>;
+import type { IncomingCall } from "./transport-call.ts";
 
 /** The metadata that tells the revision of an answer, and, in a request, the least that it must have. */
 export const REVISION_KEY = "protostore-revision";
@@ -43,8 +27,6 @@ export interface OpenCall {
   /** The bytes of its requests and responses so far. */
   requestBytes: number;
   responseBytes: number;
-  /** The response metadata collected so far. */
-  readonly answerMetadata: Metadata;
   /** The statements that were run for it so far. */
   readonly statements: StatementLog;
   readonly trace: CallTrace | undefined;
@@ -59,23 +41,11 @@ export interface OpenCall {
   close(): void;
 }
 
-/** The part of any raw call that this file needs. */
-interface CancellableCall {
-  readonly cancelled: boolean;
-  readonly metadata: Metadata;
-  getPeer(): string;
-  getHost(): string;
-  getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate };
-  getDeadline(): Date | number;
-  on(event: "cancelled", listener: () => void): unknown;
-  off(event: "cancelled", listener: () => void): unknown;
-}
-
 /** A call, and what its handler is told of it; `onRevision` runs after each setRevision. */
 export function openCall(
-  call: CancellableCall,
+  call: IncomingCall,
   beginTrace?: BeginTrace,
-  onRevision?: (metadata: Metadata) => void,
+  onRevision?: (revision: bigint) => void,
 ): OpenCall {
   const opened = new Call(call, onRevision);
   if (beginTrace) opened.trace = beginTrace(opened, opened.startMs);
@@ -89,21 +59,20 @@ class Call implements OpenCall, CallContext, CallOrigin, Credentials {
   revision: bigint | undefined;
   requestBytes = 0;
   responseBytes = 0;
-  readonly answerMetadata = new Metadata();
   readonly deadlineMs?: number;
   readonly statements = createStatementLog();
   trace: CallTrace | undefined;
-  readonly #call: CancellableCall;
-  readonly #onRevision: ((metadata: Metadata) => void) | undefined;
+  readonly #call: IncomingCall;
+  readonly #onRevision: ((revision: bigint) => void) | undefined;
   #controller: AbortController | undefined;
-  #onCancelled: (() => void) | undefined;
+  #onOver: (() => void) | undefined;
   #isClosed = false;
 
-  constructor(call: CancellableCall, onRevision: ((metadata: Metadata) => void) | undefined) {
+  constructor(call: IncomingCall, onRevision: ((revision: bigint) => void) | undefined) {
     this.#call = call;
     this.#onRevision = onRevision;
-    const deadlineMs = Number(call.getDeadline());
-    if (Number.isFinite(deadlineMs)) this.deadlineMs = deadlineMs;
+    const { deadlineMs } = call;
+    if (deadlineMs !== undefined) this.deadlineMs = deadlineMs;
   }
 
   get context(): CallContext {
@@ -119,14 +88,12 @@ class Call implements OpenCall, CallContext, CallOrigin, Credentials {
   }
 
   get authorization(): string | undefined {
-    const [value] = this.#call.metadata.get("authorization");
+    const [value] = this.#call.metadata("authorization");
     return typeof value === "string" ? value : undefined;
   }
 
   get certificateName(): string | undefined {
-    const name = this.#call.getAuthContext().sslPeerCertificate?.subject.CN;
-    // A subject may have several: then it is none that anybody was given a role by.
-    return typeof name === "string" ? name : undefined;
+    return this.#call.certificateName;
   }
 
   get signal(): AbortSignal {
@@ -134,15 +101,15 @@ class Call implements OpenCall, CallContext, CallOrigin, Credentials {
   }
 
   get peer(): string {
-    return this.#call.getPeer();
+    return this.#call.peer;
   }
 
   get authority(): string {
-    return this.#call.getHost();
+    return this.#call.authority;
   }
 
   metadata(key: string): readonly (string | Uint8Array)[] {
-    return this.#call.metadata.get(key);
+    return this.#call.metadata(key);
   }
 
   get minRevision(): bigint | undefined {
@@ -156,8 +123,7 @@ class Call implements OpenCall, CallContext, CallOrigin, Credentials {
 
   setRevision(revision: bigint): void {
     this.revision = revision;
-    this.answerMetadata.set(REVISION_KEY, String(revision));
-    this.#onRevision?.(this.answerMetadata);
+    this.#onRevision?.(revision);
   }
 
   run<T>(action: () => T): T {
@@ -174,15 +140,14 @@ class Call implements OpenCall, CallContext, CallOrigin, Credentials {
   }
 
   onGone(listener: () => void): void {
-    // What grpc-js calls cancelled is also every call whose answer is sent.
-    if (this.#call.cancelled) listener();
-    else this.#call.on("cancelled", listener);
+    if (this.#call.isOver) listener();
+    else this.#call.onOver(listener);
   }
 
   close(): void {
     this.#isClosed = true;
-    // It is also emitted after an answer: an abort would then cost every call an error.
-    if (this.#onCancelled) this.#call.off("cancelled", this.#onCancelled);
+    // It is over after its answer, too: an abort would then cost every call an error.
+    if (this.#onOver) this.#call.offOver(this.#onOver);
   }
 
   #watch(): AbortController {
@@ -190,20 +155,20 @@ class Call implements OpenCall, CallContext, CallOrigin, Credentials {
     const controller = new AbortController();
     this.#controller = controller;
     if (this.#isClosed) return controller;
-    this.#onCancelled = () => controller.abort(this.#endReason());
-    this.#call.on("cancelled", this.#onCancelled);
+    this.#onOver = () => controller.abort(this.#endReason());
+    this.#call.onOver(this.#onOver);
     // A deadline may pass before the request is complete; nothing is reported after that.
     const reason = this.#endReason();
     if (reason) controller.abort(reason);
     return controller;
   }
 
-  /** grpc-js reports a passed deadline as a cancellation, too. */
+  /** A call whose deadline has passed is over, too. */
   #endReason(): StoreError | undefined {
     if (this.deadlineMs !== undefined && Date.now() >= this.deadlineMs) {
       return new StoreError("DEADLINE_EXCEEDED", "the deadline has passed");
     }
-    return this.#call.cancelled ? new StoreError("CANCELLED", "the call was cancelled") : undefined;
+    return this.#call.isOver ? new StoreError("CANCELLED", "the call was cancelled") : undefined;
   }
 }
 

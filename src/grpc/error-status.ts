@@ -1,7 +1,7 @@
 // The one place where an error of ours becomes a gRPC status.
 // Decides nothing else: what a client may be told is in the StoreError already.
 
-import { Metadata, status } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import type { ErrorCode, StoreError } from "../errors.ts";
 import { clipText, encodeStatus } from "./error-details.ts";
 
@@ -33,6 +33,7 @@ export const STATUS_BY_CODE: Readonly<Record<ErrorCode, status>> = {
   ROW_UNREADABLE: status.DATA_LOSS,
   ROW_TOO_LARGE: status.RESOURCE_EXHAUSTED,
   ANSWER_TOO_LARGE: status.RESOURCE_EXHAUSTED,
+  REQUEST_TOO_LARGE: status.RESOURCE_EXHAUSTED,
   SCHEMA_MISMATCH: status.UNAVAILABLE,
   IDS_EXHAUSTED: status.RESOURCE_EXHAUSTED,
   BACKUP_RUNNING: status.UNAVAILABLE,
@@ -64,11 +65,12 @@ export function statusName(error: StoreError | undefined): string {
   return status[code] ?? String(code);
 }
 
-/** How a call ends, in the form that grpc-js takes. */
+/** How a call ends that fails. */
 export interface CallStatus {
   readonly code: status;
-  readonly details: string;
-  readonly metadata: Metadata;
+  readonly message: string;
+  /** A `google.rpc.Status`, encoded. */
+  readonly details: Uint8Array;
 }
 
 /** The metadata key under which `google.rpc.Status` travels. */
@@ -86,8 +88,5 @@ export function toCallStatus(error: StoreError, domain: string, errorId = ""): C
   const hidden = code === status.INTERNAL;
   const message = hidden ? "internal error" : clipText(error.message, MESSAGE_BYTES);
   const details = hidden ? { metadata: { error_id: errorId } } : error.details;
-  const metadata = new Metadata();
-  const bytes = encodeStatus(code, message, error.code, details, domain);
-  metadata.set(STATUS_DETAILS_KEY, Buffer.from(bytes));
-  return { code, details: message, metadata };
+  return { code, message, details: encodeStatus(code, message, error.code, details, domain) };
 }

@@ -20,6 +20,10 @@ export type RefusingLimit = Extract<
   | "requestTimeoutMs"
   | "unreadTimeoutMs"
   | "unreadAnswerBytes"
+  | "connectionUnreadBytes"
+  | "unreadRequestBytes"
+  | "resetsPerSecond"
+  | "idleFramesPerSecond"
 >;
 
 /** Notes that the limit has refused somebody. */

@@ -1,38 +1,32 @@
 // The life of a gRPC server: limits, listening, and a stop that loses no call in flight.
 // Must not know what it serves, but for the services that answer when the database cannot.
 
-import type {
-  Http2Server,
-  IncomingHttpHeaders,
-  ServerHttp2Session,
-  ServerHttp2Stream,
-} from "node:http2";
 import type { DescMethod } from "@bufbuild/protobuf";
-import { Server, ServerCredentials, type ServerOptions, setLogger } from "@grpc/grpc-js";
 import type { Admission } from "../access/access-control.ts";
 import { createCallRate } from "../access/call-rate.ts";
 import { DATABASE, HEALTH, REFLECTION } from "../access/method-policy.ts";
+import type { TransportName } from "../config.ts";
 import { StoreError } from "../errors.ts";
 import type { BeginTrace, CallMeter, OnFinished, UnknownCall } from "../handlers/finished-call.ts";
 import type { Service } from "../handlers/handler.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../observe/log.ts";
-import { adaptService, methodPath } from "./adapter.ts";
 import { type Place, parseAddress } from "./address.ts";
+import { answeringOf } from "./answer.ts";
 import { createAnswerMemory } from "./answer-memory.ts";
 import { type Listener, listen } from "./listener.ts";
 import { createOpenStreams } from "./open-streams.ts";
 import { createPeers } from "./peers.ts";
-import { type CountRefusal, createRefusalCounts, type RefusingLimit } from "./refusal-counts.ts";
-import { createRetryPace, type RetryPace } from "./retry-pace.ts";
+import { createRefusalCounts, type RefusingLimit } from "./refusal-counts.ts";
+import { createRetryPace } from "./retry-pace.ts";
 import { surviveStrayErrors } from "./stray-errors.ts";
-import { limitStreams, type StreamWatch } from "./stream-limits.ts";
-import { limitWaits } from "./stream-timeouts.ts";
-import { limitTimeouts } from "./timeout.ts";
+import type { Method, Transport, TransportConfig } from "./transport.ts";
 
 /** What a server is started with. */
 export interface ServerConfig extends Place {
   readonly services: readonly Service[];
+  /** What speaks HTTP/2; grpc-js if absent. */
+  readonly transport?: TransportName | undefined;
   readonly limits: Limits;
   readonly log: Log;
   /** Whose the reasons of errors are: the service name of the resource types. */
@@ -75,17 +69,15 @@ export const UNGATED_SERVICES: ReadonlySet<string> = new Set([HEALTH, ...REFLECT
 export async function startServer(config: ServerConfig): Promise<RunningServer> {
   const { services, address, limits, log, errorDomain } = config;
   parseAddress(address);
-  routeLibraryLog(log);
   const openStreams = createOpenStreams();
   const refusals = createRefusalCounts();
   const pace = createRetryPace();
   const answers = createAnswerMemory(limits, refusals.count);
   const callRate = createCallRate(limits, () => refusals.count("callsPerSecond"));
-  const server = new Server(serverOptions(limits));
-  for (const service of services) {
-    const isOpen = service.desc.typeName === HEALTH;
-    const closed = UNGATED_SERVICES.has(service.desc.typeName) ? undefined : config.gate;
-    const { definition, implementation } = adaptService(service, {
+  const methodsOf = ({ desc: { typeName }, handlers }: Service): Method[] => {
+    const isOpen = typeName === HEALTH;
+    const closed = UNGATED_SERVICES.has(typeName) ? undefined : config.gate;
+    const options = {
       log,
       errorDomain,
       pace,
@@ -93,13 +85,33 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
       openStreams,
       gate: { admissionTo: config.admissionTo, callRate: isOpen ? undefined : callRate, closed },
       answers,
+      sendMessageBytes: limits.sendMessageBytes,
       onFinished: config.onFinished,
       meterOf: config.meterOf,
       traceOf: config.traceOf,
-    });
-    server.addService(definition, implementation);
-  }
-  const listener = await listenWith(server, config, refusals.count, pace);
+    };
+    return handlers.map((handler) => ({ handler, answering: answeringOf(handler, options) }));
+  };
+  const peers = createPeers();
+  const transport = await createTransport(config.transport, {
+    methods: services.flatMap(methodsOf),
+    limits,
+    log,
+    errorDomain,
+    countRefusal: refusals.count,
+    peers,
+    pace,
+    onUnknown: config.onUnknown,
+  });
+  const listener = await listen({
+    ...config,
+    countRefusal: refusals.count,
+    peers,
+    onConnection: transport.serve,
+  }).catch((error: unknown) => {
+    transport.destroy();
+    throw error;
+  });
   const { port } = listener;
   const letStrayErrorsKill = surviveStrayErrors(log);
   log.info({ address, port, tls: config.tls !== undefined }, "serving");
@@ -116,7 +128,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     // One turn of the event loop, so that health watchers are told before their streams end.
     await new Promise(setImmediate);
     openStreams.endAll(new StoreError("DATABASE_UNAVAILABLE", "the server is stopping"));
-    await shutDown(server, listener, limits.shutdownTimeoutMs, log);
+    await shutDown(transport, listener, limits.shutdownTimeoutMs, log);
     letStrayErrorsKill();
     log.info("stopped");
   };
@@ -132,104 +144,26 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   };
 }
 
-/** Channelz stays on, though it is not served: without it forceShutdown closes no connection. */
-function serverOptions(limits: Limits): ServerOptions {
-  return {
-    "grpc.max_receive_message_length": limits.receiveMessageBytes,
-    "grpc.max_send_message_length": limits.sendMessageBytes,
-    "grpc.max_concurrent_streams": limits.concurrentStreams,
-    "grpc.keepalive_time_ms": limits.keepaliveTimeMs,
-    "grpc.keepalive_timeout_ms": limits.keepaliveTimeoutMs,
-    "grpc.max_connection_idle_ms": limits.connectionIdleMs,
-    "grpc.max_connection_age_ms": limits.connectionAgeMs,
-    "grpc.max_connection_age_grace_ms": limits.connectionAgeGraceMs,
-  };
-}
-
-/** Has the connections of a listener served. */
-async function listenWith(
-  server: Server,
-  config: ServerConfig,
-  countRefusal: CountRefusal,
-  pace: RetryPace,
-): Promise<Listener> {
-  const { services, limits, errorDomain } = config;
-  const { onUnknown } = config;
-  const methods = services.flatMap(({ handlers }) => handlers.map(({ method }) => method));
-  const kinds = new Map(methods.map((method) => [methodPath(method), method.methodKind]));
-  // What comes is encrypted, or not, by the listener.
-  const peers = createPeers();
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  for (const http2Server of http2ServersOf(server)) {
-    limitTimeouts(http2Server);
-    const watch = limitWaits(http2Server, limits, (path) => kinds.get(path), countRefusal);
-    const { onClosed } = watch;
-    const onCall: StreamWatch["onCall"] = (stream, path, headers) => {
-      watch.onCall(stream, path, headers);
-      // grpc-js answers them by itself.
-      if (onUnknown && !kinds.has(path)) onUnknown(unknownCall(stream, path, headers));
-    };
-    const limiting = { limits, errorDomain, countRefusal, peers, pace };
-    limitStreams(http2Server, { ...limiting, watch: { onCall, onClosed } });
-    limitSetup(http2Server, limits.connectionSetupTimeoutMs, countRefusal);
-  }
-  try {
-    return await listen({
-      ...config,
-      countRefusal,
-      peers,
-      onConnection: (socket) => injector.injectConnection(socket),
-    });
-  } catch (error) {
-    server.forceShutdown();
-    throw error;
-  }
-}
-
-function unknownCall(
-  { session }: ServerHttp2Stream,
-  path: string,
-  headers: IncomingHttpHeaders,
-): UnknownCall {
-  return {
-    path,
-    get peer() {
-      const { remoteAddress, remotePort } = session?.socket ?? {};
-      return remoteAddress === undefined ? "unix:" : `${remoteAddress}:${remotePort}`;
-    },
-    authority: headers[":authority"] ?? "",
-    metadata: (key) => [headers[key] ?? []].flat(),
-  };
-}
-
-/** grpc-js gives nobody else a look at a call before it has read its headers. */
-function http2ServersOf(server: Server): readonly Http2Server[] {
-  return [...(Reflect.get(server, "http2Servers") as ReadonlyMap<Http2Server, unknown>).keys()];
-}
-
-/** Ends connections that say nothing: a client sends its settings at once. */
-function limitSetup(server: Http2Server, timeoutMs: number, countRefusal: CountRefusal): void {
-  server.on("session", (session: ServerHttp2Session) => {
-    const timer = setTimeout(() => {
-      countRefusal("connectionSetupTimeoutMs");
-      session.destroy();
-    }, timeoutMs).unref();
-    const clear = () => clearTimeout(timer);
-    session.once("remoteSettings", clear).once("close", clear);
-  });
+/** Nobody waits for the one that does not serve. */
+async function createTransport(
+  name: TransportName | undefined,
+  config: TransportConfig,
+): Promise<Transport> {
+  if (name === "wire")
+    return (await import("./wire/wire-transport.ts")).createWireTransport(config);
+  return (await import("./library-transport.ts")).createLibraryTransport(config);
 }
 
 /** Lets calls in flight finish, for at most `timeoutMs`. */
 async function shutDown(
-  server: Server,
+  transport: Transport,
   listener: Listener,
   timeoutMs: number,
   log: Log,
 ): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  // grpc-js asks the connections to end, and does not wait for those that it was given.
   const closed = listener.close();
-  server.tryShutdown(() => {});
+  transport.close();
   const finished = closed.then((): "finished" => "finished");
   const timedOut = new Promise<"timed out">((resolve) => {
     timer = setTimeout(() => resolve("timed out"), timeoutMs);
@@ -239,12 +173,6 @@ async function shutDown(
   if (outcome === "timed out") {
     log.warn({ timeoutMs }, "calls in flight were cut off");
   }
-  server.forceShutdown();
+  transport.destroy();
   listener.destroy();
-}
-
-/** What grpc-js would print to the console goes into the log; its errors reach us by themselves. */
-function routeLibraryLog(log: Log): void {
-  const write = (...values: unknown[]) => log.debug({ library: "grpc-js" }, values.join(" "));
-  setLogger({ error: write, info: write, debug: write });
 }

@@ -9,9 +9,15 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
-import { StoreError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
-import { toCallStatus } from "./error-status.ts";
+import {
+  ALWAYS_LET_IN,
+  type CallLimit,
+  createCallPlaces,
+  createRefusals,
+  LARGE_HEADERS_MAX,
+} from "./call-places.ts";
+import { type CallStatus, STATUS_DETAILS_KEY } from "./error-status.ts";
 import type { Peer, Peers } from "./peers.ts";
 import type { CountRefusal } from "./refusal-counts.ts";
 import type { RetryPace } from "./retry-pace.ts";
@@ -22,12 +28,6 @@ export type StreamLimits = Pick<
   Limits,
   "callsMax" | "callsPerPeerMax" | "compressedCallsMax" | "headerBytes" | "retryDelayMs"
 >;
-
-/** Probes must not fail for want of room; a watch of health is a stream like any other. */
-const HEALTH: ReadonlySet<string | undefined> = new Set([
-  "/grpc.health.v1.Health/Check",
-  "/grpc.health.v1.Health/List",
-]);
 
 /** As HTTP/2 counts it: each header has 32 bytes beside its name and value. */
 const HEADER_OVERHEAD_BYTES = 32;
@@ -75,18 +75,15 @@ export interface StreamLimiting {
 /** The encoding of what is not compressed. */
 const IDENTITY = "identity";
 
-/** Too large headers cost more than their refusal: a connection that goes on sending them is closed. */
-const LARGE_HEADERS_MAX = 10;
-
 /** Keeps the calls to a server within the limits; those of an answer that nobody has read yet count. */
 export function limitStreams(server: Http2Server, limiting: StreamLimiting): void {
   const { limits, countRefusal, peers, watch } = limiting;
   const handlers = server.listeners("stream") as OnStream[];
   server.removeAllListeners("stream");
   const callers = new WeakMap<Http2Session, Caller>();
-  const refusals = createRefusals(limiting);
-  const turns = createTurns(begin);
-  let [calls, compressedCalls] = [0, 0];
+  const places = createCallPlaces(limits, peers);
+  const refusalBy = createRefusals(limiting, headersOf);
+  const turns = createTurns(begin, { onWait, isOver, onLate });
 
   /** Kept for each connection: Node looks its address up anew each time. */
   function callerOf(session: Http2Session): Caller {
@@ -97,29 +94,12 @@ export function limitStreams(server: Http2Server, limiting: StreamLimiting): voi
       peer,
       largeHeaders: 0,
       leave() {
-        calls -= 1;
-        peer.calls -= 1;
-        peers.forget(peer);
+        places.leave(peer);
         watch.onClosed(this);
       },
     };
     callers.set(session, caller);
     return caller;
-  }
-
-  /** Who has less than its share is let in though others have taken all of the room. */
-  function findExceeded(peer: Peer, isCompressed: boolean): keyof typeof MESSAGES | undefined {
-    if (isCompressed && compressedCalls >= limits.compressedCallsMax) return "compressedCallsMax";
-    if (peer.calls >= limits.callsPerPeerMax) return "callsPerPeerMax";
-    const isFull = calls >= limits.callsMax && peer.calls >= limits.callsMax / peers.count;
-    return isFull ? "callsMax" : undefined;
-  }
-
-  function countCompressed(stream: ServerHttp2Stream): void {
-    compressedCalls += 1;
-    stream.on("close", () => {
-      compressedCalls -= 1;
-    });
   }
 
   function onUncountedClosed(this: ServerHttp2Stream): void {
@@ -131,9 +111,9 @@ export function limitStreams(server: Http2Server, limiting: StreamLimiting): voi
     for (const handle of handlers) handle(stream, headers, flags, rawHeaders);
   }
 
-  function refuse(stream: ServerHttp2Stream, limit: keyof typeof MESSAGES): void {
+  function refuse(stream: ServerHttp2Stream, limit: CallLimit): void {
     countRefusal(limit);
-    respond(stream, refusals.headersOf(limit));
+    respond(stream, refusalBy(limit));
   }
 
   function refuseLarge(stream: ServerHttp2Stream, session: Http2Session): void {
@@ -149,64 +129,45 @@ export function limitStreams(server: Http2Server, limiting: StreamLimiting): voi
     if (!session) return;
     if (sizeOf(rawHeaders) > limits.headerBytes) return refuseLarge(stream, session);
     const call = { stream, headers, flags, rawHeaders };
-    if (HEALTH.has(headers[":path"])) {
+    if (ALWAYS_LET_IN.has(headers[":path"])) {
       stream.on("close", onUncountedClosed);
       begin(call);
       return;
     }
     const { peer, leave } = callerOf(session);
     const isCompressed = (headers["grpc-encoding"] ?? IDENTITY) !== IDENTITY;
-    const exceeded = findExceeded(peer, isCompressed);
+    const exceeded = places.take(peer, isCompressed);
     if (exceeded) return refuse(stream, exceeded);
-    if (isCompressed) countCompressed(stream);
-    calls += 1;
-    peer.calls += 1;
+    if (isCompressed) stream.on("close", places.leaveCompressed);
     // One listener for all that is to be done: each costs every call.
     stream.on("close", leave);
     turns.take(peer, call);
   }) satisfies OnStream);
 }
 
-/** What is said when a limit refuses. */
-const MESSAGES = {
-  headerBytes: "the metadata of the call is too large",
-  callsMax: "the server has too many calls at once",
-  callsPerPeerMax: "this host has too many calls at once",
-  compressedCallsMax: "the server has too many calls with compressed requests at once",
-} as const;
+/** Nobody else hears yet that it fails. */
+function onWait({ stream }: Call): void {
+  stream.on("error", () => {});
+}
 
-/** Delays are whole numbers of these, so that few answers are to be kept ready. */
-const DELAY_STEP_MS = 50;
+function isOver({ stream }: Call): boolean {
+  return stream.closed || stream.destroyed;
+}
+
+/** Nobody has heard that there is nothing to read. */
+function onLate({ stream }: Call): void {
+  if (stream.readableEnded) stream.emit("end");
+}
 
 /** What refused calls are answered with, before gRPC has looked at them. */
-function createRefusals({ limits: { retryDelayMs }, errorDomain, pace }: StreamLimiting) {
-  const known = new Map<string, IncomingHttpHeaders>();
-
-  function make(limit: keyof typeof MESSAGES, delayMs: number | undefined): IncomingHttpHeaders {
-    const details = delayMs === undefined ? {} : { retryDelayMs: delayMs };
-    const error = new StoreError("OVERLOADED", MESSAGES[limit], details);
-    const status = toCallStatus(error, errorDomain);
-    return {
-      ":status": "200",
-      "content-type": "application/grpc+proto",
-      "grpc-status": String(status.code),
-      "grpc-message": encodeURI(status.details),
-      ...status.metadata.toHttp2Headers(),
-    } as IncomingHttpHeaders;
-  }
-
+function headersOf({ code, message, details }: CallStatus): IncomingHttpHeaders {
   return {
-    headersOf(limit: keyof typeof MESSAGES): IncomingHttpHeaders {
-      const factor = pace.refuse(performance.now());
-      const isUsual = factor === 1;
-      const pacedMs = Math.ceil((retryDelayMs * factor) / DELAY_STEP_MS) * DELAY_STEP_MS;
-      const delayMs = limit === "headerBytes" ? undefined : isUsual ? retryDelayMs : pacedMs;
-      const key = `${limit} ${delayMs}`;
-      const made = known.get(key) ?? make(limit, delayMs);
-      known.set(key, made);
-      return made;
-    },
-  };
+    ":status": "200",
+    "content-type": "application/grpc+proto",
+    "grpc-status": String(code),
+    "grpc-message": encodeURI(message),
+    [STATUS_DETAILS_KEY]: Buffer.from(details).toString("base64"),
+  } as IncomingHttpHeaders;
 }
 
 function sizeOf(rawHeaders: readonly string[]): number {

@@ -5,16 +5,16 @@ import type { DescMessage, Message } from "@bufbuild/protobuf";
 import type { CallMeter } from "../handlers/finished-call.ts";
 import type { Response } from "../handlers/handler.ts";
 import { decodeRequest } from "../handlers/raw-request.ts";
-import type { OpenCall, RawBidiStream, RawClientStream, RawServerStream } from "./call.ts";
+import type { OpenCall } from "./call.ts";
 import { encodeResponse } from "./codec.ts";
-
-/** A response of this size is on its way before the next one is asked for. */
-const LARGE_RESPONSE_BYTES = 16 * 1024;
+import type { AnswerStreamCall, RequestStreamCall } from "./transport-call.ts";
 
 /** Where a stream's responses go. */
 export interface Outlet {
-  readonly call: RawServerStream | RawBidiStream;
+  readonly call: AnswerStreamCall;
   readonly output: DescMessage;
+  /** The largest response. */
+  readonly bytesMax: number;
   readonly open: OpenCall;
   readonly meter: CallMeter | undefined;
   /** Told of what the iterator throws when it is ended early. */
@@ -27,7 +27,7 @@ export interface Outlet {
  * the iterator is then ended.
  */
 export async function sendResponses(responses: AsyncIterable<Response>, outlet: Outlet) {
-  const { call, output, open, meter } = outlet;
+  const { call, output, bytesMax, open, meter } = outlet;
   const { signal } = open.context;
   const iterator = responses[Symbol.asyncIterator]();
   let finished = false;
@@ -38,10 +38,11 @@ export async function sendResponses(responses: AsyncIterable<Response>, outlet: 
         finished = true;
         break;
       }
-      const bytes = encodeResponse(output, next.value);
+      const bytes = encodeResponse(output, next.value, bytesMax);
       open.responseBytes += bytes.length;
       meter?.onSent();
-      await writeResponse(call, bytes, signal);
+      const room = call.send(bytes);
+      if (room) await untilAborted(room, signal);
     }
     // A handler that ends because it was told to stop has not finished.
     signal.throwIfAborted();
@@ -57,17 +58,15 @@ export async function sendResponses(responses: AsyncIterable<Response>, outlet: 
  * is not the client's consent to anything: a Node client that cancels ends them first.
  */
 export async function* receiveRequests(
-  call: RawClientStream | RawBidiStream,
+  call: RequestStreamCall,
   input: DescMessage,
   open: OpenCall,
   meter?: CallMeter,
 ): AsyncIterable<Message> {
   const { signal } = open.context;
-  const allowRead = readOnDemand(call);
-  const requests: AsyncIterator<Buffer> = call.iterator({ destroyOnReturn: false });
+  const requests = call.requests();
   try {
     for (;;) {
-      allowRead();
       const next = await untilAborted(requests.next(), signal);
       if (next.done) return;
       open.requestBytes += next.value.length;
@@ -81,44 +80,6 @@ export async function* receiveRequests(
     // Not awaited: a request that is still waited for ends with the call.
     requests.return?.().then(undefined, () => {});
   }
-}
-
-/**
- * Keeps a stream from reading ahead, which it would for 16 requests of up to four megabytes each;
- * every call of the result lets it read one, or the end.
- */
-function readOnDemand(call: RawClientStream | RawBidiStream): () => void {
-  const read = call._read.bind(call);
-  let allowed = 0;
-  let waiting = false;
-  const readAllowed = () => {
-    if (!waiting || allowed === 0) return;
-    allowed -= 1;
-    waiting = false;
-    read(0);
-  };
-  call._read = () => {
-    waiting = true;
-    readAllowed();
-  };
-  return () => {
-    allowed += 1;
-    readAllowed();
-  };
-}
-
-/** Resolves as soon as there is room for another response. */
-async function writeResponse(
-  call: RawServerStream | RawBidiStream,
-  bytes: Buffer,
-  signal: AbortSignal,
-): Promise<void> {
-  let room = true;
-  // `write` counts messages, not bytes: waiting for large ones bounds what a slow reader holds.
-  const flushed = new Promise<void>((resolve) => {
-    room = call.write(bytes, () => resolve()) && bytes.length < LARGE_RESPONSE_BYTES;
-  });
-  if (!room) await untilAborted(flushed, signal);
 }
 
 /** Settles as `promise` does, or rejects with the reason of `signal` if that aborts first. */

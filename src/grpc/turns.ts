@@ -2,7 +2,6 @@
 // of the event loop: then they wait, and each host has one after the other, so that who sends many waits for
 // its own, and connections are looked at in between. Must not know what is begun.
 
-import type { ServerHttp2Stream } from "node:http2";
 import type { Peer } from "./peers.ts";
 
 /** How long calls are begun in one turn, in milliseconds; what follows from them comes on top. */
@@ -24,10 +23,17 @@ export interface Turns<Call> {
   take(peer: Peer, call: Call): void;
 }
 
+/** What is to be done about a call that waits. */
+export interface WaitingCall<Call> {
+  isOver(call: Call): boolean;
+  /** Runs when it begins to wait. */
+  onWait?(call: Call): void;
+  /** Runs when it has been begun late. */
+  onLate?(call: Call): void;
+}
+
 /** Nobody waits. */
-export function createTurns<Call extends { readonly stream: ServerHttp2Stream }>(
-  begin: Begin<Call>,
-): Turns<Call> {
+export function createTurns<Call>(begin: Begin<Call>, waiting: WaitingCall<Call>): Turns<Call> {
   const lines = new Map<Peer, Line<Call>>();
   /** Those whose hosts are next, in this order. */
   let order: Line<Call>[] = [];
@@ -69,11 +75,9 @@ export function createTurns<Call extends { readonly stream: ServerHttp2Stream }>
   }
 
   function beginLate(call: Call): void {
-    const { stream } = call;
-    if (stream.closed || stream.destroyed) return;
+    if (waiting.isOver(call)) return;
     begin(call);
-    // Nobody has heard that there is nothing to read.
-    if (stream.readableEnded) stream.emit("end");
+    waiting.onLate?.(call);
   }
 
   return {
@@ -82,8 +86,7 @@ export function createTurns<Call extends { readonly stream: ServerHttp2Stream }>
         begin(call);
         return;
       }
-      // Nobody else hears yet that it fails.
-      call.stream.on("error", () => {});
+      waiting.onWait?.(call);
       const line = lines.get(peer);
       if (line) {
         line.calls.push(call);

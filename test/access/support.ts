@@ -13,7 +13,7 @@ import {
 } from "@grpc/grpc-js";
 import { onTestFinished } from "vitest";
 import { makeToken, type NewToken } from "../../src/access/token-file.ts";
-import { methodPath } from "../../src/grpc/adapter.ts";
+import { methodPath } from "../../src/grpc/answer.ts";
 import { tempDir } from "../support/temp.ts";
 
 /** A file of tokens with these, and the text of each. */

@@ -13,6 +13,7 @@ import { startServer } from "../../src/grpc/server.ts";
 import type { Handler, Response, Service } from "../../src/handlers/handler.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { createLog } from "../../src/observe/log.ts";
+import { testTransport } from "../support/transport.ts";
 import { SECRET, THROWN, type ThrownKind } from "./failures.ts";
 
 const ok = create(HealthCheckResponseSchema, { status: 1 });
@@ -105,6 +106,7 @@ const services: Service[] = [Health, ServerReflection].map((desc) => ({
 const log = createLog();
 const server = await startServer({
   errorDomain: "test.example.com",
+  transport: testTransport(),
   services,
   address: "127.0.0.1:0",
   limits: DEFAULT_LIMITS,

@@ -13,9 +13,10 @@ import { type Client, Metadata, status } from "@grpc/grpc-js";
 import { expect, onTestFinished, test } from "vitest";
 import { ArtistSchema, ArtistService } from "../../gen/chinook/v1/artist_pb.ts";
 import { Health, HealthCheckResponseSchema } from "../../gen/health/v1/health_pb.ts";
-import { methodPath } from "../../src/grpc/adapter.ts";
+import { methodPath } from "../../src/grpc/answer.ts";
 import { type CallContext, implementService, type Service } from "../../src/handlers/handler.ts";
 import type { Limits } from "../../src/limits.ts";
+import { testTransport } from "../support/transport.ts";
 import { callUnary, connect, rejection, serve, statusOf, until } from "./support.ts";
 
 const { getArtist, createArtist } = ArtistService.method;
@@ -159,6 +160,23 @@ test("answers that nobody reads take no more memory than is allowed, and what wa
   // Those that are read leave nothing behind.
   for (let i = 0; i < 50; i++) await callUnary(server.client, getArtist, {});
 });
+
+// grpc-js has no such bound.
+if (testTransport() === "wire") {
+  test("of those, a connection has no more than its share", async () => {
+    const large = "x".repeat(100_000);
+    const limits = { connectionUnreadBytes: 250_000 };
+    const server = await serveArtists(limits, async () => large);
+    const session = openSession(server.address);
+    session.settings({ initialWindowSize: 0 });
+    await once(session, "localSettings");
+    for (let i = 0; i < 5; i++) callWithoutReading(session);
+    await until(() => server.refusals.get("connectionUnreadBytes") === 3);
+    const { response } = await callUnary(server.client, getArtist, {});
+    expect(response.biography).toHaveLength(large.length);
+    expect(server.refusals.get("unreadAnswerBytes")).toBeUndefined();
+  });
+}
 
 test("a client that reads nothing of its answer loses its call, and one that reads slowly does not", async () => {
   const large = "x".repeat(300_000);

@@ -29,11 +29,12 @@ import {
   RetryInfoSchema,
 } from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
-import { methodPath } from "../../src/grpc/adapter.ts";
+import { methodPath } from "../../src/grpc/answer.ts";
 import { STATUS_DETAILS_KEY } from "../../src/grpc/error-status.ts";
 import { type RunningServer, type ServerConfig, startServer } from "../../src/grpc/server.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
 import type { Log } from "../../src/observe/log.ts";
+import { testTransport } from "../support/transport.ts";
 
 /** A log that is kept in memory. */
 export function memoryLog(): { log: Log; lines: string[] } {
@@ -53,6 +54,7 @@ export async function serve(
     errorDomain: "test.example.com",
     address: "127.0.0.1:0",
     log: pino({ level: "silent" }),
+    transport: testTransport(),
     ...config,
     limits: { ...DEFAULT_LIMITS, shutdownTimeoutMs: 500, ...config.limits },
   });
@@ -172,9 +174,10 @@ export function rejection(promise: Promise<unknown>): Promise<ServiceError> {
   );
 }
 
-/** `google.rpc.Status` of an error, and its details unpacked. */
-export function statusOf(error: { metadata: Metadata }) {
-  const [bytes] = error.metadata.get(STATUS_DETAILS_KEY);
+/** `google.rpc.Status` of an error, as it came or is to be sent, and its details unpacked. */
+export function statusOf(error: { metadata: Metadata } | { details: Uint8Array }) {
+  const [bytes] =
+    "metadata" in error ? error.metadata.get(STATUS_DETAILS_KEY) : [Buffer.from(error.details)];
   const status = fromBinary(StatusSchema, bytes as Buffer);
   const find = <S extends DescMessage>(schema: S): MessageShape<S> | undefined => {
     const found = status.details.map((any) => anyUnpack(any, schema)).filter((it) => !!it);

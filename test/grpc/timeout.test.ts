@@ -9,6 +9,7 @@ import { type RunningServer, startServer } from "../../src/grpc/server.ts";
 import { createHealthMonitor } from "../../src/health/monitor.ts";
 import { healthService } from "../../src/health/service.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
+import { testTransport } from "../support/transport.ts";
 import { memoryLog } from "./support.ts";
 
 const UNITS_MS = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 } as const;
@@ -30,6 +31,7 @@ beforeAll(async () => {
   await monitor.start();
   server = await startServer({
     errorDomain: "test.example.com",
+    transport: testTransport(),
     services: [healthService(monitor)],
     address: "127.0.0.1:0",
     limits: DEFAULT_LIMITS,

@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { ImportRequestSchema, StoreService } from "../../gen/protostore/v1/store_service_pb.ts";
 import { CHINOOK } from "../../src/chinook/program.ts";
-import { methodPath } from "../../src/grpc/adapter.ts";
+import { methodPath } from "../../src/grpc/answer.ts";
 import { STATUS_DETAILS_KEY } from "../../src/grpc/error-status.ts";
 import { makePostgresDatabase } from "../contract/postgres-store.ts";
 import { makeSqliteFile } from "../contract/sqlite-store.ts";

@@ -6,7 +6,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:h
 import { create, toBinary } from "@bufbuild/protobuf";
 import { onTestFinished } from "vitest";
 import { ArtistService, GetArtistRequestSchema } from "../../gen/chinook/v1/artist_pb.ts";
-import { methodPath } from "../../src/grpc/adapter.ts";
+import { methodPath } from "../../src/grpc/answer.ts";
 
 function openCall(address: string): { session: ClientHttp2Session; call(): ClientHttp2Stream } {
   const session = connect(`http://${address}`);

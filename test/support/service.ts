@@ -12,6 +12,7 @@ import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
 import type { Log } from "../../src/observe/log.ts";
 import { makeDatabase } from "./driver.ts";
 import { REPO_ROOT } from "./tools.ts";
+import { testTransport } from "./transport.ts";
 
 /** What a test may say of the service that it starts. */
 export interface TestServiceOptions {
@@ -68,6 +69,7 @@ export async function runService(options: TestServiceOptions = {}): Promise<Test
     {
       database,
       address: "127.0.0.1:0",
+      transport: testTransport(),
       readOnly: options.readOnly ?? false,
       durability: options.durability ?? "full",
       strictReads: options.strictReads ?? false,
