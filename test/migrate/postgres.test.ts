@@ -146,8 +146,8 @@ describe("locks", () => {
       "2_b": ["ALTER TABLE b ADD COLUMN y int;\nALTER TABLE a ADD COLUMN y int;", ""],
     });
     await migrator().up({ target: 1 });
-    // The server ends whoever has waited for so long: the writer waits for longer.
-    await admin("SET deadlock_timeout = '20ms'");
+    // The server looks for a circle once, when somebody has waited for so long: the writer waits for longer.
+    await admin("SET deadlock_timeout = '500ms'");
     await exec("SET deadlock_timeout = '1min'; BEGIN; INSERT INTO a VALUES (1)");
     const waiting = migrator().up({});
     await sleep(100);
