@@ -68,6 +68,7 @@ test("every option of serve can stand in it", () => {
     limit: "callsMax=5",
     "client-role": "a=reader",
     address: "127.0.0.1:1",
+    "database-replica": "postgres://127.0.0.1/x",
   };
   for (const { long, argChoices } of serveOptions(CHINOOK)) {
     const name = (long ?? "").slice(2);
