@@ -210,6 +210,19 @@ export function describeWrites(makeStore: MakeStore): void {
     expect((await database.status()).revision).toBe(revision);
   });
 
+  test("the first row that is refused is told, though no id is left for a later one", async () => {
+    const database = await opened();
+    const last = { ...named("A"), key: 2n ** 63n - 1n };
+    await database.commit([last]);
+    const items = [last, named("B")].map((each, index) => ({
+      ...each,
+      item: `requests[${index}]`,
+    }));
+    const failed = database.commit(items);
+    await expect(failed).rejects.toMatchObject({ code: "RESOURCE_EXISTS" });
+    await expect(failed).rejects.toThrow(/^requests\[0\]: /);
+  });
+
   test("bytes that are no message, or one that cannot be stored, are refused", async () => {
     const database = await opened();
     const broken = { ...named("A"), message: new Uint8Array([0xff]) };

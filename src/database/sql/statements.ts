@@ -181,7 +181,9 @@ export function selectReferrers(
   limit?: number,
 ): Statement {
   const text = `SELECT ${plan.sql.key} FROM ${rowsOf(plan)} WHERE ${sqlName(column)} = ?`;
-  if (limit === undefined) return { sql: text, parameters: [key] };
+  if (limit === undefined) {
+    return { sql: `${text} ORDER BY ${plan.sql.key}`, parameters: [key] };
+  }
   return { sql: `${text} ${LIMIT}`, parameters: [key, BigInt(limit)] };
 }
 

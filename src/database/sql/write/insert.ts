@@ -96,7 +96,8 @@ function toRows(
     const rows = news.map((each) => toRow(tx, each, children));
     return rows.some(({ wire }) => wire.length > tx.messageBytesMax) ? undefined : rows;
   } catch (error) {
-    if (error instanceof StoreError && children.size > 0) return undefined;
+    // One by one, a row before this one may be refused first.
+    if (error instanceof StoreError) return undefined;
     throw error;
   }
 }
