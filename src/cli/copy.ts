@@ -8,7 +8,7 @@ import type { CopyEnd, CopyTarget } from "../database/copy/copy-ends.ts";
 import { type ProvedTable, proveCopy } from "../database/copy/prove.ts";
 import { readMigrationFiles } from "../database/migrations/files.ts";
 import { readAddress } from "../database/postgres/address.ts";
-import { isPostgresUrl } from "../database/postgres/url.ts";
+import { hostsOf, isPostgresUrl } from "../database/postgres/url.ts";
 import type { FileSetup } from "../database/sqlite/copy/file-end.ts";
 import { StoreError } from "../errors.ts";
 import { planResources } from "../schema/plan.ts";
@@ -185,8 +185,10 @@ function isSame(from: string, to: string): boolean {
 
 function placeOf(place: string): string {
   if (isPostgresUrl(place)) {
-    const { host = "localhost", port = "5432", dbname = "" } = readAddress(place);
-    return `${host}:${port}/${dbname}`;
+    const addresses = hostsOf(place).map((each) => readAddress(each));
+    return addresses
+      .map(({ host = "localhost", port = "5432", dbname = "" }) => `${host}:${port}/${dbname}`)
+      .join();
   }
   try {
     return realpathSync(place);

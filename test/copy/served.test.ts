@@ -97,7 +97,8 @@ test("clients go on with the copy where they were: from a server to a file, and 
   const onServer = await startTestService({ database: url });
   await expectToGoOn(onServer);
 
-  const direct = await copyDatabase(empty.url, await emptyUrl());
+  const [from, to] = [empty.url, await emptyUrl()].map(besideDeadHost);
+  const direct = await copyDatabase(from as string, to as string);
   expect(direct).toMatchObject({ problems: [], error: undefined });
   expect(hashesOf(direct)).toEqual(hashesOf(there));
 
@@ -112,6 +113,11 @@ test("clients go on with the copy where they were: from a server to a file, and 
     await artists.deleteArtist({ name });
   }
 });
+
+/** The address with another host before its own, at which nobody is. */
+function besideDeadHost(url: string): string {
+  return url.replace("@", "@127.0.0.1:1,");
+}
 
 const chinook = realChinook();
 

@@ -6,6 +6,7 @@ import { sqlName } from "../../schema/sql-name.ts";
 import type { Row } from "../../schema/sql-value.ts";
 import type { Statement } from "../sql/statements.ts";
 import type { ForeignCode, Watch } from "../sql/write/transaction.ts";
+import { arrayText } from "./statement-text.ts";
 
 /** Those of ours, and those of foreign keys that only look. */
 const HARMLESS = [
@@ -22,19 +23,14 @@ const HARMLESS = [
 
 /** The tables that our statements write on which anything else is set off, a row each, in lower case. */
 export function selectForeignCode(plans: readonly ResourcePlan[]): Statement {
-  const functions = arrayOf(HARMLESS);
-  const triggers = arrayOf(plans.flatMap((plan) => plan.triggers.postgres));
+  const triggers = plans.flatMap((plan) => plan.triggers.postgres);
   return {
     sql:
       "SELECT DISTINCT lower(tgrelid::regclass::text) FROM pg_trigger " +
       `JOIN pg_proc ON pg_proc.oid = tgfoid WHERE tgrelid IN (${ourTables(plans)}) ` +
-      `AND tgenabled <> 'D' AND proname <> ALL (${functions}) AND tgname <> ALL (${triggers})`,
-    parameters: [],
+      `AND tgenabled <> 'D' AND proname <> ALL (?::text[]) AND tgname <> ALL (?::text[])`,
+    parameters: [arrayText(HARMLESS), arrayText(triggers)],
   };
-}
-
-function arrayOf(names: readonly string[]): string {
-  return `ARRAY[${names.map((name) => `'${name.replaceAll("'", "''")}'`).join(", ")}]::text[]`;
 }
 
 /** The rules of those tables: they are part of our own statements, and nothing tells what they change. */

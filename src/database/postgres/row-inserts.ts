@@ -8,7 +8,7 @@ import { childNames, type Statement } from "../sql/statements.ts";
 import type { RowInserts } from "../sql/write/transaction.ts";
 import { childCells, resourceCells, resourceNames } from "../sql/write-statements.ts";
 import type { Session } from "./session.ts";
-import { toParameter } from "./statement-text.ts";
+import { arrayText } from "./statement-text.ts";
 
 /** The rows of a batch that are in memory at once as what they are sent as. */
 const ROWS_MAX = 256;
@@ -27,7 +27,7 @@ export async function readRowInserts(
       "SELECT wanted.name, attname, format_type(atttypid, NULL) " +
       "FROM unnest(?::text[]) AS wanted(name) JOIN pg_attribute ON attrelid = to_regclass(wanted.name) " +
       "WHERE attnum > 0 AND NOT attisdropped",
-    parameters: [arrayOf(tables.map(({ sql }) => sql.table))],
+    parameters: [arrayText(tables.map(({ sql }) => sql.table))],
   });
   const types = new Map<string, Map<string, string>>();
   for (const [table, column, type] of rows as [string, string, string][]) {
@@ -54,21 +54,19 @@ function insertRows(
   const own = names.map((name) => types?.get(name.toLowerCase()));
   // An array of arrays would come apart into all of their elements.
   if (own.some((type) => type === undefined || type.endsWith("[]"))) return undefined;
-  const marks = own.map((type) => `?::${type}[]`).join(", ");
+  return insertByColumns(table, names, own as string[], rows);
+}
+
+/** Inserts rows whose columns are of these types; all names as they stand in SQL text. */
+export function insertByColumns(
+  table: string,
+  names: readonly string[],
+  types: readonly string[],
+  rows: readonly (readonly SqlValue[])[],
+): Statement {
+  const marks = types.map((type) => `?::${type}[]`).join(", ");
   return {
     sql: `INSERT INTO ${table} (${names.join(", ")}) SELECT * FROM unnest(${marks})`,
-    parameters: names.map((_, index) => arrayOf(rows.map((row) => row[index] ?? null))),
+    parameters: names.map((_, index) => arrayText(rows.map((row) => row[index] ?? null))),
   };
-}
-
-/** The text of an array: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO */
-function arrayOf(values: readonly SqlValue[]): string {
-  return `{${values.map(elementOf).join(",")}}`;
-}
-
-function elementOf(value: SqlValue): string {
-  const given = toParameter(value);
-  if (given === null) return "NULL";
-  if (Buffer.isBuffer(given)) return `"\\\\x${given.toString("hex")}"`;
-  return typeof value === "string" ? `"${value.replaceAll(/["\\]/g, "\\$&")}"` : `${given}`;
 }

@@ -6,6 +6,7 @@ import type { ResourcePlan } from "../../schema/plan.ts";
 import type { SqlValue } from "../../schema/sql-value.ts";
 import { rowsOf } from "../sql/rows-of.ts";
 import { LIMIT, type Statement } from "../sql/statements.ts";
+import { arrayText } from "./statement-text.ts";
 
 /**
  * For each of the keys the key, the revision of the database, the bytes of its row, the CRC-32 that they
@@ -18,7 +19,7 @@ export function selectPoints(plan: ResourcePlan, keys: readonly bigint[]): State
       `SELECT wanted.key, store_state.revision, ${table}.wire, ${expectedCrc(table, key)}, ${table}.${key} ` +
       `FROM store_state CROSS JOIN unnest(?::bigint[]) AS wanted(key) ` +
       `LEFT JOIN ${rowsOf(plan)} ON ${table}.${key} = wanted.key`,
-    parameters: [`{${keys.join(",")}}`],
+    parameters: [arrayText(keys)],
   };
 }
 
@@ -37,7 +38,7 @@ export function selectWires(
         `SELECT string_agg(${table}.wire, '' ${inOrder}), string_agg((${crc})::text, ',' ${inOrder}) ` +
         `FROM unnest(?::bigint[]) WITH ORDINALITY AS wanted(key, place) ` +
         `JOIN ${rowsOf(plan)} ON ${table}.${key} = wanted.key`,
-      parameters: [`{${keys.join(",")}}`],
+      parameters: [arrayText(keys)],
     };
   }
   return {
@@ -45,7 +46,7 @@ export function selectWires(
       `SELECT ${table}.wire, ${crc} ` +
       `FROM unnest(?::bigint[]) WITH ORDINALITY AS wanted(key, place) ` +
       `JOIN ${rowsOf(plan)} ON ${table}.${key} = wanted.key ORDER BY wanted.place`,
-    parameters: [`{${keys.join(",")}}`],
+    parameters: [arrayText(keys)],
   };
 }
 

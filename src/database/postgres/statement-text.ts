@@ -52,3 +52,15 @@ export function toParameter(value: SqlValue): string | number | Buffer | null {
 function numberText(value: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
+
+/** The text of an array: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO */
+export function arrayText(values: readonly SqlValue[]): string {
+  return `{${values.map(elementText).join(",")}}`;
+}
+
+function elementText(value: SqlValue): string {
+  const given = toParameter(value);
+  if (given === null) return "NULL";
+  if (Buffer.isBuffer(given)) return `"\\\\x${given.toString("hex")}"`;
+  return typeof value === "string" ? `"${value.replaceAll(/["\\]/g, "\\$&")}"` : `${given}`;
+}

@@ -1,22 +1,7 @@
-// How rows are sent to a server many at a time, each column as one array, and which of their values a
-// column would refuse or change. Pure.
+// Which values a column of a server would refuse or change.
+// Pure.
 
 import type { SqlValue } from "../../../schema/sql-value.ts";
-import { toParameter } from "../statement-text.ts";
-
-/** The array of a column's values, as PostgreSQL writes one. */
-export function arrayText(values: readonly SqlValue[]): string {
-  return `{${values.map(elementText).join(",")}}`;
-}
-
-function elementText(value: SqlValue): string {
-  if (value === null) return "NULL";
-  const text =
-    value instanceof Uint8Array
-      ? `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex")}`
-      : String(toParameter(value));
-  return `"${text.replace(/[\\"]/g, "\\$&")}"`;
-}
 
 /** The escape of U+0000 in JSON: an odd number of backslashes before it. */
 const ESCAPED_NUL = /(?:^|[^\\])(?:\\\\)*\\u0000/;

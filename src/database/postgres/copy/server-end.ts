@@ -3,12 +3,14 @@
 
 import type { Registry } from "@bufbuild/protobuf";
 import { StoreError } from "../../../errors.ts";
+import { DEFAULT_LIMITS } from "../../../limits.ts";
 import type { CopyEnd, TableShape } from "../../copy/copy-ends.ts";
 import { inSql } from "../../copy/table-pages.ts";
 import type { Statement } from "../../sql/statements.ts";
+import { createConnector } from "../connector.ts";
 import { POSTGRES } from "../dialect/postgres-dialect.ts";
 import { explainPostgresError } from "../errors.ts";
-import { openSession, type Session } from "../session.ts";
+import type { Session } from "../session.ts";
 import { withoutPassword } from "../url.ts";
 
 const REVISION: Statement = { sql: "SELECT revision FROM store_state", parameters: [] };
@@ -78,12 +80,10 @@ function named(place: string, error: unknown): StoreError {
   return new StoreError(code, `${place}: ${message}`, { cause: error });
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
-
-/** Connects. @throws StoreError, which names the server. */
-export async function connectTo(url: string): Promise<Session> {
+/** Connects; `isReader` as createConnector has it. @throws StoreError, which names the server. */
+export async function connectTo(url: string, isReader: boolean): Promise<Session> {
   try {
-    return await openSession({ url, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+    return await createConnector(url, DEFAULT_LIMITS, isReader)();
   } catch (error) {
     throw named(withoutPassword(url), error);
   }

@@ -29,7 +29,7 @@ export async function withServerSource<T>(
 ): Promise<T> {
   const place = withoutPassword(url);
   try {
-    const session = await connectTo(url);
+    const session = await connectTo(url, true);
     try {
       for (const each of BEGIN) await session.run(each);
       await requireSupported(session);

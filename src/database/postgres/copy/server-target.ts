@@ -18,10 +18,12 @@ import { synchronousCommit } from "../durability.ts";
 import { isServerError, translatePostgresError } from "../errors.ts";
 import { migrateUp } from "../migrate/migrate.ts";
 import { requireSupported } from "../migrate/supported.ts";
+import { insertByColumns } from "../row-inserts.ts";
 import { createSchemaProbe, UNFINISHED_COPY } from "../schema-probe.ts";
 import type { Session } from "../session.ts";
+import { arrayText } from "../statement-text.ts";
 import { withoutPassword } from "../url.ts";
-import { arrayText, whyNotKept } from "./kept-values.ts";
+import { whyNotKept } from "./kept-values.ts";
 import { connectTo, nameServer, serverEnd } from "./server-end.ts";
 
 /** What the database is of, and how long its tables may have to wait for other programs. */
@@ -38,7 +40,7 @@ export async function withServerTarget<T>(
 ): Promise<T> {
   const place = withoutPassword(url);
   try {
-    const session = await connectTo(url);
+    const session = await connectTo(url, false);
     try {
       await session.run(statement("SET statement_timeout = 0"));
       await requireSupported(session);
@@ -236,12 +238,7 @@ async function insertRows(
   rows: readonly Row[],
 ): Promise<void> {
   if (rows.length === 0) return;
-  const arrays = types.map((type) => `?::${type}[]`).join(", ");
-  const sql =
-    `INSERT INTO ${inSql(name)} (${columns.map(inSql).join(", ")}) ` +
-    `SELECT * FROM unnest(${arrays})`;
-  const values = columns.map((_, place) => arrayText(rows.map((row) => row[place] ?? null)));
-  await session.run(statement(sql, ...values));
+  await session.run(insertByColumns(inSql(name), columns.map(inSql), types, rows));
 }
 
 /** Each row by itself, to find those that the server refuses. */
